@@ -1,0 +1,125 @@
+"""Frozen dataclasses to plain JSON values and back, with errors for what does not fit.
+
+A field that stands at its default is left out, so that a new option does not change what older files mean. Where a field's
+annotation is a union of dataclasses, the value carries the class name as ``type``; the annotation is the list of what may
+stand there, so no registry is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from typing import Any, TypeVar
+
+from repro.errors import ReproError, choice_error
+
+T = TypeVar("T")
+
+
+def to_plain(value: Any) -> Any:
+    """A dataclass (or a tuple, string, number, bool, None) as JSON values, fields at their default left out."""
+    if dataclasses.is_dataclass(value):
+        plain = {"type": type(value).__name__}
+        for field in dataclasses.fields(value):
+            item = getattr(value, field.name)
+            if not _at_default(field, item):
+                plain[field.name] = to_plain(item)
+        return plain
+    if isinstance(value, (tuple, list)):
+        return [to_plain(v) for v in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise ReproError(
+        f"Cannot write {value!r} of type {type(value).__name__} to JSON: use numbers, strings or dataclasses."
+    )
+
+
+def from_plain(expected: type[T], plain: Any, where: str = "value") -> T:
+    """The dataclass of type ``expected`` that ``to_plain`` made ``plain`` from.
+
+    Raises:
+        ReproError: for an unknown field, a missing field, a wrong type or an unknown ``type``; it names the place.
+    """
+    origin = typing.get_origin(expected)
+    if origin in (typing.Union, types.UnionType):
+        return _from_union(typing.get_args(expected), plain, where)
+    if origin is typing.Literal:
+        if plain not in typing.get_args(expected):
+            raise choice_error(where, plain, typing.get_args(expected))
+        return plain
+    if origin is tuple:
+        return _from_list(typing.get_args(expected), plain, where)
+    if dataclasses.is_dataclass(expected):
+        return _from_fields(expected, plain, where)
+    if expected is float and isinstance(plain, int) and not isinstance(plain, bool):
+        return float(plain)
+    if expected is type(None) and plain is None:
+        return None
+    if not isinstance(plain, expected) or (isinstance(plain, bool) and expected is not bool):
+        raise ReproError(
+            f"{where} is {plain!r}, expected {getattr(expected, '__name__', expected)}: correct its value."
+        )
+    return plain
+
+
+def digest(value: Any) -> str:
+    """12 hex digits of the SHA-256 of a dataclass's plain form: its identity."""
+    text = json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _at_default(field: dataclasses.Field, value: Any) -> bool:
+    if field.default is not dataclasses.MISSING:
+        return value == field.default and type(value) is type(field.default)
+    if field.default_factory is not dataclasses.MISSING:
+        return value == field.default_factory()
+    return False
+
+
+def _from_union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
+    if plain is None and type(None) in options:
+        return None
+    classes = {option.__name__: option for option in options if dataclasses.is_dataclass(option)}
+    if isinstance(plain, dict) and classes:
+        if plain.get("type") not in classes:
+            raise choice_error(f"type of {where}", plain.get("type"), classes)
+        return from_plain(classes[plain["type"]], plain, where)
+    others = [option for option in options if not dataclasses.is_dataclass(option) and option is not type(None)]
+    for option in others:
+        try:
+            return from_plain(option, plain, where)
+        except ReproError:
+            continue
+    raise ReproError(f"{where} is {plain!r}, expected one of {', '.join(map(str, options))}: correct its value.")
+
+
+def _from_list(items: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(plain, (list, tuple)):
+        raise ReproError(f"{where} is {plain!r}, expected a list: correct its value.")
+    if len(items) == 2 and items[1] is Ellipsis:
+        items = (items[0],) * len(plain)
+    if len(items) != len(plain):
+        raise ReproError(f"{where} has {len(plain)} items, expected {len(items)}: correct its value.")
+    return tuple(from_plain(t, v, f"{where}[{i}]") for i, (t, v) in enumerate(zip(items, plain, strict=True)))
+
+
+def _from_fields(expected: type[T], plain: Any, where: str) -> T:
+    if not isinstance(plain, dict) or plain.get("type", expected.__name__) != expected.__name__:
+        raise ReproError(f"{where} is {plain!r}, expected the fields of {expected.__name__}: correct its value.")
+    hints = typing.get_type_hints(expected)
+    known = {f.name: f for f in dataclasses.fields(expected)}
+    given = {k: v for k, v in plain.items() if k != "type"}
+    if unknown := set(given) - set(known):
+        raise choice_error(f"field of {where} ({expected.__name__})", sorted(unknown)[0], known)
+    values = {k: from_plain(hints[k], v, f"{where}.{k}") for k, v in given.items()}
+    required = [
+        f.name
+        for f in known.values()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and f.name not in values
+    ]
+    if required:
+        raise ReproError(f"{where} ({expected.__name__}) lacks the field {required[0]!r}: add it.")
+    return expected(**values)
