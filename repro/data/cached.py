@@ -1,0 +1,221 @@
+"""Decoded images in one memory-mapped file, so that each image is decoded once across epochs, processes and runs.
+
+A cache is a folder, named by a key that changes with the images: ``images.bin`` holds the pixels one image after the
+other, ``manifest.json`` says where each begins. It is filled under a temporary name and renamed when complete, so a
+folder under its final name is whole; a truncated or foreign one is noticed when it is opened and built anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from repro import paths
+from repro.data.persons import ImageFiles, ImageSource
+from repro.errors import ReproError
+
+VERSION = 1  # of the layout; part of the manifest
+STALE_SECONDS = 3600.0  # a temporary folder that nobody has written to for so long was left by a killed process
+
+
+class DecodedImages:
+    """An ImageSource that reads from a complete cache; reading costs microseconds.
+
+    It can be pickled: only the path travels, and each process maps the file when it first reads.
+
+    Args:
+        folder: of the cache.
+        ids: (M,) int64 image ids.
+        sizes: (M, 2) int64, (width, height).
+    """
+
+    def __init__(self, folder: Path, ids: np.ndarray, sizes: np.ndarray) -> None:
+        self.folder = folder
+        self.ids = ids
+        self.sizes = sizes
+        self._offsets = _offsets(sizes)
+        self._pixels: np.ndarray | None = None
+
+    def read(self, index: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB: a read-only view of the file."""
+        if self._pixels is None:
+            self._pixels = np.memmap(self.folder / "images.bin", dtype=np.uint8, mode="r").view(np.ndarray)
+        width, height = self.sizes[index]
+        start = self._offsets[index]
+        return self._pixels[start : start + 3 * width * height].reshape(height, width, 3)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pixels": None}
+
+
+def image_key(images: ImageFiles) -> str:
+    """16 hex digits that change when an image file does: from names, sizes, bytes and times of modification.
+
+    Raises:
+        ReproError: naming the first file that is missing.
+    """
+    digest = hashlib.sha256(str(VERSION).encode())
+    digest.update(np.ascontiguousarray(images.sizes, dtype=np.int64).tobytes())
+    for path in images.paths:
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise ReproError(f"Image {path} cannot be read ({error}): restore or fetch the file again.") from error
+        digest.update(f"{path.name}/{state.st_size}/{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def cache_images(
+    source: ImageSource,
+    key: str | None = None,
+    *,
+    workers: int | None = None,
+    limit_bytes: float = 2e9,
+) -> ImageSource:
+    """The same images, decoded once and kept under ``repro.paths.cache() / "decoded" / key``.
+
+    An existing complete cache is opened, anything else is built, with a progress bar. Where the images would take more
+    than ``limit_bytes``, or the disk cannot hold them, ``source`` itself comes back and a line on stderr says so. Two
+    processes that build the same cache both succeed: the first to finish provides it.
+
+    Args:
+        source: the images; ``read`` is called from several threads.
+        key: name of the cache, of letters, digits, dots, hyphens and underscores; it has to change when the images do.
+            By default ``image_key``, which needs a source of files.
+        workers: decoding threads; by default one a core, 8 at most.
+        limit_bytes: the largest file to write, 3 bytes a pixel.
+
+    Raises:
+        ReproError: for an unusable key, or an image that cannot be read or has another size than stated.
+    """
+    key = _checked_key(source, key)
+    needed = int(_offsets(source.sizes)[-1])
+    if needed == 0:
+        return source
+    folder = paths.cache() / "decoded" / key
+    cached = DecodedImages(folder, source.ids, source.sizes)
+    if _is_complete(folder, _manifest(key, source.sizes)):
+        return cached
+    if needed > limit_bytes:
+        return _fall_back(source, f"{needed / 1e9:.2f} GB are more than the limit of {limit_bytes / 1e9:.2f} GB")
+    try:
+        _build(source, folder, _manifest(key, source.sizes), workers or min(os.cpu_count() or 1, 8))
+    except OSError as error:
+        return _fall_back(source, f"{folder} cannot be written ({error})")
+    return cached
+
+
+def _checked_key(source: ImageSource, key: str | None) -> str:
+    """The key, or the one made from the files."""
+    if key is None:
+        if not isinstance(source, ImageFiles):
+            raise ReproError(
+                f"A cache of {type(source).__name__} needs a key, got none: give one that names its images."
+            )
+        return image_key(source)
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", key):
+        raise ReproError(f"The key of a cache is {key!r}: use letters, digits, dots, hyphens and underscores.")
+    return key
+
+
+def _fall_back(source: ImageSource, reason: str) -> ImageSource:
+    tqdm.write(f"Images are decoded anew in every epoch: {reason}.", file=sys.stderr)
+    return source
+
+
+def _offsets(sizes: np.ndarray) -> np.ndarray:
+    """(M + 1,) int64: where each image begins in the file, in bytes, and the size of the file."""
+    return np.concatenate([[0], np.cumsum(3 * np.prod(np.asarray(sizes, dtype=np.int64), axis=1))])
+
+
+def _manifest(key: str, sizes: np.ndarray) -> dict[str, Any]:
+    """What ``manifest.json`` must hold for these images."""
+    content = {"version": VERSION, "key": key, "sizes": sizes.tolist(), "offsets": _offsets(sizes).tolist()}
+    checksum = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return {**content, "checksum": checksum}
+
+
+def _is_complete(folder: Path, manifest: dict[str, Any]) -> bool:
+    """Whether the folder is a whole cache with exactly this manifest."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return found == manifest and (folder / "images.bin").stat().st_size == manifest["offsets"][-1]
+    except (OSError, ValueError):
+        return False
+
+
+def _build(source: ImageSource, folder: Path, manifest: dict[str, Any], workers: int) -> None:
+    """Fill a temporary folder and put it in place."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
+    needed = manifest["offsets"][-1]
+    if needed > (free := shutil.disk_usage(folder.parent).free):
+        raise OSError(f"{needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free")
+    tqdm.write(f"Decoding {len(source.ids)} images once into {folder} ({needed / 1e9:.2f} GB).", file=sys.stderr)
+    temporary = _temporary(folder)
+    temporary.mkdir()
+    try:
+        with open(temporary / "images.bin", "wb") as file:
+            for image in tqdm(_decode(source, workers), total=len(source.ids), unit="image", disable=None):
+                file.write(image.data)
+            file.flush()
+            os.fsync(file.fileno())
+        (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        _put_in_place(temporary, folder, manifest)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _decode(source: ImageSource, workers: int, chunk: int = 256) -> Iterator[np.ndarray]:
+    """The images in order, decoded by threads (OpenCV leaves Python's lock), ``chunk`` in memory at a time."""
+    count = len(source.ids)
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, count, chunk):
+            indices = range(start, min(start + chunk, count))
+            for index, image in zip(indices, pool.map(source.read, indices), strict=True):
+                width, height = source.sizes[index]
+                if image.shape != (height, width, 3) or image.dtype != np.uint8:
+                    raise ReproError(
+                        f"Image {source.ids[index]} is {image.dtype} of shape {image.shape}, expected uint8 of "
+                        f"({height}, {width}, 3): run `repro data check` on this data set to list all such images."
+                    )
+                yield np.ascontiguousarray(image)
+
+
+def _put_in_place(temporary: Path, folder: Path, manifest: dict[str, Any]) -> None:
+    """Rename ``temporary`` to ``folder``, unless another process has completed the same cache meanwhile."""
+    try:
+        os.replace(temporary, folder)
+    except OSError:  # a folder that is not empty is never replaced
+        if not _is_complete(folder, manifest):
+            raise
+
+
+def _clear(folder: Path) -> None:
+    """Delete a broken cache, moved away first so that nobody meets it half deleted, and what killed builds left."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder, broken := _temporary(folder))
+        shutil.rmtree(broken, ignore_errors=True)
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        with contextlib.suppress(OSError):  # it is another process's, which has just finished
+            newest = max(f.stat().st_mtime for f in (left, *left.glob("*")))
+            if time.time() - newest > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _temporary(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")

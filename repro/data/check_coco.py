@@ -1,0 +1,189 @@
+"""Checks of an annotation file in COCO's format, on the raw JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from repro.data import coco
+from repro.data.problems import Found, far_outside, inspect_image, is_id, is_number, list_fault, short
+from repro.skeletons import COCO17
+
+Size = tuple[int, int]  # width, height
+
+
+def check_coco(data: Any, root: Path, split: str, decode: bool) -> Found:
+    """All that is wrong with the annotation file of a split and with its images.
+
+    Args:
+        data: content of the JSON file, of any form.
+        root: folder of the data set, for the images.
+        split: ``train`` or ``val``.
+        decode: decode the images, not only their headers.
+    """
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(data, dict) or not isinstance(data.get(key), list):
+            yield "the file", key, "is missing or no list, expected an annotation file in COCO's format", "error"
+            return
+    folders = coco.image_folders(root, split)
+    folder = next((f for f in folders if f.is_dir()), folders[0])
+    sizes: dict[int, Size | None] = {}
+    yield from _check_images(data["images"], folder, decode, sizes)
+    known = [c for c in data["categories"] if isinstance(c, dict) and is_id(c.get("id"))]
+    persons = [c["id"] for c in known if c.get("name") == "person"] or [c["id"] for c in known]
+    if len(persons) != 1:
+        yield "the file", "categories", f"{len(persons)} could be the persons, expected one named 'person'", "error"
+    categories = {c["id"] for c in known}
+    seen: set[int] = set()
+    for item, annotation in _labelled(data["annotations"], "annotation"):
+        if not isinstance(annotation, dict):
+            yield item, "annotations", f"is {short(annotation)}, expected an object", "error"
+            continue
+        yield from _check_references(item, annotation, sizes, categories, seen)
+        if annotation.get("category_id") in persons[:1]:
+            image_id = annotation.get("image_id")
+            yield from _check_person(item, annotation, sizes.get(image_id) if is_id(image_id) else None)
+
+
+def image_names(data: Any) -> dict[int | str, str]:
+    """The file name of each image id, of content of any form."""
+    images = data.get("images") if isinstance(data, dict) else None
+    images = images if isinstance(images, list) else []
+    return {i["id"]: str(i.get("file_name")) for i in images if isinstance(i, dict) and is_id(i.get("id"))}
+
+
+def _labelled(entries: list[Any], kind: str) -> Iterator[tuple[str, Any]]:
+    """Each entry with its label: ``annotation 7`` where it has an id, else ``annotations[0]``."""
+    for position, entry in enumerate(entries):
+        identity = entry.get("id") if isinstance(entry, dict) else None
+        yield f"{kind} {identity}" if is_id(identity) else f"{kind}s[{position}]", entry
+
+
+def _check_images(images: list[Any], folder: Path, decode: bool, sizes: dict[int, Size | None]) -> Found:
+    """What is wrong with the images; fills ``sizes``, None for an image whose size is not known."""
+    names: set[str] = set()
+    labelled = list(_labelled(images, "image"))
+    for item, image in tqdm(labelled, desc="Checking images", unit="image", disable=None):
+        if not isinstance(image, dict):
+            yield item, "images", f"is {short(image)}, expected an object", "error"
+            continue
+        size = (image.get("width"), image.get("height"))
+        for field, value in zip(("width", "height"), size, strict=True):
+            if not is_id(value) or value <= 0:
+                yield item, field, f"is {short(value)}, expected a positive whole number of px", "error"
+        size = size if all(is_id(v) and v > 0 for v in size) else None
+        if not is_id(image.get("id")):
+            yield item, "id", f"is {short(image.get('id'))}, expected a whole number", "error"
+        elif image["id"] in sizes:
+            yield item, "id", "is used by more than one image", "error"
+        else:
+            sizes[image["id"]] = size
+        yield from _check_image_file(item, image.get("file_name"), folder, size, names, decode)
+
+
+def _check_image_file(item: str, name: Any, folder: Path, size: Size | None, names: set[str], decode: bool) -> Found:
+    """What is wrong with the file of an image of stated ``size``; adds its name to ``names``."""
+    if not isinstance(name, str) or not name:
+        yield item, "file_name", f"is {short(name)}, expected the name of an image", "error"
+        return
+    if name in names:
+        yield item, "file_name", f"{name} is used by more than one image", "error"
+        return
+    names.add(name)
+    found, fault = inspect_image(folder / name, decode)
+    if found is None:
+        yield item, "file_name", fault, "error"
+    elif size is not None and found != size:
+        fields = ", ".join(n for n, a, b in zip(("width", "height"), found, size, strict=True) if a != b)
+        message = f"stated as {size[0]} x {size[1]}, the file has {found[0]} x {found[1]} (width x height)"
+        yield item, fields, message + (": the two are exchanged" if found == size[::-1] else ""), "error"
+
+
+def _check_references(
+    item: str, annotation: dict[str, Any], images: dict[int, Size | None], categories: set[int], seen: set[int]
+) -> Found:
+    """What is wrong with the ids of an annotation; adds its own to ``seen``."""
+    identity = annotation.get("id")
+    if not is_id(identity):
+        yield item, "id", f"is {short(identity)}, expected a whole number", "error"
+    elif identity in seen:
+        yield item, "id", "is used by more than one annotation", "error"
+    else:
+        seen.add(identity)
+    for what, known in (("image", images), ("category", categories)):
+        value = annotation.get(f"{what}_id")
+        if not is_id(value) or value not in known:
+            yield item, f"{what}_id", f"is {short(value)}, which is the id of no {what} of this file", "error"
+
+
+def _check_person(item: str, annotation: dict[str, Any], size: Size | None) -> Found:
+    """What is wrong with the labels of an annotation of a person in an image of ``size``."""
+    if "iscrowd" not in annotation:
+        yield item, "iscrowd", "is missing and read as 0, other tools stop here", "warning"
+    elif annotation["iscrowd"] not in (0, 1):
+        yield item, "iscrowd", f"is {short(annotation['iscrowd'])}, expected 0 or 1", "error"
+    keypoints = annotation.get("keypoints")
+    count = None
+    if fault := list_fault(keypoints, 3 * len(COCO17)):
+        yield item, "keypoints", f"{fault}: x, y, v of {len(COCO17)} keypoints", "error"
+    else:
+        points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
+        count = int((points[:, 2] > 0).sum())
+        yield from _check_points(item, points, size)
+        yield from _check_count(item, annotation, count)
+    yield from _check_area(item, annotation, count != 0)
+    yield from _check_box(item, annotation.get("bbox"), size, count != 0)
+
+
+def _check_points(item: str, points: np.ndarray, size: Size | None) -> Found:
+    """What is wrong with the keypoints (K, 3) x, y, v."""
+    if odd := sorted(set(points[:, 2].tolist()) - {0.0, 1.0, 2.0}):
+        yield item, "keypoints", f"a visibility v is {odd[0]:g}, expected 0, 1 or 2", "error"
+    labelled = points[points[:, 2] > 0, :2]
+    if zeros := int((labelled == 0).all(axis=1).sum()):
+        severity = "warning" if zeros == 1 else "error"  # one may truly lie in the corner
+        yield item, "keypoints", f"{zeros} labelled at (0, 0), expected v = 0 for keypoints without a place", severity
+    if size is not None and (message := far_outside(labelled, size)):
+        yield item, "keypoints", message, "warning"
+
+
+def _check_count(item: str, annotation: dict[str, Any], count: int) -> Found:
+    """Whether ``num_keypoints`` is the number of labelled keypoints."""
+    if "num_keypoints" not in annotation:
+        yield item, "num_keypoints", "is missing and counted on reading, other tools stop here", "warning"
+    elif annotation["num_keypoints"] != count:
+        message = f"is {short(annotation['num_keypoints'])}, but {count} keypoints have v > 0"
+        yield item, "num_keypoints", message, "error"
+
+
+def _check_area(item: str, annotation: dict[str, Any], labelled: bool) -> Found:
+    """What is wrong with the area, which OKS uses when the person is ``labelled``."""
+    area = annotation.get("area")
+    if "area" not in annotation:
+        yield item, "area", "is missing and read as 0.53 x the box, other tools stop here or give AP -1", "warning"
+    elif not is_number(area):
+        yield item, "area", f"is {short(area)}, expected a finite number of px^2", "error"
+    elif area <= 0 and labelled:
+        yield item, "area", f"is {area:g} for a person with keypoints, expected more than 0 px^2", "error"
+
+
+def _check_box(item: str, box: Any, size: Size | None, labelled: bool) -> Found:
+    """What is wrong with the box, which crops use when the person is ``labelled``."""
+    if fault := list_fault(box, 4):
+        yield item, "bbox", f"{fault}: x, y, width, height", "error"
+        return
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        severity = "error" if labelled else "warning"
+        yield item, "bbox", f"has the size {width:g} x {height:g}, expected more than 0", severity
+    elif size is not None:
+        over = max(-x, -y, x + width - size[0], y + height - size[1])
+        if x >= size[0] or y >= size[1] or x + width <= 0 or y + height <= 0:
+            yield item, "bbox", f"{short(box)} is outside the image of {size[0]} x {size[1]}", "error"
+        elif over > 1:
+            message = f"reaches {over:g} px outside the image: expected x, y, width, height, not two corners"
+            yield item, "bbox", message, "warning"

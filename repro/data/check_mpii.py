@@ -1,0 +1,105 @@
+"""Checks of MPII's JSON files and of gt_valid.mat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from repro.data import mpii
+from repro.data.problems import Found, far_outside, inspect_image, is_number, list_fault, short
+from repro.errors import ReproError
+from repro.skeletons import MPII16
+
+
+def check_mpii(data: Any, root: Path, split: str, decode: bool) -> Found:
+    """All that is wrong with the JSON file of a split, its images and, for ``val``, with gt_valid.mat.
+
+    Args:
+        data: content of the JSON file, of any form.
+        root: folder of the data set.
+        split: ``train`` or ``val``.
+        decode: decode the images, not only their headers.
+    """
+    if not isinstance(data, list):
+        yield "the file", "JSON", f"is {short(data)}, expected a list of entries", "error"
+        return
+    sizes: dict[str, tuple[int, int] | None] = {}
+    for position, entry in enumerate(tqdm(data, desc="Checking entries", unit="entry", disable=None)):
+        item = f"entry {position + 1}"
+        if not isinstance(entry, dict):
+            yield item, "entry", f"is {short(entry)}, expected an object", "error"
+            continue
+        name = entry.get("image")
+        if not isinstance(name, str) or not name:
+            yield item, "image", f"is {short(name)}, expected the name of an image", "error"
+            name = ""
+        elif name not in sizes:
+            sizes[name], fault = inspect_image(root / "images" / name, decode)
+            if fault:
+                yield item, "image", fault, "error"
+        yield from _check_crop(item, entry)
+        yield from _check_joints(item, entry, sizes.get(name))
+    if split == "val":
+        yield from _check_truth(data, root)
+
+
+def image_names(data: Any) -> dict[int | str, str]:
+    """The file names, by themselves, of content of any form."""
+    entries = data if isinstance(data, list) else []
+    return {e["image"]: e["image"] for e in entries if isinstance(e, dict) and isinstance(e.get("image"), str)}
+
+
+def _check_crop(item: str, entry: dict[str, Any]) -> Found:
+    """What is wrong with ``center`` and ``scale``."""
+    if fault := list_fault(entry.get("center"), 2):
+        yield item, "center", f"{fault}: x, y", "error"
+    scale = entry.get("scale")
+    if not is_number(scale) or scale <= 0:
+        yield item, "scale", f"is {short(scale)}, expected more than 0: the person's height / 200 px", "error"
+
+
+def _check_joints(item: str, entry: dict[str, Any], size: tuple[int, int] | None) -> Found:
+    """What is wrong with ``joints`` and ``joints_vis`` of an entry whose image has ``size``."""
+    flags, joints = entry.get("joints_vis"), entry.get("joints")
+    if fault := list_fault(flags, len(MPII16)):
+        yield item, "joints_vis", fault, "error"
+        flags = None
+    elif odd := [v for v in flags if v not in (0, 1)]:
+        yield item, "joints_vis", f"holds {odd[0]:g}, expected 0 or 1", "error"
+    if fault := _joints_fault(joints):
+        yield item, "joints", fault, "error"
+    elif size is not None and flags is not None:
+        labelled = np.array(joints, dtype=np.float64)[np.array(flags) > 0] - 1
+        if message := far_outside(labelled, size):
+            yield item, "joints", message, "warning"
+
+
+def _joints_fault(joints: Any) -> str | None:
+    """What is wrong with a value that should be 16 pairs of numbers; None when nothing is."""
+    if not isinstance(joints, list) or len(joints) != len(MPII16):
+        count = f"holds {len(joints)} joints" if isinstance(joints, list) else f"is {short(joints)}"
+        return f"{count}, expected {len(MPII16)} joints"
+    faults = (list_fault(j, 2) for j in joints)
+    return next((f"one joint {f}: x, y" for f in faults if f), None)
+
+
+def _check_truth(entries: list[Any], root: Path) -> Found:
+    """What is wrong with gt_valid.mat, seen from the JSON file of the validation split."""
+    try:
+        truth, labelled, heads = mpii.read_truth(mpii.find_file(root, mpii.TRUTH), len(entries))
+    except ReproError as error:
+        yield "the file", "gt_valid.mat", str(error), "error"
+        return
+    for position in np.flatnonzero(np.isnan(heads)):
+        yield f"entry {position + 1}", "headboxes_src", "has no size, PCKh leaves the person out", "warning"
+    for position, entry in enumerate(entries):
+        joints = entry.get("joints") if isinstance(entry, dict) else None
+        if _joints_fault(joints):
+            continue
+        apart = np.abs(np.array(joints, dtype=np.float64) - 1 - truth[position])[labelled[position]]
+        if apart.size and apart.max() > 1:
+            message = f"differ from pos_gt_src of gt_valid.mat by {apart.max():g} px: the files may be of two releases"
+            yield f"entry {position + 1}", "joints", message, "warning"

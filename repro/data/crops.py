@@ -1,0 +1,143 @@
+"""Crops in batches: images are read and warped in worker processes, keypoints follow in one array operation.
+
+A batch is a dict of tensors: ``images`` (B, H, W, 3) uint8 RGB, ``points`` (B, K, 2) float32 x, y in input px, ``labelled``
+(B, K) float32, ``index`` (B,) position of each person in the set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
+from repro.data.persons import PersonSet
+from repro.geometry import Convention, crop_matrices, transform_points
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for images in [0, 1]
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """What the network is shown.
+
+    Args:
+        size: (width, height) of the crop.
+        convention: pixel convention of crop and heatmap.
+        padding: factor on the person's box.
+    """
+
+    size: tuple[int, int] = (192, 256)
+    convention: Convention = "biased"
+    padding: float = 1.25
+
+    @property
+    def aspect(self) -> float:
+        """width / height."""
+        return self.size[0] / self.size[1]
+
+
+class Warps(Dataset):
+    """Cuts single crops: item (image index, (2, 3) matrix) to a (H, W, 3) uint8 array. This is all that workers do."""
+
+    def __init__(self, persons: PersonSet, size: tuple[int, int]) -> None:
+        self.images = persons.images
+        self.size = size
+
+    def __len__(self) -> int:
+        return len(self.images.ids)
+
+    def __getitem__(self, item: tuple[int, np.ndarray]) -> np.ndarray:
+        index, matrix = item
+        return cv2.warpAffine(self.images.read(index), matrix, self.size, flags=cv2.INTER_LINEAR)
+
+
+def _quiet_worker(_: int) -> None:
+    """One thread a worker: OpenCV and torch would otherwise fight the training process for its cores."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+class CropBatches:
+    """Batches of crops of a set of persons.
+
+    Args:
+        persons: the set.
+        settings: size, convention and padding of the crops.
+        workers: number of worker processes; 0 cuts in the calling process. The batches do not depend on it.
+    """
+
+    def __init__(self, persons: PersonSet, settings: Input, *, workers: int = 0) -> None:
+        self.persons = persons
+        self.settings = settings
+        self._order: list[list[tuple[int, np.ndarray]]] = []
+        self._loader = DataLoader(
+            Warps(persons, settings.size),
+            batch_sampler=self._order,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_quiet_worker,
+            collate_fn=_stack,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def training_epoch(
+        self, augmentation: Augmentation, *, seed: int, epoch: int, batch: int, rank: int = 0, world: int = 1
+    ) -> Iterator[dict[str, Tensor]]:
+        """Shuffled, augmented batches; the last incomplete one is dropped.
+
+        Args:
+            augmentation: the settings.
+            seed: of the run.
+            epoch: from 0; order and augmentation are functions of (seed, epoch) alone.
+            batch: persons a step over all processes; each of the ``world`` processes gets its share of every step.
+            rank: of this process.
+            world: number of processes.
+        """
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(self.persons))
+        crops = draw_crops(self.persons, augmentation, self.settings.aspect, self.settings.padding, rng)
+        steps = [order[i : i + batch][rank::world] for i in range(0, len(order) - batch + 1, batch)]
+        return self._batches(crops, steps)
+
+    def evaluation(self, batch: int) -> Iterator[dict[str, Tensor]]:
+        """All persons in their order, boxes as they are; the last batch may be smaller."""
+        crops = plain_crops(self.persons, self.settings.aspect, self.settings.padding)
+        order = np.arange(len(self.persons))
+        return self._batches(crops, [order[i : i + batch] for i in range(0, len(order), batch)])
+
+    def _batches(self, crops: Crops, steps: list[np.ndarray]) -> Iterator[dict[str, Tensor]]:
+        persons, settings = self.persons, self.settings
+        matrices = crop_matrices(
+            crops.centers, crops.scales, crops.rotations, settings.size, settings.convention, crops.mirrored
+        )
+        points = transform_points(matrices, persons.keypoints)
+        labelled = persons.visibility > 0
+        order = np.array(persons.skeleton.flip_permutation)
+        points[crops.mirrored] = points[crops.mirrored][:, order]
+        labelled = np.where(crops.mirrored[:, None], labelled[:, order], labelled)
+        self._order[:] = [[(int(persons.image_index[i]), matrices[i]) for i in step] for step in steps]
+        for step, images in zip(steps, self._loader, strict=True):
+            yield {
+                "images": images,
+                "points": torch.from_numpy(points[step].astype(np.float32)),
+                "labelled": torch.from_numpy(labelled[step].astype(np.float32)),
+                "index": torch.from_numpy(step),
+            }
+
+
+def _stack(items: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(items))
+
+
+def normalise(images: Tensor, *, channels_last: bool = False) -> Tensor:
+    """(B, H, W, 3) uint8 RGB to (B, 3, H, W) float32 with ImageNet's mean and deviation, on the images' device."""
+    mean, std = (torch.tensor(v, device=images.device).mul(255) for v in (MEAN, STD))
+    out = ((images.float() - mean) / std).permute(0, 3, 1, 2)
+    return out if channels_last else out.contiguous()

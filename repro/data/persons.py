@@ -1,0 +1,158 @@
+"""The form that every top-down data set takes in memory: a set of persons in columns, and a source of images.
+
+Columns are NumPy arrays, so that worker processes share them instead of copying Python objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from repro.errors import ReproError
+from repro.skeletons import Skeleton
+
+
+class ImageSource(Protocol):
+    """Images by position: ``ids`` (M,) int64, ``sizes`` (M, 2) int64 as (width, height), and ``read``."""
+
+    ids: np.ndarray
+    sizes: np.ndarray
+
+    def read(self, index: int) -> np.ndarray:
+        """The image at ``index``: (H, W, 3) uint8, RGB."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images in files, decoded by OpenCV when asked for.
+
+    Args:
+        paths: one path an image.
+        ids: (M,) int64, the data set's image ids.
+        sizes: (M, 2) int64, (width, height) as the annotations state them.
+    """
+
+    paths: tuple[Path, ...]
+    ids: np.ndarray
+    sizes: np.ndarray
+
+    def read(self, index: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB; EXIF orientation is ignored, as in annotations. Raises ReproError when unreadable."""
+        path = self.paths[index]
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image is None:
+            state = "cannot be decoded" if path.exists() else "does not exist"
+            raise ReproError(f"Image {path} {state}: run `repro data check` on this data set to list all such files.")
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def header_sizes(paths: Iterable[Path]) -> np.ndarray:
+    """(M, 2) int64: width and height from the headers of image files, without decoding them (0.1 ms each).
+
+    Raises:
+        ReproError: naming the first file that is missing or is no image.
+    """
+    sizes = []
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                sizes.append(image.size)
+        except (OSError, Image.DecompressionBombError) as error:
+            raise ReproError(f"Image {path} cannot be read ({error}): restore or fetch the file again.") from error
+    return np.array(sizes, dtype=np.int64).reshape(-1, 2)
+
+
+def images_for_limit(limit: int | None, image_index: np.ndarray, count: int) -> int:
+    """How many of ``count`` images, from the first, hold at least ``limit`` of the persons ``image_index`` (N,).
+
+    All of them when ``limit`` is None or larger than N; none when it is 0.
+    """
+    if limit is None:
+        return count
+    persons = np.cumsum(np.bincount(image_index, minlength=count))
+    return 0 if limit == 0 else min(int(np.searchsorted(persons, limit)) + 1, count)
+
+
+@dataclass(frozen=True)
+class PersonSet:
+    """N persons with their keypoints, in the coordinates of their images.
+
+    Args:
+        skeleton: of K keypoints.
+        images: the images that the persons are in (M of them).
+        image_index: (N,) int64 position of each person's image in ``images``.
+        person_ids: (N,) int64 annotation ids.
+        keypoints: (N, K, 2) float64, x, y in image px.
+        visibility: (N, K) int8: 0 not labelled, 1 labelled but hidden, 2 visible.
+        boxes: (N, 4) float64: x, y, width, height in image px, as the crop uses them.
+        areas: (N,) float64, px^2, the area that OKS divides by.
+        scores: (N,) float64, the box's score; 1 for ground-truth boxes.
+        head_sizes: (N,) float64 px, the length that PCKh divides by; nan where unknown.
+        annotations: COCO-format annotation dicts of all the images in ``images``, crowds and persons without keypoints
+            included: what COCOeval is given as ground truth.
+    """
+
+    skeleton: Skeleton
+    images: ImageSource
+    image_index: np.ndarray
+    person_ids: np.ndarray
+    keypoints: np.ndarray
+    visibility: np.ndarray
+    boxes: np.ndarray
+    areas: np.ndarray
+    scores: np.ndarray
+    head_sizes: np.ndarray
+    annotations: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.image_index)
+
+    @property
+    def image_ids(self) -> np.ndarray:
+        """(N,) int64: the image id of each person."""
+        return self.images.ids[self.image_index]
+
+    def take(self, index: np.ndarray) -> PersonSet:
+        """The persons at ``index``; images and annotations stay as they are."""
+        columns = ("image_index", "person_ids", "keypoints", "visibility", "boxes", "areas", "scores", "head_sizes")
+        return replace(self, **{name: getattr(self, name)[index] for name in columns})
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change when a label, a box or the choice of persons changes, wherever the files lie."""
+        digest = hashlib.sha256(self.skeleton.name.encode())
+        digest.update(np.ascontiguousarray(self.images.sizes, dtype=np.int64).tobytes())
+        for column in (self.image_ids, self.person_ids, self.visibility):
+            digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
+        for column in (self.keypoints, self.boxes, self.areas, self.scores, self.head_sizes):
+            digest.update(np.ascontiguousarray(np.round(column, 3), dtype=np.float64).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def coco_annotations(persons: PersonSet) -> tuple[dict[str, Any], ...]:
+    """COCO-format annotations of persons whose data set has none: what LSPET and MPII hand to COCOeval.
+
+    ``num_keypoints`` counts the labelled keypoints; unlabelled ones are written as (0, 0, 0), as COCO does.
+    """
+    labelled = persons.visibility > 0
+    xy = np.where(labelled[..., None], persons.keypoints, 0.0)
+    flat = np.concatenate([xy, persons.visibility[..., None]], axis=2).reshape(len(persons), 3 * labelled.shape[1])
+    return tuple(
+        {
+            "id": int(persons.person_ids[i]),
+            "image_id": int(persons.image_ids[i]),
+            "category_id": 1,
+            "iscrowd": 0,
+            "keypoints": flat[i].tolist(),
+            "num_keypoints": int(labelled[i].sum()),
+            "area": float(persons.areas[i]),
+            "bbox": persons.boxes[i].tolist(),
+        }
+        for i in range(len(persons))
+    )
