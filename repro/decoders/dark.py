@@ -1,0 +1,81 @@
+"""DARK: the peak of a Gaussian, from the heatmap's logarithm (Zhang et al., Distribution-Aware Coordinate Representation).
+
+Follows the official decoder: the map is smoothed with a Gaussian kernel, scaled back to its former maximum, and one Newton
+step on its logarithm leads from the highest pixel to the peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from repro.decoders.peaks import heatmap_peaks, inside, values_at
+
+
+def gaussian_kernel(size: int, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(size,) kernel that sums to one, with OpenCV's sigma for a kernel of this size: 0.3 ((size - 1) / 2 - 1) + 0.8."""
+    sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
+    distance = torch.arange(size, device=device, dtype=dtype) - (size - 1) / 2
+    kernel = torch.exp(-distance.square() / (2 * sigma**2))
+    return kernel / kernel.sum()
+
+
+def smooth(heatmaps: Tensor, size: int) -> Tensor:
+    """Filter (B, K, H, W) with a Gaussian kernel, zeros beyond the border, and scale each map to its former maximum."""
+    kernel = gaussian_kernel(size, device=heatmaps.device, dtype=heatmaps.dtype)
+    flat = heatmaps.flatten(0, 1)[:, None]
+    flat = F.conv2d(flat, kernel[None, None, :, None], padding=(size // 2, 0))
+    out = F.conv2d(flat, kernel[None, None, None, :], padding=(0, size // 2))[:, 0].unflatten(0, heatmaps.shape[:2])
+    before, after = (m.amax((-2, -1), keepdim=True) for m in (heatmaps, out))
+    return out * before / after.clamp(min=torch.finfo(out.dtype).tiny)
+
+
+def newton_step(logarithm: Tensor, points: Tensor) -> Tensor:
+    """One Newton step toward the peak of ``logarithm``, by the official code's finite differences.
+
+    First derivatives over two pixels, second derivatives over four (0.25 (h[x + 2] - 2 h[x] + h[x - 2])), mixed ones over
+    the four corners.
+
+    Args:
+        logarithm: (B, K, H, W).
+        points: (B, K, 2) whole-number peaks; those with x <= 1, x >= W - 2 (same for y) stay where they are, as do those
+            whose Hessian is singular.
+
+    Returns:
+        (B, K, 2) moved points.
+    """
+    x, y = points.unbind(-1)
+
+    def at(dx: int, dy: int) -> Tensor:
+        return values_at(logarithm, x + dx, y + dy)
+
+    dx, dy = 0.5 * (at(1, 0) - at(-1, 0)), 0.5 * (at(0, 1) - at(0, -1))
+    dxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
+    dyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
+    dxy = 0.25 * (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1))
+    determinant = dxx * dyy - dxy * dxy
+    usable = inside(points, logarithm, 2) & (determinant != 0)
+    safe = torch.where(usable, determinant, 1)
+    step = torch.stack([-(dyy * dx - dxy * dy) / safe, -(dxx * dy - dxy * dx) / safe], -1)
+    return points + torch.where(usable[..., None], step, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dark:
+    """DARK's decoder.
+
+    Args:
+        kernel: odd size of the smoothing kernel in heatmap px; 11 in the official recipes at 256x192. 1 does not smooth.
+    """
+
+    kernel: int = 11
+
+    def __call__(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """points (B, K, 2) in heatmap px and scores (B, K) from ``heatmaps``; the scores are the unsmoothed maxima."""
+        heatmaps = outputs["heatmaps"].float()
+        points, scores = heatmap_peaks(heatmaps)
+        smoothed = smooth(heatmaps, self.kernel) if self.kernel > 1 else heatmaps
+        return newton_step(smoothed.clamp(min=1e-10).log(), points), scores
