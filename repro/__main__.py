@@ -1,0 +1,5 @@
+"""``python -m repro``: the command line."""
+
+from repro.cli import main
+
+main()

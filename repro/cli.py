@@ -1,0 +1,207 @@
+"""The command line: ``repro reproduce``, ``list``, ``data``, ``results``, ``notebooks``.
+
+A command imports what it needs when it runs, so that listing tables does not wait for torch.
+
+A mistake of the user ends in one sentence on stderr and exit code 2, never in a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from repro.errors import ReproError, choice_error
+from repro.papers import PAPERS
+
+
+class Group(click.Group):
+    """Turns ReproError into click's own error, for every command below it."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except ReproError as error:
+            raise click.UsageError(str(error)) from error
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="repro-pose")
+def main() -> None:
+    """Reproduce the tables of five papers on heatmap-based human pose estimation."""
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``0``, ``0,1,2`` or ``3`` seeds as in ``0-2``. Raises ReproError for anything else."""
+    seeds: list[int] = []
+    for part in text.replace(",", " ").split():
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise ReproError(f"SEEDS is {text!r}, expected numbers as in 0 or 0,1,2 or 0-2.")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ReproError(f"SEEDS is {text!r}, expected at least one number and none twice, as in 0 or 0,1,2 or 0-2.")
+    return tuple(seeds)
+
+
+def _number(name: str, text: str, low: int) -> int:
+    if not text.isdigit() or int(text) < low:
+        raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
+    return int(text)
+
+
+@main.command()
+@click.option("--paper", default="", help="key of the paper; all papers that have this table when empty")
+@click.option("--table", required=True, help="number of the table")
+@click.option("--row", "rows", default="", help="slugs of rows, separated by commas; all when empty")
+@click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
+@click.option("--data", default="people", show_default=True, help="name of the data set")
+@click.option("--data-root", default="", help="folder of the data set")
+@click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
+@click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
+@click.option("--workers", default="0", show_default=True, help="processes a training reads images with")
+def reproduce(
+    paper: str,
+    table: str,
+    rows: str,
+    scale: str,
+    data: str,
+    data_root: str,
+    seeds: str,
+    device: str,
+    threads: str,
+    jobs: str,
+    workers: str,
+) -> None:
+    """Train and evaluate the rows of a table and write a result folder."""
+    number = _number("TABLE", table, 1)
+    papers = _papers_with(paper, number)
+    seed_list = parse_seeds(seeds)
+    settings = (_number("THREADS", threads, 1), _number("JOBS", jobs, 0), _number("WORKERS", workers, 0))
+    from repro.data.sources import data_set
+    from repro.papers.recipes import table_rows
+    from repro.reproduce import Request, say_result
+    from repro.reproduce import reproduce as run
+    from repro.runs import Machine
+    from repro.scales import get_scale
+    from repro.training.distributed import choose_device
+
+    chosen, machine = get_scale(scale), Machine(device, *settings)
+    data_set(data)
+    choose_device(device)
+    root = Path(data_root).expanduser() if data_root else None
+    only = tuple(r for r in rows.replace(",", " ").split())
+    for key in papers:
+        if table_rows(key, number) is None:
+            text = f"{key} table {number}: not yet reproducible, no row of it has a recipe."
+            if paper:
+                raise ReproError(text + " `repro list` shows the tables that have.")
+            click.echo(text)
+            continue
+        click.echo(f"{key} table {number} on {data}, scale {scale}, seeds {seeds}")
+        folder = run(Request(key, number, chosen, data, root, seed_list, only), machine)
+        if folder is not None:
+            say_result(folder)
+
+
+def _papers_with(paper: str, number: int) -> list[str]:
+    """The papers asked for that have a table of this number. Raises ReproError for none."""
+    if paper and paper not in PAPERS:
+        raise choice_error("PAPER", paper, PAPERS)
+    if paper:
+        PAPERS[paper].table(number)
+        return [paper]
+    have = [key for key, p in PAPERS.items() if number in {t.number for t in p.tables}]
+    if not have:
+        raise choice_error("TABLE", number, sorted({t.number for p in PAPERS.values() for t in p.tables}))
+    return have
+
+
+@main.command("list")
+def list_tables() -> None:
+    """List papers, tables and rows, and which of them can be run."""
+    from repro.papers.recipes import table_rows
+    from repro.papers.spec import reported
+
+    for key, paper in PAPERS.items():
+        click.echo(f"{key}: {paper.title}")
+        for spec in paper.tables:
+            found = table_rows(key, spec.number)
+            rows = reported(key, spec.number)
+            can = len(found.rows) if found else 0
+            click.echo(f"  table {spec.number}: {spec.caption} ({can} of {len(rows)} rows can be run)")
+            for row, kind in zip(rows["row"], rows["kind"], strict=True):
+                state = (
+                    "recipe"
+                    if found and row in found.rows
+                    else ("cited" if kind == "cited" else "not yet reproducible")
+                )
+                click.echo(f"    {row} [{kind}, {state}]")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def notebooks(names: tuple[str, ...]) -> None:
+    """Execute the committed notebooks in place: all, or those whose path contains one of NAMES."""
+    from repro.notebooks import committed_notebooks, run_in_place
+
+    for path in committed_notebooks():
+        if not names or any(name in str(path) for name in names):
+            click.echo(path.name if path.parent.name == "notebooks" else f"{path.parent.name}/{path.name}")
+            run_in_place(path)
+
+
+@main.group()
+def data() -> None:
+    """Data sets: check them before training."""
+
+
+@data.command()
+@click.argument("name")
+@click.option("--root", default="", help="folder of the data set")
+@click.option("--split", default="", help="train or val; both when empty")
+@click.option("--decode", is_flag=True, help="decode every image as well")
+def check(name: str, root: str, split: str, decode: bool) -> None:
+    """Validate a data set: names the file, the item and the field of everything that is wrong."""
+    from repro.data.check import check_data, format_problems
+
+    problems = check_data(name, Path(root).expanduser() if root else None, split or None, decode=decode)
+    click.echo(format_problems(problems))
+    if any(problem.severity == "error" for problem in problems):
+        sys.exit(1)
+
+
+@main.group()
+def results() -> None:
+    """Result folders: list and compare them."""
+
+
+@results.command("list")
+def list_results() -> None:
+    """List the result folders."""
+    from repro.reporting.folders import manifests
+
+    found = manifests()
+    for name, m in found.items():
+        dirty = ", dirty" if m["dirty"] else ""
+        commit = (m["commit"] or "no git")[:7]
+        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {m['minutes']} min  commit {commit}{dirty}")
+    if not found:
+        click.echo("No result folders yet: run `make reproduce PAPER=skeletal TABLE=3`.")
+
+
+@results.command("diff")
+@click.argument("first")
+@click.argument("second")
+def diff_results(first: str, second: str) -> None:
+    """Show what differs between two result folders: numbers, verdicts, provenance."""
+    from repro.reporting.folders import compare_folders, find_folder
+
+    changed, fields = compare_folders(find_folder(first), find_folder(second))
+    click.echo("Numbers: none differ." if changed.empty else changed.to_string(index=False))
+    for name, (a, b) in fields.items():
+        click.echo(f"{name}:\n  A {a}\n  B {b}")

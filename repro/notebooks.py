@@ -1,0 +1,65 @@
+"""Notebooks executed by papermill: into a result folder, or in place."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from repro import paths
+from repro.errors import ReproError, choice_error
+
+
+def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+    """Execute a notebook with papermill, in the folder of the notebook, with this environment's kernel.
+
+    Args:
+        source: the notebook; it has one cell tagged ``parameters``.
+        target: where the executed notebook goes.
+        parameters: values for that cell, of types that JSON knows.
+
+    Raises:
+        ReproError: for a notebook that does not exist, or a parameter that it does not have (papermill only warns).
+        papermill.PapermillExecutionError: when a cell fails; the target then shows where.
+    """
+    import papermill
+
+    if not source.exists():
+        raise ReproError(f"Notebook {source} does not exist: a table needs one to be shown in.")
+    known = papermill.inspect_notebook(str(source))
+    for name in parameters:
+        if name not in known:
+            raise choice_error(f"parameter of {source.name}", name, known)
+    plain = json.loads(json.dumps(parameters))
+    papermill.execute_notebook(
+        str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+    )
+    _drop_traces(target)
+
+
+def committed_notebooks() -> list[Path]:
+    """The notebooks of the checkout, in a fixed order."""
+    found = paths.NOTEBOOKS.rglob("*.ipynb")
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
+
+
+def run_in_place(path: Path) -> None:
+    """Execute a committed notebook with its default parameters and keep the outputs in it."""
+    target = path.with_name(f".{path.name}.{os.getpid()}.ipynb")
+    try:
+        run_notebook(path, target, {})
+        os.replace(target, path)
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _drop_traces(path: Path) -> None:
+    """Remove papermill's notes (machine paths, times of day) from an executed notebook."""
+    notebook = json.loads(path.read_text())
+    for place in (notebook, *notebook["cells"]):
+        for noise in ("papermill", "execution"):
+            place["metadata"].pop(noise, None)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    os.replace(temporary, path)

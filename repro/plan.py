@@ -1,0 +1,120 @@
+"""From a table's name to recipes and samples: which rows are run, at which size, on which persons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from repro.data.cached import cache_images
+from repro.data.persons import ImageFiles, PersonSet
+from repro.data.sources import data_set, load_persons
+from repro.errors import ReproError, choice_error
+from repro.metrics.counts import count_gflops, count_parameters
+from repro.papers import PAPERS
+from repro.papers.recipes import TableRows, table_rows
+from repro.papers.spec import reported
+from repro.recipe import Data, Recipe
+from repro.runs import Samples
+from repro.scales import Scale, apply_scale, input_divisor
+
+NEEDS = {"pckh": "head sizes", "oks": "person areas"}
+
+
+def runnable_rows(paper: str, number: int) -> TableRows:
+    """The rows of a table that have recipes. Raises ReproError where there are none."""
+    rows = table_rows(paper, number)
+    if rows is None:
+        raise ReproError(
+            f"Table {number} of {paper} is not yet reproducible: no row of it has a recipe; "
+            f"`repro list` shows the tables that have."
+        )
+    return rows
+
+
+def table_recipes(
+    paper: str, number: int, scale: Scale, data: Data, seeds: Sequence[int], only: Sequence[str] = ()
+) -> dict[tuple[str, int], Recipe]:
+    """The recipes of a table's rows by (row, seed).
+
+    Args:
+        paper: its key.
+        number: of the table.
+        scale: that the recipes are brought to.
+        data: the persons, already limited to the scale's numbers.
+        seeds: one run each.
+        only: slugs of the rows to take; all that have recipes when empty.
+
+    Raises:
+        ReproError: for an unknown row, or one without a recipe.
+    """
+    rows = runnable_rows(paper, number).rows
+    for row in only:
+        if row not in set(reported(paper, number)["row"]):
+            raise choice_error(f"row of table {number} of {paper}", row, rows)
+        if row not in rows:
+            raise ReproError(
+                f"Row {row!r} of table {number} of {paper} is not yet reproducible: choose {', '.join(rows)}."
+            )
+    divisor = table_divisor(paper, number, scale)
+    return {
+        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data).but(seed=seed)
+        for name, row in rows.items()
+        for seed in seeds
+        if not only or name in only
+    }
+
+
+def table_divisor(paper: str, number: int, scale: Scale) -> int:
+    """What all inputs of a table are divided by at a scale; it does not depend on the rows that are chosen."""
+    return input_divisor(scale, [row.recipe.input.size for row in runnable_rows(paper, number).rows.values()])
+
+
+def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+    """#Params in millions and GFLOPs of each row, at the paper's size; empty for tables that do not print them."""
+    printed = {column.metric for column in PAPERS[paper].table(number).columns}
+    if not {"params_M", "gflops"} & printed:
+        return {}
+    table = runnable_rows(paper, number)
+    counted = {}
+    for name, row in table.rows.items():
+        if not only or name in only:
+            network = row.counted_network.build(table.skeleton)
+            gflops = count_gflops(network, row.recipe.input.size)
+            counted[name] = {"params_M": count_parameters(network) / 1e6, "gflops": gflops}
+    return counted
+
+
+def check_measurable(paper: str, number: int, data_name: str) -> None:
+    """Raise ReproError when none of a table's printed columns can be measured on a data set."""
+    metrics = {column.metric for column in PAPERS[paper].table(number).columns if column.metric}
+    wanted = {"pckh" if m.startswith("pckh") else "oks" for m in metrics if m not in ("params_M", "gflops")}
+    chosen = data_set(data_name)
+    if not wanted & chosen.measures:
+        lacking = " and ".join(NEEDS[w] for w in sorted(wanted))
+        raise ReproError(
+            f"Table {number} of {paper} cannot be measured on {chosen.title}, which has no {lacking}: choose another DATA."
+        )
+
+
+def open_samples(name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
+    """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache."""
+    train = load_persons(name, root, "train", limit=scale.train)
+    val = load_persons(name, root, "val", limit=scale.val)
+    for split, persons in (("training", train), ("evaluation", val)):
+        if not len(persons):
+            raise ReproError(f"Data set {name} has no {split} persons under {root}: run `repro data check`.")
+    data = Data(
+        name=name,
+        train_fingerprint=train.fingerprint(),
+        train_count=len(train),
+        val_fingerprint=val.fingerprint(),
+        val_count=len(val),
+    )
+    return Samples(_cached(train), _cached(val), data_set(name).measures), data
+
+
+def _cached(persons: PersonSet) -> PersonSet:
+    if not isinstance(persons.images, ImageFiles):
+        return persons
+    return replace(persons, images=cache_images(persons.images))

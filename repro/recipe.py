@@ -1,0 +1,167 @@
+"""A recipe: everything that determines a run's numbers, frozen, to JSON and back, with a hash for its identity.
+
+A recipe has two parts. What is trained (data, network, targets, loss, input, augmentation, optimisation, initialisation,
+seed) and how it is evaluated (decoder and protocol). Rows that differ in the second part alone share a training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from repro import serial
+from repro.data.augment import Augmentation
+from repro.data.crops import Input
+from repro.decoders.dark import Dark
+from repro.decoders.peaks import Argmax, QuarterOffset
+from repro.decoders.weighted import WeightedInference
+from repro.encoders.gaussian import GaussianHeatmap
+from repro.encoders.skeletal import SkeletalHeatmap
+from repro.losses.mse import HeatmapMSE, SkeletalLoss
+from repro.models.networks import HeatmapNetwork, SkeletalNetwork
+
+# The parts that a method is made of. A new paper adds its classes here; recipes can then name them.
+Network = HeatmapNetwork | SkeletalNetwork
+Encoder = GaussianHeatmap | SkeletalHeatmap
+Loss = HeatmapMSE | SkeletalLoss
+Decoder = Argmax | QuarterOffset | Dark | WeightedInference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The samples, by name and content; where they lie on a machine does not matter.
+
+    Args:
+        name: of the data set.
+        train_fingerprint: of the training persons' labels and boxes.
+        train_count: number of training persons.
+        val_fingerprint: of the evaluation persons.
+        val_count: number of evaluation persons.
+    """
+
+    name: str
+    train_fingerprint: str
+    train_count: int
+    val_fingerprint: str
+    val_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method: encoder, network, loss and decoder. ``but`` exchanges parts."""
+
+    encoder: Encoder
+    network: Network
+    loss: Loss
+    decoder: Decoder
+
+    def but(self, **parts: Any) -> Method:
+        """This method with some parts exchanged, as an ablation words it."""
+        return replace(self, **parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimisation:
+    """Adam with a warm-up and steps, as in HRNet.
+
+    Args:
+        epochs: passes over the training persons.
+        batch: persons a step, over all processes.
+        learning_rate: of Adam.
+        steps: shares of the epochs after which the rate is multiplied by ``gamma``; HRNet's 170 and 200 of 210.
+        gamma: see there.
+        warm_up: optimiser steps over which the rate rises linearly from 0.1 % of its value; 0 for none.
+        weight_decay: L2 term of Adam. HRNet's files state 1e-4, but its code creates Adam without; so 0.
+        precision: ``float32``, or ``bfloat16`` for autocast in forward and backward passes.
+    """
+
+    epochs: int = 210
+    batch: int = 128
+    learning_rate: float = 1e-3
+    steps: tuple[float, ...] = (170 / 210, 200 / 210)
+    gamma: float = 0.1
+    warm_up: int = 0
+    weight_decay: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initialisation:
+    """Weights that training starts from, named by what they are, not by where they lie.
+
+    Args:
+        name: of the weights.
+        sha256: of their file.
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The protocol that stands beside every number.
+
+    Args:
+        boxes: ``truth`` for ground-truth boxes, else the name of the detector's.
+        flip: whether maps are averaged with those of the mirror image.
+        shift: whether the mirrored-back maps are moved by a pixel (biased convention).
+        rescoring: keypoint scores above this are averaged into the person's score.
+        nms: OKS above which the lower of two persons is dropped.
+    """
+
+    boxes: str = "truth"
+    flip: bool = True
+    shift: bool = True
+    rescoring: float = 0.2
+    nms: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that determines a run's numbers.
+
+    Args:
+        method: encoder, network, loss, decoder.
+        data: the samples; None in a paper's recipe until a data set is chosen.
+        input: crop size and convention.
+        augmentation: of the training crops.
+        optimisation: optimiser and schedule.
+        initialisation: weights that training starts from; None for random ones.
+        evaluation: the protocol.
+        seed: of initial weights, order and augmentation.
+        revision: raised when a change of the code alters the numbers of recipes that stay the same.
+    """
+
+    method: Method
+    data: Data | None = None
+    input: Input = field(default_factory=Input)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    initialisation: Initialisation | None = None
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    seed: int = 0
+    revision: int = 1
+
+    def but(self, **fields: Any) -> Recipe:
+        """This recipe with some fields exchanged."""
+        return replace(self, **fields)
+
+    @property
+    def key(self) -> str:
+        """12 hex digits: the identity of the recipe."""
+        return serial.digest(self)
+
+    @property
+    def training_key(self) -> str:
+        """12 hex digits: the identity of what is trained, the same for recipes that differ in their evaluation alone."""
+        return serial.digest(self.but(method=self.method.but(decoder=Argmax()), evaluation=Evaluation()))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return serial.to_plain(self)
+
+    @staticmethod
+    def from_plain(plain: Any) -> Recipe:
+        """From JSON values; ReproError for unknown or ill-typed fields."""
+        return serial.from_plain(Recipe, plain, "recipe")

@@ -1,0 +1,1 @@
+"""Tables, verdicts, figures and result folders: pure functions of complete runs."""

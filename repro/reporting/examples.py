@@ -1,0 +1,89 @@
+"""A few evaluated persons that a result folder keeps, for the figure of predicted poses.
+
+``examples.json`` holds truth and predictions in crop coordinates. The crops themselves lie beside it as PNG files only
+where the data set's images may be passed on; else they go to ``private/``, which git ignores.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from repro.data.persons import PersonSet
+from repro.geometry import box_to_center_scale, crop_matrices, transform_points
+from repro.reporting.figures import Example
+from repro.training.evaluate import Poses
+
+COUNT = 6
+HEIGHT = 192  # of a crop, px
+
+
+def choose_persons(persons: PersonSet, count: int = COUNT) -> np.ndarray:
+    """Positions of the persons that are shown: evenly spread over those with at least half their keypoints labelled."""
+    labelled = np.flatnonzero((persons.visibility > 0).sum(1) * 2 >= len(persons.skeleton))
+    chosen = labelled if len(labelled) else np.arange(len(persons))
+    return chosen[np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))]
+
+
+def make_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) -> list[Example]:
+    """Crops of some persons with their truth and the predicted poses of each row, images included."""
+    size = (round(HEIGHT * aspect), HEIGHT)
+    index = choose_persons(persons)
+    centers, scales = box_to_center_scale(persons.boxes[index], aspect)
+    matrices = crop_matrices(centers, scales, np.zeros(len(index)), size, "unbiased")
+    truth = transform_points(matrices, persons.keypoints[index])
+    found = {row: transform_points(matrices, p.points[index]) for row, p in poses.items()}
+    return [
+        Example(
+            truth=truth[i],
+            visibility=persons.visibility[person],
+            poses={row: points[i] for row, points in found.items()},
+            image=cv2.warpAffine(persons.images.read(int(persons.image_index[person])), matrices[i], size),
+            size=size,
+        )
+        for i, person in enumerate(index)
+    ]
+
+
+def write_examples(examples: list[Example], folder: Path, *, images: bool) -> None:
+    """Write ``examples.json`` to a result folder, and the crops as PNG files: to ``private/`` unless ``images``."""
+    place = folder if images else folder / "private"
+    place.mkdir(exist_ok=True)
+    plain = []
+    for number, example in enumerate(examples):
+        cv2.imwrite(str(place / f"example{number}.png"), cv2.cvtColor(example.image, cv2.COLOR_RGB2BGR))
+        plain.append(
+            {
+                "size": list(example.size),
+                "truth": example.truth.round(2).tolist(),
+                "visibility": example.visibility.tolist(),
+                "poses": {row: points.round(2).tolist() for row, points in example.poses.items()},
+            }
+        )
+    (folder / "examples.json").write_text(json.dumps(plain) + "\n")
+
+
+def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
+    """The examples of a result folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
+    plain = json.loads((folder / "examples.json").read_text())
+    return [
+        Example(
+            truth=np.array(one["truth"]),
+            visibility=np.array(one["visibility"]),
+            poses={row: np.array(points) for row, points in one["poses"].items()},
+            image=_read_crop(folder / f"example{number}.png")
+            if not private
+            else _read_crop(folder / "private" / f"example{number}.png"),
+            size=tuple(one["size"]),
+        )
+        for number, one in enumerate(plain)
+    ]
+
+
+def _read_crop(path: Path) -> np.ndarray | None:
+    if not path.exists():
+        return None
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)

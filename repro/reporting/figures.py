@@ -1,0 +1,122 @@
+"""Figures of a reproduction, drawn from its outcome and its kept examples alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.papers import PAPERS
+from repro.papers.spec import reported
+from repro.reporting.outcome import Outcome
+from repro.reporting.table import COUNTED, EXTRAS
+from repro.skeletons import Skeleton
+
+
+def row_labels(outcome: Outcome) -> dict[str, str]:
+    """For each row that was run what the paper calls it."""
+    spec = PAPERS[outcome.paper].table(outcome.table)
+    printed = reported(outcome.paper, outcome.table).set_index("row")
+    run = dict.fromkeys(r.row for r in outcome.runs)
+    return {row: " ".join(v for v in (printed.loc[row, name] for name in spec.settings) if v) for row in run}
+
+
+def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
+    """(metric, label) of the learning curves: the first printed metric that was measured, and the mean OKS."""
+    spec = PAPERS[outcome.paper].table(outcome.table)
+    have = {name for run in outcome.runs for name in run.metrics}
+    printed = [(c.metric, c.label) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
+    extra = [("OKS", EXTRAS["OKS"])] if "OKS" in have else []
+    return printed[:1] + extra
+
+
+def learning_curves(outcome: Outcome) -> Figure:
+    """Metrics against crops seen, a line a row, a band over seeds where there are several."""
+    labels, metrics = row_labels(outcome), curve_metrics(outcome)
+    figure, axes = plt.subplots(1, len(metrics), figsize=(5.5 * len(metrics), 3.8), squeeze=False)
+    for axis, (metric, label) in zip(axes[0], metrics, strict=True):
+        points = [
+            {"crops seen": p["persons"], label: 100 * p[metric], "row": labels[run.row]}
+            for run in outcome.runs
+            for p in run.curve
+            if p.get(metric) is not None
+        ]
+        sns.lineplot(pd.DataFrame(points), x="crops seen", y=label, hue="row", marker="o", errorbar="sd", ax=axis)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k")
+        axis.get_legend().set_title(None)
+    figure.tight_layout()
+    return figure
+
+
+def keypoint_bars(outcome: Outcome) -> Figure:
+    """Keypoint similarity by kind of keypoint, left and right together, a bar a row, a whisker over seeds."""
+    labels, values = row_labels(outcome), []
+    for run in outcome.runs:
+        for name, value in run.metrics.items():
+            kind, _, keypoint = name.partition("/")
+            if kind == "OKS" and keypoint and value is not None:
+                merged = keypoint.removeprefix("left_").removeprefix("right_")
+                values.append({"keypoint": merged, "similarity": 100 * value, "row": labels[run.row], "seed": run.seed})
+    frame = pd.DataFrame(values).groupby(["keypoint", "row", "seed"], sort=False, as_index=False)["similarity"].mean()
+    figure, axis = plt.subplots(figsize=(9, 3.8))
+    sns.barplot(frame, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis)
+    axis.set(xlabel=None, ylabel="mean keypoint similarity, %")
+    sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncol=min(4, len(labels)), title=None, frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+@dataclass(frozen=True)
+class Example:
+    """One evaluated person in a crop of its own.
+
+    Args:
+        truth: (K, 2) x, y in px of the crop.
+        visibility: (K,).
+        poses: (K, 2) by row, of the first seed.
+        image: (H, W, 3) uint8 RGB; None where the data set's photographs may not be passed on.
+        size: (width, height) of the crop.
+    """
+
+    truth: np.ndarray
+    visibility: np.ndarray
+    poses: dict[str, np.ndarray]
+    image: np.ndarray | None
+    size: tuple[int, int]
+
+
+def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skeleton, color: str, width: float) -> None:
+    """Draw links and keypoints (K, 2) that ``shown`` (K,) marks."""
+    for a, b in skeleton.link_indices:
+        if shown[a] and shown[b]:
+            axis.plot(points[[a, b], 0], points[[a, b], 1], color=color, linewidth=width, solid_capstyle="round")
+    axis.scatter(*points[shown].T, s=6 * width, color=color, zorder=3)
+
+
+def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
+    """Examples in columns, rows of the table below each other: the truth in grey, the prediction in colour."""
+    rows = list(labels)
+    shape = (1.9 * len(examples), 2.0 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
+    figure, axes = plt.subplots(len(rows), len(examples), figsize=shape, squeeze=False)
+    colors = sns.color_palette(n_colors=len(rows)).as_hex()
+    for line, (row, color) in enumerate(zip(rows, colors, strict=True)):
+        for axis, example in zip(axes[line], examples, strict=True):
+            _draw_example(axis, example, row, skeleton, color)
+        axes[line][0].set_ylabel(labels[row], fontsize=7)
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def _draw_example(axis: Axes, example: Example, row: str, skeleton: Skeleton, color: str) -> None:
+    width, height = example.size
+    if example.image is not None:
+        axis.imshow(example.image)
+    shown = example.visibility > 0
+    draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6)
+    draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3)
+    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[], aspect="equal")

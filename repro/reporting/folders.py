@@ -1,0 +1,113 @@
+"""Result folders: written under a hidden name and renamed when complete, so that one which is there is whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from repro import paths
+from repro.errors import ReproError
+from repro.locks import locked
+
+INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
+
+
+def table_folder(paper: str, number: int) -> Path:
+    """Where the versions of a table lie."""
+    return paths.results() / paper / f"table{number}"
+
+
+@contextmanager
+def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
+    """A folder to fill; it gets its name, and its line in the index, when the block ends without an error.
+
+    Whatever ends the block early, Ctrl-C and a full disk included, the folder is removed.
+    """
+    final = table_folder(paper, number) / version
+    partial = final.with_name(f".{version}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        os.replace(partial, final)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    write_index()
+
+
+def manifests() -> dict[str, dict[str, Any]]:
+    """The manifests of all result folders, by folder relative to the results, sorted."""
+    found = {}
+    for file in sorted(paths.results().glob("*/table*/*/manifest.json")):
+        if not file.parent.name.startswith("."):
+            found[file.parent.relative_to(paths.results()).as_posix()] = json.loads(file.read_text())
+    return found
+
+
+def write_index() -> None:
+    """Write ``results/index.csv``, one line a folder, from the manifests that are there."""
+    with locked(paths.results() / ".lock", "the index of results"):
+        index = paths.results() / "index.csv"
+        temporary = index.with_name(f".index.{os.getpid()}.csv")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, INDEX_COLUMNS, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            for folder, manifest in manifests().items():
+                seeds = " ".join(map(str, manifest["seeds"]))
+                writer.writerow({**manifest, "folder": folder, "seeds": seeds, "rows": len(manifest["rows"])})
+        os.replace(temporary, index)
+
+
+def newest_folder(paper: str, number: int) -> Path:
+    """The newest version of a table. Raises ReproError when there is none."""
+    own = {name: m for name, m in manifests().items() if m["paper"] == paper and m["table"] == number}
+    if not own:
+        raise ReproError(
+            f"Table {number} of {paper} has no result folder: run `make reproduce PAPER={paper} TABLE={number}`."
+        )
+    return paths.results() / max(own, key=lambda name: (own[name]["created"], name))
+
+
+def find_folder(name: str) -> Path:
+    """A result folder by its path, or by the end of its name. Raises ReproError, with those there are, for another."""
+    given = Path(name)
+    if (given / "manifest.json").exists():
+        return given
+    matches = [folder for folder in manifests() if folder == name or folder.endswith("/" + name)]
+    if len(matches) != 1:
+        known = ", ".join(manifests()) or "none yet"
+        raise ReproError(f"{name!r} names {len(matches)} result folders, expected one of: {known}.")
+    return paths.results() / matches[0]
+
+
+def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, tuple[Any, Any]]]:
+    """What differs between two result folders.
+
+    Returns:
+        the lines of the two tables side by side where our numbers or verdicts differ, and the fields of the manifests that
+        differ, as (first, second).
+    """
+    keys = ["row", "metric"]
+    tables = [pd.read_csv(folder / "table.csv")[[*keys, "ours", "spread", "verdict"]] for folder in (first, second)]
+    both = tables[0].merge(tables[1], on=keys, how="outer", suffixes=(" A", " B"), sort=False)
+    same = _equal(both["ours A"], both["ours B"]) & _equal(both["verdict A"], both["verdict B"])
+    changed = both[~same].assign(change=lambda t: t["ours B"] - t["ours A"]).reset_index(drop=True)
+    manifest_a, manifest_b = (json.loads((folder / "manifest.json").read_text()) for folder in (first, second))
+    fields = {
+        name: (manifest_a.get(name), manifest_b.get(name))
+        for name in sorted(set(manifest_a) | set(manifest_b))
+        if manifest_a.get(name) != manifest_b.get(name)
+    }
+    return changed, fields
+
+
+def _equal(first: pd.Series, second: pd.Series) -> pd.Series:
+    return (first == second) | (first.isna() & second.isna())

@@ -1,0 +1,177 @@
+"""The table beside the printed one: rows with printed and own numbers, and the steps between rows with their verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from repro.papers import PAPERS
+from repro.papers.spec import Column, TableSpec, printed_value, reported
+from repro.reporting.outcome import Outcome
+from repro.reporting.verdicts import Step, paired_step, verdict
+
+COUNTED = ("params_M", "gflops")
+EXTRAS = {  # measured beside the printed columns, where a run has them
+    "AP": "AP",
+    "OKS": "mean OKS",
+    "pckh@0.10": "PCKh@0.10",
+    "pck@0.2": "PCK@0.2 torso",
+}
+NOT_RUN = {"cited": "cited", "own": "not yet reproducible", "rerun": "not yet reproducible"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one row, printed and ours, in the printed unit.
+
+    Args:
+        printed: None where nothing is printed.
+        mean: ours over seeds; None where nothing was run.
+        deviation: over seeds (n - 1); nan with one seed.
+        change_printed: from the baseline row to this one.
+        step: the same, ours.
+        verdict: about the step.
+    """
+
+    printed: float | None
+    mean: float | None
+    deviation: float
+    change_printed: float | None
+    step: Step | None
+    verdict: str
+
+
+def unit(metric: str) -> float:
+    """Factor from our figures to the printed unit: fractions are printed as percentages, counts as they are."""
+    return 1.0 if metric in COUNTED else 100.0
+
+
+def decimals(metric: str) -> int:
+    """Decimals that tables show."""
+    return 1
+
+
+def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
+    """The printed columns that can be ours, then the extra ones that these runs measured."""
+    printed = [c for c in spec.columns if c.metric is not None]
+    taken = {c.metric for c in printed}
+    have = {metric for run in outcome.runs for metric in run.metrics}
+    return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
+
+
+def cell(spec: TableSpec, outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str) -> Cell:
+    """One number of one row; ``printed`` is the printed table, indexed by row."""
+    baseline = printed.loc[row, "baseline"]
+    factor = unit(metric)
+
+    def ours(of: str) -> dict[int, float]:
+        if metric in COUNTED:
+            value = outcome.counted.get(of, {}).get(metric)
+            return {} if value is None else {0: value}
+        return {seed: factor * value for seed, value in outcome.values(of, metric).items()}
+
+    def theirs(of: str) -> float | None:
+        return printed_value(printed.loc[of, label]) if label in printed.columns else None
+
+    values = ours(row)
+    mean = float(np.mean(list(values.values()))) if values else None
+    deviation = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else math.nan
+    change, step = None, None
+    if baseline:
+        if theirs(row) is not None and theirs(baseline) is not None:
+            change = round(theirs(row) - theirs(baseline), 6)
+        step = paired_step(ours(baseline), values)
+    told = "" if metric in COUNTED else verdict(change, step)
+    return Cell(theirs(row), mean, deviation, change, step, told)
+
+
+def metric_of(column: Column) -> str:
+    """The metric of a printed or an extra column."""
+    return column.metric or next(metric for metric, label in EXTRAS.items() if label == column.label)
+
+
+def long_table(outcome: Outcome) -> pd.DataFrame:
+    """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of."""
+    spec, printed = PAPERS[outcome.paper].table(outcome.table), reported(outcome.paper, outcome.table).set_index("row")
+    lines = []
+    for row in printed.index:
+        for column in measured_columns(spec, outcome):
+            metric = metric_of(column)
+            one = cell(spec, outcome, printed, row, metric, column.label)
+            lines.append(
+                {
+                    "row": row,
+                    "kind": printed.loc[row, "kind"],
+                    "baseline": printed.loc[row, "baseline"],
+                    **{name: printed.loc[row, name] for name in spec.settings},
+                    "metric": column.label,
+                    "printed": one.printed,
+                    "ours": one.mean,
+                    "spread": one.deviation,
+                    "seeds": len(outcome.values(row, metric)),
+                    "step printed": one.change_printed,
+                    "step ours": one.step.mean if one.step else None,
+                    "low": one.step.low if one.step else None,
+                    "high": one.step.high if one.step else None,
+                    "verdict": one.verdict,
+                }
+            )
+    return pd.DataFrame(lines).round(4)
+
+
+def wide_table(outcome: Outcome) -> pd.DataFrame:
+    """The table as a reader sees it: ``printed / ours ± spread`` in each column, rows as in the paper.
+
+    Absolute numbers at a reduced scale or on another data set are not the paper's and are not meant to be compared with
+    them: the steps are.
+    """
+    spec, table = PAPERS[outcome.paper].table(outcome.table), long_table(outcome)
+    lines = []
+    for row, group in table.groupby("row", sort=False):
+        first = group.iloc[0]
+        line = {name: first[name] for name in spec.settings}
+        line["kind"] = first["kind"]
+        for _, one in group.iterrows():
+            line[one["metric"]] = f"{_show(one['printed'])} / {_show_ours(one, outcome, row)}"
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def steps_table(outcome: Outcome) -> pd.DataFrame:
+    """One line a step and printed metric: the change as printed, ours with its 95 % interval over seeds, the verdict."""
+    table = long_table(outcome)
+    table = table[(table["verdict"] != "") | ((table["baseline"] != "") & table["step ours"].notna())]
+    spec = PAPERS[outcome.paper].table(outcome.table)
+    counted = {c.label for c in spec.columns if c.metric in COUNTED}
+    table = table[~table["metric"].isin(counted)]
+    return pd.DataFrame(
+        {
+            "step": table["baseline"] + " → " + table["row"],
+            "metric": table["metric"],
+            "printed": [_signed(v) for v in table["step printed"]],
+            "ours": [_signed(v, 2) for v in table["step ours"]],
+            "95 % interval": [
+                "one seed" if pd.isna(low) else f"[{low:+.2f}, {high:+.2f}]"
+                for low, high in zip(table["low"], table["high"], strict=True)
+            ],
+            "verdict": [v or "not printed" for v in table["verdict"]],
+        }
+    ).reset_index(drop=True)
+
+
+def _show(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.1f}"
+
+
+def _show_ours(one: pd.Series, outcome: Outcome, row: str) -> str:
+    if pd.isna(one["ours"]):
+        return "–"
+    spread = "" if pd.isna(one["spread"]) else f" ± {one['spread']:.1f}"
+    return f"{one['ours']:.1f}{spread}"
+
+
+def _signed(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:+.{digits}f}"

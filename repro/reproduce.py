@@ -1,0 +1,205 @@
+"""``make reproduce``: the runs of a table, then a result folder made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import matplotlib
+import matplotlib.pyplot as plt
+
+from repro import paths
+from repro.data.sources import data_set
+from repro.environment import describe
+from repro.notebooks import run_notebook
+from repro.papers import PAPERS
+from repro.plan import check_measurable, counted_columns, open_samples, table_divisor, table_recipes
+from repro.protocol import protocol_of
+from repro.recipe import Data, Recipe
+from repro.reporting import examples, figures, table
+from repro.reporting.folders import new_folder, table_folder
+from repro.reporting.outcome import Outcome, RunOutcome
+from repro.runs import Machine, Samples, announce, load_run, make_runs
+from repro.scales import Scale
+from repro.training.checkpoints import write_json
+from repro.training.distributed import choose_device
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be reproduced: a table of a paper at a scale on a data set, with these seeds; all rows when none is named."""
+
+    paper: str
+    table: int
+    scale: Scale
+    data: str
+    root: Path | None
+    seeds: tuple[int, ...]
+    rows: tuple[str, ...] = ()
+
+
+def reproduce(request: Request, machine: Machine) -> Path | None:
+    """Make or load the runs of a table and write its result folder.
+
+    Returns:
+        the folder; None on the processes of ``torchrun`` that write nothing.
+
+    Raises:
+        ReproError: for anything that the user can mend.
+    """
+    started = time.perf_counter()
+    check_measurable(request.paper, request.table, request.data)
+    samples, data = open_samples(request.data, request.root, request.scale)
+    recipes = make_table_runs(request, samples, data, machine)
+    if int(os.environ.get("RANK", "0")):
+        return None
+    outcome = collect(request, recipes)
+    return write_folder(request, outcome, recipes, samples, machine, time.perf_counter() - started)
+
+
+def make_table_runs(request: Request, samples: Samples, data: Data, machine: Machine) -> dict[tuple[str, int], Recipe]:
+    """Make the runs of a table that are not complete; returns their recipes by (row, seed)."""
+    recipes = table_recipes(request.paper, request.table, request.scale, data, request.seeds, request.rows)
+    announce(list(recipes.values()))
+    make_runs(recipes.values(), samples, machine)
+    return recipes
+
+
+def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome:
+    """The outcome of complete runs."""
+    runs = []
+    for (row, seed), recipe in recipes.items():
+        run = load_run(recipe)
+        runs.append(
+            RunOutcome(
+                row=row,
+                seed=seed,
+                recipe=recipe.to_plain(),
+                key=recipe.key,
+                training_key=recipe.training_key,
+                metrics=run.metrics,
+                curve=run.curve,
+                seconds=run.seconds,
+            )
+        )
+    return Outcome(
+        paper=request.paper,
+        table=request.table,
+        scale=request.scale.name,
+        data=request.data,
+        divisor=table_divisor(request.paper, request.table, request.scale),
+        runs=tuple(runs),
+        counted=counted_columns(request.paper, request.table, request.rows),
+    )
+
+
+def write_folder(
+    request: Request,
+    outcome: Outcome,
+    recipes: dict[tuple[str, int], Recipe],
+    samples: Samples,
+    machine: Machine,
+    seconds: float,
+) -> Path:
+    """Write the result folder of a table: tables, figures, examples, manifest and the executed notebook."""
+    now = datetime.now(UTC)
+    about = describe(choose_device(machine.device))
+    version = f"{request.scale.name}-{request.data}-{now:%Y%m%dT%H%M%S}-{(about['commit'] or 'nogit')[:7]}"
+    about |= {"threads": machine.threads}
+    with new_folder(request.paper, request.table, version) as folder:
+        manifest = make_manifest(request, outcome, about, now, seconds)
+        write_json(folder / "manifest.json", manifest)
+        outcome.write(folder / "runs.json")
+        write_examples(folder, outcome, recipes, samples)
+        write_tables(folder, outcome)
+        write_figures(folder, outcome)
+        name = f"table{request.table}.ipynb"
+        run_notebook(
+            paths.NOTEBOOKS / request.paper / name,
+            folder / "notebook.ipynb",
+            {"folder": f"{request.paper}/table{request.table}/{version}"},
+        )
+    return table_folder(request.paper, request.table) / version
+
+
+def make_manifest(
+    request: Request, outcome: Outcome, about: dict[str, Any], now: datetime, seconds: float
+) -> dict[str, Any]:
+    """Where every number of a folder comes from."""
+    trainings = {run.training_key: run.seconds for run in outcome.runs}
+    return {
+        "paper": request.paper,
+        "table": request.table,
+        "title": PAPERS[request.paper].title,
+        "scale": request.scale.name,
+        "data": request.data,
+        "samples": outcome.runs[0].recipe["data"],
+        "input_divisor": outcome.divisor,
+        "seeds": outcome.seeds,
+        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe)) for run in outcome.runs},
+        "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
+        "trainings": trainings,
+        "training_minutes": round(sum(trainings.values()) / 60, 1),
+        "minutes": round(seconds / 60, 1),
+        "created": now.isoformat(timespec="seconds"),
+        **about,
+    }
+
+
+def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int], Recipe], samples: Samples) -> None:
+    """Keep some persons with the poses that the rows' first seed predicted."""
+    seed = outcome.seeds[0]
+    own = {row: recipe for (row, s), recipe in recipes.items() if s == seed}
+    poses = {row: load_run(recipe).poses for row, recipe in own.items()}
+    aspect = next(iter(own.values())).input.aspect
+    found = examples.make_examples(samples.val, poses, aspect)
+    examples.write_examples(found, folder, images=data_set(outcome.data).redistributable)
+
+
+def write_tables(folder: Path, outcome: Outcome) -> None:
+    """``table.csv``, one line a row and metric, and ``table.md``, as a reader sees it."""
+    table.long_table(outcome).to_csv(folder / "table.csv", index=False)
+    paper = PAPERS[outcome.paper]
+    text = [
+        f"# {paper.title}, table {outcome.table}",
+        "",
+        f"{paper.table(outcome.table).caption}. Scale {outcome.scale}, data {outcome.data}, seeds {outcome.seeds}. "
+        "Numbers are `printed / ours ± deviation over seeds`; only the steps between rows can be compared.",
+        "",
+        table.wide_table(outcome).to_markdown(index=False),
+        "",
+        table.steps_table(outcome).to_markdown(index=False),
+        "",
+    ]
+    (folder / "table.md").write_text("\n".join(text))
+
+
+def write_figures(folder: Path, outcome: Outcome) -> None:
+    """``figures/*.png``: learning curves, keypoints, poses; poses on photographs that may not be passed on: private."""
+    matplotlib.use("Agg")
+    (folder / "figures").mkdir()
+    labels, skeleton = figures.row_labels(outcome), data_set(outcome.data).skeleton
+    drawn = {
+        folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
+        folder / "figures" / "keypoints.png": figures.keypoint_bars(outcome),
+        folder / "figures" / "poses.png": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
+    }
+    if (folder / "private").exists():
+        own = examples.read_examples(folder, private=True)
+        drawn[folder / "private" / "poses.png"] = figures.pose_grid(own, labels, skeleton)
+    for path, figure in drawn.items():
+        figure.savefig(path, dpi=110)
+        plt.close(figure)
+
+
+def say_result(folder: Path) -> None:
+    """Print the table's steps and where the results lie."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    click.echo((folder / "table.md").read_text())
+    click.echo(f"{manifest['minutes']} minutes; results in {folder}")

@@ -1,0 +1,145 @@
+"""Scales: how a paper's recipe becomes one that the machine at hand can afford, by one rule for all papers.
+
+The rule. A scale may change the size of the input, the width and depth of the backbone, the number of persons, the length of
+training, the batch and the numerical precision, and it changes them for all rows of a table alike:
+
+- **Input**: all inputs of a table are divided by one power of two, the smallest that brings the largest of them within the
+  scale's area. Inputs of different sizes stay different.
+- **Backbone**: reduced scales take one exchange module a stage, two blocks a branch, one bottleneck and a stem of 32; the width
+  is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32.
+- **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
+  same shares of training as in the paper.
+- Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
+
+``paper`` changes nothing. Counted columns (#Params, GFLOPs) are always those of the paper's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from repro.errors import choice_error
+from repro.models.backbones.hrnet import HRNet
+from repro.recipe import Data, Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A scale.
+
+    Args:
+        name: as commands write it.
+        description: for whom and how long.
+        area: of the largest input of a table, in px^2; None leaves inputs as they are.
+        train: persons to train on at most; None for all.
+        val: persons to evaluate at most.
+        crops: shown over a training; None for the paper's epochs.
+        batch: persons a step; None for the paper's.
+        warm_up: optimiser steps in which the learning rate rises; None for the paper's.
+        precision: that the network computes in; None for the paper's.
+        small_backbone: whether the backbone is reduced.
+    """
+
+    name: str
+    description: str
+    area: int | None = None
+    train: int | None = None
+    val: int | None = None
+    crops: int | None = None
+    batch: int | None = None
+    warm_up: int | None = None
+    precision: Literal["float32", "bfloat16"] | None = None
+    small_backbone: bool = False
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale(
+            name="smoke",
+            description="seconds a run: shows that everything runs, its numbers mean nothing",
+            area=64 * 48,
+            train=64,
+            val=32,
+            crops=256,
+            batch=16,
+            small_backbone=True,
+        ),
+        Scale(
+            name="laptop",
+            description="two CPU cores, minutes a run",
+            area=128 * 96,
+            train=4000,
+            val=800,
+            crops=240_000,
+            batch=32,
+            warm_up=200,
+            precision="bfloat16",
+            small_backbone=True,
+        ),
+        Scale(
+            name="gpu",
+            description="one GPU, under an hour a table",
+            area=192 * 144,
+            train=40_000,
+            val=4000,
+            crops=600_000,
+            batch=128,
+            warm_up=200,
+            precision="bfloat16",
+        ),
+        Scale(name="paper", description="the printed recipe: days on several GPUs"),
+    )
+}
+
+
+def get_scale(name: str) -> Scale:
+    """The scale of that name. Raises ReproError for an unknown one."""
+    if name not in SCALES:
+        raise choice_error("scale", name, SCALES)
+    return SCALES[name]
+
+
+def input_divisor(scale: Scale, sizes: list[tuple[int, int]]) -> int:
+    """The power of two that brings the largest (width, height) of a table within the scale's area."""
+    divisor = 1
+    while scale.area is not None and max(w * h for w, h in sizes) > scale.area * divisor**2:
+        divisor *= 2
+    return divisor
+
+
+def small_backbone(backbone: HRNet) -> HRNet:
+    """The reduced backbone: half the width rounded up to a multiple of 16, and the least depth that has all stages."""
+    width = -(-backbone.width // 32) * 16
+    return replace(backbone, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+
+
+def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data) -> Recipe:
+    """A paper's recipe at a scale, on a data set.
+
+    Args:
+        recipe: the paper's.
+        scale: to bring it to.
+        divisor: of the table's inputs, see ``input_divisor``.
+        data: the persons, already limited to the scale's numbers.
+    """
+    width, height = recipe.input.size
+    method, optimisation = recipe.method, recipe.optimisation
+    if scale.small_backbone:
+        method = method.but(network=replace(method.network, backbone=small_backbone(method.network.backbone)))
+    if scale.batch is not None:
+        optimisation = replace(optimisation, batch=min(scale.batch, max(1, data.train_count)))
+    if scale.crops is not None:
+        epoch = data.train_count // optimisation.batch * optimisation.batch
+        optimisation = replace(optimisation, epochs=max(1, round(scale.crops / max(1, epoch))))
+    if scale.warm_up is not None:
+        optimisation = replace(optimisation, warm_up=scale.warm_up)
+    if scale.precision is not None:
+        optimisation = replace(optimisation, precision=scale.precision)
+    return recipe.but(
+        method=method,
+        data=data,
+        input=replace(recipe.input, size=(width // divisor, height // divisor)),
+        optimisation=optimisation,
+    )

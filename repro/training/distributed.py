@@ -1,0 +1,74 @@
+"""Training on several processes started by ``torchrun``; a single process needs nothing of this.
+
+The recipe's batch is the batch over all processes: each takes its share, gradients are averaged, and the learning rate stays
+as it is. BatchNorm counts each process's share on its own, as the papers' multi-GPU training does.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import distributed as dist
+
+from repro.errors import ReproError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place: its rank, the number of processes, and its device."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:1``. Raises ReproError for one that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ReproError(f"Unknown device {name!r}: choose auto, cpu, cuda or cuda:<number>.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise ReproError(f"Device {name!r} is not supported: choose auto, cpu, cuda or cuda:<number>.")
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise ReproError(
+            f"Device {name!r} is not on this machine, which has {torch.cuda.device_count()} GPUs: choose cpu."
+        )
+    return device
+
+
+def join_world(device: str) -> World:
+    """Join the processes that ``torchrun`` started, if it did: NCCL on GPUs, gloo on CPUs."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = choose_device(device)
+    if size == 1:
+        return World(0, 1, chosen)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(chosen)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    return World(dist.get_rank(), size, chosen)
+
+
+def share_of_batch(batch: int, world: World) -> int:
+    """The persons each process sees a step. Raises ReproError when the batch does not divide evenly."""
+    if batch % world.size:
+        raise ReproError(
+            f"A batch of {batch} persons cannot be shared by {world.size} processes: start a number of them that divides it."
+        )
+    return batch // world.size

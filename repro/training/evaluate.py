@@ -1,0 +1,120 @@
+"""Evaluation of a trained network: keypoints of every person by the recipe's protocol, and all that can be measured on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repro.data.crops import CropBatches, normalise
+from repro.data.persons import PersonSet
+from repro.decoders.flip import average_with_mirror
+from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
+from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
+from repro.metrics.oks import oks, oks_nms, rescore
+from repro.metrics.pck import pck_torso, pckh
+from repro.recipe import Recipe
+from repro.training.loop import autocast, uses_channels_last
+
+BATCH = 64  # persons a forward pass
+
+
+@dataclass(frozen=True)
+class Poses:
+    """Predicted poses, one a person of the set: points (N, K, 2) x, y in image px and scores (N, K)."""
+
+    points: np.ndarray
+    scores: np.ndarray
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Poses:
+    """Poses of all persons, by the recipe's decoder and protocol (flip test, shift, pixel convention)."""
+    network.eval()
+    points, scores, size = [], [], None
+    for batch in CropBatches(persons, recipe.input, workers=workers).evaluation(BATCH):
+        images = normalise(batch["images"].to(device), channels_last=uses_channels_last(recipe))
+        outputs = network_outputs(network, images, recipe, persons)
+        size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
+        decoded, heights = recipe.method.decoder(outputs)
+        points.append(decoded.cpu().numpy())
+        scores.append(heights.cpu().numpy())
+    if not points:
+        k = len(persons.skeleton)
+        return Poses(np.zeros((0, k, 2)), np.zeros((0, k)))
+    centers, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
+    in_image = heatmap_to_image(np.concatenate(points), centers, scales, size, recipe.input.convention)
+    return Poses(in_image, np.concatenate(scores).astype(np.float64))
+
+
+def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:
+    """Float32 outputs for images (B, 3, H, W), averaged with the mirror image's where the protocol says so."""
+    with autocast(recipe, images.device):
+        outputs = {k: v.float() for k, v in network(images).items()}
+        if not recipe.evaluation.flip:
+            return outputs
+        mirrored = {k: v.float() for k, v in network(images.flip(-1)).items()}
+    return average_with_mirror(outputs, mirrored, persons.skeleton, shift=recipe.evaluation.shift)
+
+
+def person_scores(persons: PersonSet, poses: Poses, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """HRNet's rescoring and OKS-NMS: scores (N,) of all persons, and the positions that are kept.
+
+    The area that NMS divides by is that of the padded crop, as in HRNet.
+    """
+    scores = rescore(persons.scores, poses.scores, recipe.evaluation.rescoring)
+    _, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
+    areas = np.prod(scales * PIXEL_STD, axis=1)
+    kept = []
+    for image in np.unique(persons.image_index):
+        own = np.flatnonzero(persons.image_index == image)
+        chosen = oks_nms(
+            poses.points[own], scores[own], areas[own], persons.skeleton.sigma_array, recipe.evaluation.nms
+        )
+        kept.append(own[chosen])
+    return scores, np.concatenate(kept) if kept else np.zeros(0, dtype=int)
+
+
+def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozenset[str]) -> dict[str, float]:
+    """Every metric that the data set allows, as fractions.
+
+    Args:
+        persons: the evaluated persons.
+        poses: one a person.
+        recipe: whose protocol is followed.
+        measures: of the data set: ``oks`` and ``pckh``.
+
+    Returns:
+        COCO's ten figures; with ground-truth boxes also ``OKS``, each person's mean similarity with its own pose, by keypoint
+        too (``OKS/<keypoint>``), and PCK.
+    """
+    skeleton = persons.skeleton
+    scores, kept = person_scores(persons, poses, recipe)
+    results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
+    figures = evaluate_coco(persons.annotations, persons.images.ids, results, skeleton.sigma_array)
+    if recipe.evaluation.boxes != "truth":
+        return figures
+    figures |= similarities(persons, poses)
+    if "pckh" in measures:
+        figures |= pckh(poses.points, persons.keypoints, persons.visibility, persons.head_sizes, skeleton)
+    names = skeleton.keypoints
+    if {"left_shoulder", "right_hip"} <= set(names):
+        figures |= pck_torso(poses.points, persons.keypoints, persons.visibility, skeleton)
+    return figures
+
+
+def similarities(persons: PersonSet, poses: Poses) -> dict[str, float]:
+    """``OKS``: the mean over persons of the similarity of each with its own pose; ``OKS/<keypoint>``: by keypoint."""
+    skeleton = persons.skeleton
+    sigmas, labelled = skeleton.sigma_array, persons.visibility > 0
+    figures = {"OKS": mean_oks(persons, poses.points)}
+    for k, name in enumerate(skeleton.keypoints):
+        if labelled[:, k].any():
+            one = slice(k, k + 1)
+            each = oks(
+                poses.points[:, one], persons.keypoints[:, one], persons.visibility[:, one], persons.areas, sigmas[one]
+            )
+            figures[f"OKS/{name}"] = float(np.nanmean(each))
+    return figures

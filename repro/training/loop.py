@@ -1,0 +1,207 @@
+"""The training loop: one recipe, one network, one folder that holds everything about it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from repro.data.crops import CropBatches, normalise
+from repro.data.persons import PersonSet
+from repro.errors import ReproError
+from repro.geometry import heatmap_factor
+from repro.models.checkpoints import save_weights
+from repro.recipe import Recipe
+from repro.training.checkpoints import load_state, save_state
+from repro.training.distributed import World, share_of_batch
+from repro.training.schedule import learning_rate
+
+SNAPSHOTS = 8  # weights kept over a training, evenly spaced, the last ones included: they make its learning curve
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a training is carried out; nothing here changes its numbers but the device and the threads.
+
+    Args:
+        world: processes and device.
+        workers: processes that read and cut images.
+        progress: called after each step with the persons seen in it.
+    """
+
+    world: World
+    workers: int = 0
+    progress: Callable[[int], object] = lambda persons: None
+
+
+def build_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn.Module:
+    """The recipe's network with random weights drawn from its seed. Channels last on a CPU that trains in bfloat16."""
+    torch.manual_seed(recipe.seed)
+    network = recipe.method.network.build(persons.skeleton).to(device)
+    return network.to(memory_format=torch.channels_last) if uses_channels_last(recipe) else network
+
+
+def uses_channels_last(recipe: Recipe) -> bool:
+    """Convolutions in bfloat16 are fastest with channels last, on CPUs and GPUs alike."""
+    return recipe.optimisation.precision == "bfloat16"
+
+
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast | nullcontext:
+    """The precision that the recipe's network computes in."""
+    if recipe.optimisation.precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def make_targets(recipe: Recipe, batch: dict[str, Tensor], heatmaps: Tensor, persons: PersonSet) -> dict[str, Tensor]:
+    """Targets of a batch, on its device, at the size (H, W) of the predicted ``heatmaps``."""
+    size = (heatmaps.shape[-1], heatmaps.shape[-2])
+    factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
+    points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
+    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=persons.skeleton)
+
+
+def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job) -> None:
+    """Train a recipe's network in ``folder``, going on where an earlier call was stopped.
+
+    Leaves ``model.safetensors``, ``snapshots/`` and ``log.jsonl`` (one line an epoch). Numbers are a function of the recipe,
+    the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every epoch ends with a
+    complete state on disk.
+
+    Raises:
+        ReproError: when there are fewer persons than a batch holds, or the loss stops being a number.
+    """
+    optimisation, device = recipe.optimisation, job.world.device
+    steps = len(persons) // optimisation.batch
+    if not steps:
+        raise ReproError(
+            f"{len(persons)} training persons are fewer than a batch of {optimisation.batch}: take a smaller scale or more data."
+        )
+    share_of_batch(optimisation.batch, job.world)
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    network = build_network(recipe, persons, device)
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay
+    )
+    done = load_state(folder, network, optimiser)
+    if job.world.leads:
+        _cut_log(folder / "log.jsonl", done)
+    job.progress(done * steps * optimisation.batch)
+    model = DistributedDataParallel(network) if job.world.size > 1 else network
+    batches = CropBatches(persons, recipe.input, workers=job.workers)
+    for epoch in range(done, optimisation.epochs):
+        line = _train_epoch(recipe, model, optimiser, batches, epoch, steps, job)
+        if job.world.leads:
+            _end_epoch(folder, recipe, line, network, optimiser)
+        job.world.wait()
+    if job.world.leads:
+        save_weights(network, folder / "model.safetensors", {"recipe": recipe.training_key})
+
+
+def _train_epoch(
+    recipe: Recipe,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batches: CropBatches,
+    epoch: int,
+    steps: int,
+    job: Job,
+) -> dict[str, float]:
+    """One pass; returns the line for the log."""
+    optimisation, device = recipe.optimisation, job.world.device
+    started, sums = time.perf_counter(), {}
+    model.train()
+    crops = batches.training_epoch(
+        recipe.augmentation,
+        seed=recipe.seed,
+        epoch=epoch,
+        batch=optimisation.batch,
+        rank=job.world.rank,
+        world=job.world.size,
+    )
+    for step, batch in enumerate(crops):
+        rate = learning_rate(optimisation, epoch * steps + step, steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        terms = _train_step(recipe, model, optimiser, {k: v.to(device) for k, v in batch.items()}, batches.persons)
+        for name, value in terms.items():
+            sums[name] = sums.get(name, 0) + value.detach()
+        job.progress(optimisation.batch)
+    means = {name: float(value) / steps for name, value in sums.items()}
+    if not means["loss"] < float("inf"):
+        raise ReproError(
+            f"The loss of run {recipe.training_key} is {means['loss']} in epoch {epoch + 1}: lower the learning rate "
+            f"{optimisation.learning_rate} or train in float32."
+        )
+    seconds = time.perf_counter() - started
+    persons = steps * optimisation.batch
+    return {
+        "epoch": epoch + 1,
+        "persons": (epoch + 1) * persons,
+        **means,
+        "learning_rate": rate,
+        "seconds": round(seconds, 2),
+        "persons_per_second": round(persons / seconds, 1),
+        "peak_memory_mb": round(peak_memory(device) / 1e6),
+    }
+
+
+def _train_step(
+    recipe: Recipe,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batch: dict[str, Tensor],
+    persons: PersonSet,
+) -> dict[str, Tensor]:
+    """One optimiser step; returns the named loss terms."""
+    images = normalise(batch["images"], channels_last=uses_channels_last(recipe))
+    with autocast(recipe, images.device):
+        outputs = model(images)
+    outputs = {name: value.float() for name, value in outputs.items()}
+    terms = recipe.method.loss(outputs, make_targets(recipe, batch, outputs["heatmaps"], persons))
+    optimiser.zero_grad(set_to_none=True)
+    terms["loss"].backward()
+    optimiser.step()
+    return terms
+
+
+def _end_epoch(
+    folder: Path, recipe: Recipe, line: dict[str, float], network: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    """Write the epoch's log line, its snapshot if one is due, and the state that training can go on from."""
+    epoch, epochs = int(line["epoch"]), recipe.optimisation.epochs
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    if epoch in snapshot_epochs(epochs):
+        (folder / "snapshots").mkdir(exist_ok=True)
+        save_weights(network, folder / "snapshots" / f"epoch-{epoch:05d}.safetensors", {"recipe": recipe.training_key})
+    save_state(folder, epoch, network, optimiser)
+
+
+def snapshot_epochs(epochs: int) -> set[int]:
+    """The epochs after which weights are kept: at most SNAPSHOTS, evenly spaced, the last one included."""
+    count = min(SNAPSHOTS, epochs)
+    return {round((i + 1) * epochs / count) for i in range(count)}
+
+
+def _cut_log(path: Path, epochs: int) -> None:
+    """Drop the lines of epochs that were logged but whose state was lost when the run was stopped."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    path.write_text("".join(lines[:epochs]))
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the GPU's peak allocation, or the process's peak resident size on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,154 @@
+"""A table as its notebook shows it: opened from a result folder, or from runs that are made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+from repro import paths
+from repro.data.sources import data_set
+from repro.errors import ReproError
+from repro.papers import PAPERS
+from repro.plan import table_recipes
+from repro.protocol import protocol_of
+from repro.recipe import Recipe
+from repro.reporting import figures, table
+from repro.reporting.examples import read_examples
+from repro.reporting.folders import newest_folder
+from repro.reporting.outcome import Outcome, stale_runs
+from repro.reporting.verdicts import VERDICTS
+from repro.reproduce import Request, reproduce
+from repro.runs import Machine
+from repro.scales import get_scale
+
+
+@dataclass(frozen=True)
+class TableView:
+    """An outcome and the folder that keeps it."""
+
+    outcome: Outcome
+    folder: Path
+
+    def heading(self) -> None:
+        """Say which table this is and what it was reproduced with."""
+        one, spec = self.outcome, PAPERS[self.outcome.paper].table(self.outcome.table)
+        recipe = Recipe.from_plain(one.runs[0].recipe)
+        epochs, persons = recipe.optimisation.epochs, recipe.data
+        print(f"{PAPERS[one.paper].title}, table {one.table}: {spec.caption}.")
+        print(f"Printed: {spec.data}.")
+        print(
+            f"Ours: {data_set(one.data).title}, scale {one.scale}, seeds {one.seeds}; {persons.train_count} training and "
+            f"{persons.val_count} evaluation persons, {epochs} epochs, inputs divided by {one.divisor}."
+        )
+        print(f"Result folder: {self.folder.name}")
+        if spec.note:
+            print(f"About the print: {spec.note}")
+
+    def table(self) -> pd.DataFrame:
+        """The printed table with our numbers beside: ``printed / ours ± deviation over seeds``."""
+        return table.wide_table(self.outcome)
+
+    def steps(self) -> pd.DataFrame:
+        """The steps of the ablation, printed and ours, with verdicts."""
+        return table.steps_table(self.outcome)
+
+    def verdicts(self) -> None:
+        """Count the verdicts and say what they mean."""
+        counts = table.long_table(self.outcome)["verdict"].value_counts()
+        for name, meaning in VERDICTS.items():
+            print(f"{counts.get(name, 0)} {name}: {meaning}")
+
+    def protocol(self) -> pd.DataFrame:
+        """The evaluation protocol of each row that was run."""
+        first = {run.row: run for run in reversed(self.outcome.runs)}
+        labels = figures.row_labels(self.outcome)
+        lines = [
+            {
+                "row": labels[row],
+                "protocol": protocol_of(Recipe.from_plain(first[row].recipe)),
+                "recipe": first[row].key,
+            }
+            for row in labels
+        ]
+        return pd.DataFrame(lines)
+
+    def learning_curves(self) -> None:
+        """Draw metrics against crops seen."""
+        figures.learning_curves(self.outcome)
+        plt.show()
+
+    def keypoints(self) -> None:
+        """Draw keypoint similarity by kind of keypoint."""
+        figures.keypoint_bars(self.outcome)
+        plt.show()
+
+    def poses(self) -> None:
+        """Draw the poses of a few evaluated persons: truth in grey, rows below each other."""
+        skeleton = data_set(self.outcome.data).skeleton
+        figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
+        plt.show()
+
+
+def open_table(
+    paper: str,
+    number: int,
+    *,
+    folder: str = "",
+    scale: str = "",
+    data: str = "people",
+    data_root: str = "",
+    seeds: Sequence[int] = (0,),
+    device: str = "auto",
+) -> TableView:
+    """Open a table.
+
+    Args:
+        paper: its key.
+        number: of the table.
+        folder: result folder relative to the results; empty for the newest one of this table.
+        scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
+        data: data set of such runs.
+        data_root: its folder.
+        seeds: of such runs.
+        device: of such runs.
+
+    Raises:
+        ReproError: when a recipe has changed since the newest folder was made: the table must be reproduced again.
+    """
+    sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
+    if scale:
+        root = Path(data_root) if data_root else None
+        place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))
+    else:
+        place = _find(folder) if folder else newest_folder(paper, number)
+    outcome = Outcome.read(place / "runs.json")
+    check_current(outcome)
+    return TableView(outcome, place)
+
+
+def check_current(outcome: Outcome) -> None:
+    """Raise ReproError, naming the table, when the recipes of an outcome are not today's."""
+    recipe = Recipe.from_plain(outcome.runs[0].recipe)
+    rows = list(dict.fromkeys(run.row for run in outcome.runs))
+    scale = get_scale(outcome.scale)
+    today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows)
+    if stale := stale_runs(outcome, today):
+        raise ReproError(
+            f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({stale[0]} and "
+            f"{len(stale) - 1} more): run `make reproduce PAPER={outcome.paper} TABLE={outcome.table} "
+            f"SCALE={outcome.scale} DATA={outcome.data}` again."
+        )
+
+
+def _find(name: str) -> Path:
+    """A result folder by its name relative to the results; one that is still being filled counts too."""
+    final = paths.results() / name
+    unfinished = sorted(final.parent.glob(f".{final.name}.*.partial"))
+    if not final.exists() and not unfinished:
+        raise ReproError(f"There is no result folder {name!r} under {paths.results().name}/: see `repro results list`.")
+    return final if final.exists() else unfinished[-1]
