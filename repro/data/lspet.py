@@ -6,8 +6,9 @@ each. Four readings, because the data set comes without a word on them:
 - Split. There is no official one. Ours: images 4001 to 5000 validate, all others train.
 - Pixel base. Coordinates are taken as they are, the centre of the top-left pixel being (0, 0), although the file is
   MATLAB's. Seen on images 1 to 3000: brightness edges lie symmetrically about the upright limbs at -0.1 px in x
-  (12,393 cuts, standard error 0.05), where 1-based labels would put them at -1. The labels' range agrees: of 61,577
-  labels of the first 5000 images 4 lie outside a 0-based image, 14 outside a 1-based one, none by more than 1.2 px.
+  (12,393 cuts, standard error 0.05) and about the level ones at +0.4 px in y (6,100 cuts, 0.1; light comes from
+  above), where 1-based labels would put them at -1. The labels' range agrees: of 61,577 labels of the first 5000
+  images 4 lie outside a 0-based image, by 1.2 px at most, and 14 outside a 1-based one.
 - Flag. 0 is not labelled (its coordinates mean nothing and are set to 0 here), 1 is labelled, hidden or not.
   Labelled joints just outside the image stay labelled.
 - Head size. There is no head box. PCKh divides by the head segment, head top to neck, where both are labelled and
