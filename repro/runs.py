@@ -31,7 +31,7 @@ from repro.locks import locked
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
 from repro.training.checkpoints import write_json
-from repro.training.distributed import World, choose_device, join_world
+from repro.training.distributed import World, choose_device, join_world, share_of_batch
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import Job, build_network, train
 
@@ -98,8 +98,8 @@ class Machine:
         """The device of each job."""
         kind = choose_device(self.device)
         if kind.type == "cuda":
-            count = self.jobs or torch.cuda.device_count()
-            return [self.device] if ":" in self.device else [f"cuda:{i}" for i in range(count)]
+            gpus = torch.cuda.device_count()
+            return [self.device] if ":" in self.device else [f"cuda:{i % gpus}" for i in range(self.jobs or gpus)]
         return ["cpu"] * (self.jobs or max(1, available_cores() // self.threads))
 
 
@@ -133,11 +133,22 @@ def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine) -> 
         if torchrun or len(devices) == 1:
             torch.set_num_threads(machine.threads)
             world = join_world(machine.device)
+            _say_shares(world, pending)
             for number, group in enumerate(pending, 1):
                 bar.set_description(f"run {number}/{len(pending)}")
                 make_group(group, samples, world, machine.workers, bar.update)
         else:
             _make_side_by_side(pending, samples, machine, devices, bar)
+
+
+def _say_shares(world: World, pending: list[list[Recipe]]) -> None:
+    """Under torchrun, say what becomes of batch and learning rate."""
+    if world.size > 1 and world.leads:
+        optimisation = pending[0][0].optimisation
+        click.echo(
+            f"{world.size} processes share each batch of {optimisation.batch}, {share_of_batch(optimisation.batch, world)} "
+            f"persons each: the total batch is the recipe's, so its learning rate {optimisation.learning_rate:g} stays."
+        )
 
 
 def _make_side_by_side(

@@ -19,7 +19,7 @@ from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import figures, table
 from repro.reporting.examples import read_examples
-from repro.reporting.folders import newest_folder
+from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import Request, reproduce
@@ -45,7 +45,7 @@ class TableView:
             f"Ours: {data_set(one.data).title}, scale {one.scale}, seeds {one.seeds}; {persons.train_count} training and "
             f"{persons.val_count} evaluation persons, {epochs} epochs, inputs divided by {one.divisor}."
         )
-        print(f"Result folder: {self.folder.name}")
+        print(f"Result folder: {folder_name(self.folder)}")
         if spec.note:
             print(f"About the print: {spec.note}")
 

@@ -43,6 +43,12 @@ def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
     write_index()
 
 
+def folder_name(folder: Path) -> str:
+    """The version that a result folder has, or will have when it is complete."""
+    name = folder.name
+    return name.removeprefix(".").rsplit(".", 2)[0] if name.endswith(".partial") else name
+
+
 def manifests() -> dict[str, dict[str, Any]]:
     """The manifests of all result folders, by folder relative to the results, sorted."""
     found = {}
