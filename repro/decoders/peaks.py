@@ -61,7 +61,7 @@ class Argmax:
 
     def __call__(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """points (B, K, 2) in heatmap px and scores (B, K) from ``heatmaps``."""
-        return heatmap_peaks(outputs["heatmaps"])
+        return heatmap_peaks(outputs["heatmaps"].float())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,5 +70,6 @@ class QuarterOffset:
 
     def __call__(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """points (B, K, 2) in heatmap px and scores (B, K) from ``heatmaps``."""
-        points, scores = heatmap_peaks(outputs["heatmaps"])
-        return quarter_offset(outputs["heatmaps"], points), scores
+        heatmaps = outputs["heatmaps"].float()
+        points, scores = heatmap_peaks(heatmaps)
+        return quarter_offset(heatmaps, points), scores

@@ -54,9 +54,16 @@ class WeightedInference:
 
     Args:
         n: number of pixels that take part; the paper's N = 20.
+
+    Raises:
+        ReproError: when ``n`` is below 1.
     """
 
     n: int = 20
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ReproError(f"WeightedInference n is {self.n}: give the number of pixels that take part, 1 or more.")
 
     def __call__(self, outputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """points (B, K, 2) in heatmap px and scores (B, K) from ``heatmaps``."""

@@ -59,7 +59,9 @@ def weights_in_view(points: Tensor, size: tuple[int, int], sigma: float) -> Tens
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianHeatmap:
-    """Heatmap targets of HRNet, or of DARK and UDP with ``rounded=False, truncated=False``.
+    """Heatmap targets of HRNet, or of DARK with ``rounded=False, truncated=False``.
+
+    UDP's Gaussian target is neither: its centre is continuous, but it ends at the window around the rounded centre.
 
     Args:
         sigma: standard deviation in heatmap px; HRNet takes 2 at 256x192 and 3 at 384x288.

@@ -34,8 +34,9 @@ def rasterise_lines(ends: Tensor, size: tuple[int, int]) -> Tensor:
     steps = delta.abs().amax(-1, keepdim=True)  # (B, L, 1)
     longest = int(steps.max()) if steps.numel() else 0
     t = torch.arange(longest + 1, device=ends.device, dtype=ends.dtype)  # (S,)
-    share = (t / steps.clamp(min=1)).clamp(max=1)  # beyond its end a line repeats its last pixel
-    x, y = (torch.floor(start[..., i, None] + share * delta[..., i, None] + 0.5) for i in (0, 1))  # (B, L, S)
+    t = torch.minimum(t, steps)  # (B, L, S): beyond its end a line repeats its last pixel
+    # Whole numbers are multiplied before they are divided, so that halves come out exact and round up.
+    x, y = (torch.floor(start[..., i, None] + t * delta[..., i, None] / steps.clamp(min=1) + 0.5) for i in (0, 1))
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     pixel = torch.where(inside, y * width + x, width * height).long()  # the last place collects what lies outside
     flat = ends.new_zeros(*ends.shape[:2], width * height + 1).scatter_(2, pixel, 1.0)
