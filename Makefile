@@ -11,6 +11,7 @@ SCALE ?= laptop
 DATA ?= people
 DATA_ROOT ?=
 SEEDS ?= 0
+START ?= warm
 DEVICE ?= auto
 THREADS ?= 1
 JOBS ?= 0
@@ -39,6 +40,7 @@ help: ## list targets and variables
 	@echo "  DATA           people, coco, mpii or lspet ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
+	@echo "  START          warm (a backbone trained on drawn body parts) or random ($(START))"
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
 	@echo "  THREADS        threads a training computes with on a CPU ($(THREADS))"
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
@@ -61,7 +63,7 @@ environment: $(READY) ## make the environment; the other targets do so themselve
 
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table "$(TABLE)" --paper "$(PAPER)" --row "$(ROW)" --scale "$(SCALE)" --data "$(DATA)" \
-		--data-root "$(DATA_ROOT)" --seeds "$(SEEDS)" --device "$(DEVICE)" --threads "$(THREADS)" --jobs "$(JOBS)"
+		--data-root "$(DATA_ROOT)" --seeds "$(SEEDS)" --start "$(START)" --device "$(DEVICE)" --threads "$(THREADS)" --jobs "$(JOBS)"
 
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
 	$(BIN)python -m pytest

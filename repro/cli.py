@@ -60,6 +60,7 @@ def _number(name: str, text: str, low: int) -> int:
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
 @click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
+@click.option("--start", default="warm", show_default=True, help="warm or random: what networks start from")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
@@ -72,6 +73,7 @@ def reproduce(
     data: str,
     data_root: str,
     seeds: str,
+    start: str,
     device: str,
     threads: str,
     jobs: str,
@@ -93,6 +95,8 @@ def reproduce(
     chosen, machine = get_scale(scale), Machine(device, *settings)
     data_set(data)
     choose_device(device)
+    if start not in ("warm", "random"):
+        raise choice_error("START", start, ("warm", "random"))
     root = Path(data_root).expanduser() if data_root else None
     only = tuple(r for r in rows.replace(",", " ").split())
     for key in papers:
@@ -103,7 +107,7 @@ def reproduce(
             click.echo(text)
             continue
         click.echo(f"{key} table {number} on {data}, scale {scale}, seeds {seeds}")
-        folder = run(Request(key, number, chosen, data, root, seed_list, only), machine)
+        folder = run(Request(key, number, chosen, data, root, seed_list, only, start), machine)
         if folder is not None:
             say_result(folder)
 
@@ -119,6 +123,19 @@ def _papers_with(paper: str, number: int) -> list[str]:
     if not have:
         raise choice_error("TABLE", number, sorted({t.number for p in PAPERS.values() for t in p.tables}))
     return have
+
+
+@main.command("warm-start")
+@click.option("--scale", default="laptop", show_default=True, help="smoke, laptop or gpu")
+@click.option("--width", default="32", show_default=True, help="width of the papers' backbone")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
+def warm_start(scale: str, width: str, device: str, keep: bool) -> None:
+    """Train the backbone that all rows start from, on the body parts of drawn people."""
+    from repro.pretrain import make_warm_start
+    from repro.scales import get_scale
+
+    click.echo(f"Kept in {make_warm_start(get_scale(scale), _number('width', width, 1), device, keep=keep)}")
 
 
 @main.command("list")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +35,25 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
         if name not in known:
             raise choice_error(f"parameter of {source.name}", name, known)
     plain = json.loads(json.dumps(parameters))
-    papermill.execute_notebook(
-        str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
-    )
+    with _quiet_kernel():
+        papermill.execute_notebook(
+            str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+        )
     _drop_traces(target)
+
+
+@contextmanager
+def _quiet_kernel() -> Iterator[None]:
+    """Keep the kernel's own messages about its transport and its end off the terminal; errors of cells are raised."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def committed_notebooks() -> list[Path]:

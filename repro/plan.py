@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from repro.data.cached import cache_images
 from repro.data.persons import ImageFiles, PersonSet
@@ -17,6 +18,7 @@ from repro.papers.spec import reported
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
 from repro.scales import Scale, apply_scale, input_divisor
+from repro.skeletons import Skeleton
 
 NEEDS = {"pckh": "head sizes", "oks": "person areas"}
 
@@ -33,7 +35,13 @@ def runnable_rows(paper: str, number: int) -> TableRows:
 
 
 def table_recipes(
-    paper: str, number: int, scale: Scale, data: Data, seeds: Sequence[int], only: Sequence[str] = ()
+    paper: str,
+    number: int,
+    scale: Scale,
+    data: Data,
+    seeds: Sequence[int],
+    only: Sequence[str] = (),
+    start: Literal["warm", "random"] = "warm",
 ) -> dict[tuple[str, int], Recipe]:
     """The recipes of a table's rows by (row, seed).
 
@@ -44,6 +52,7 @@ def table_recipes(
         data: the persons, already limited to the scale's numbers.
         seeds: one run each.
         only: slugs of the rows to take; all that have recipes when empty.
+        start: ``warm`` or ``random``, see ``apply_scale``.
 
     Raises:
         ReproError: for an unknown row, or one without a recipe.
@@ -58,7 +67,7 @@ def table_recipes(
             )
     divisor = table_divisor(paper, number, scale)
     return {
-        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data).but(seed=seed)
+        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start).but(seed=seed)
         for name, row in rows.items()
         for seed in seeds
         if not only or name in only
@@ -97,10 +106,37 @@ def check_measurable(paper: str, number: int, data_name: str) -> None:
         )
 
 
-def open_samples(name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
-    """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache."""
-    train = load_persons(name, root, "train", limit=scale.train)
-    val = load_persons(name, root, "val", limit=scale.val)
+def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
+    """The skeleton that a table is run with on a data set: the data set's own, or the paper's where people are drawn."""
+    return data_set(data_name).skeleton or runnable_rows(paper, number).skeleton
+
+
+def table_samples(paper: str, number: int, data_name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
+    """The persons that a table is run on; drawn ones are drawn for its largest input."""
+    divisor = table_divisor(paper, number, scale)
+    sizes = [row.recipe.input.size for row in runnable_rows(paper, number).rows.values()]
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    skeleton = table_skeleton(paper, number, data_name)
+    return open_samples(data_name, root, scale, (width // divisor, height // divisor), skeleton)
+
+
+def open_samples(
+    name: str, root: Path | None, scale: Scale, size: tuple[int, int], skeleton: Skeleton
+) -> tuple[Samples, Data]:
+    """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache.
+
+    Args:
+        name: of the data set.
+        root: its folder; None for one that is drawn.
+        scale: for the number of persons.
+        size: (width, height) that persons are drawn for.
+        skeleton: that they are drawn with.
+    """
+    limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
+    train, val = (
+        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton)
+        for split, limit in zip(("train", "val"), limits, strict=True)
+    )
     for split, persons in (("training", train), ("evaluation", val)):
         if not len(persons):
             raise ReproError(f"Data set {name} has no {split} persons under {root}: run `repro data check`.")

@@ -16,14 +16,16 @@ from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
 from repro.encoders.gaussian import GaussianHeatmap
+from repro.encoders.parts import PartMap
 from repro.encoders.skeletal import SkeletalHeatmap
 from repro.losses.mse import HeatmapMSE, SkeletalLoss
-from repro.models.networks import HeatmapNetwork, SkeletalNetwork
+from repro.losses.parts import PartCrossEntropy
+from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 
 # The parts that a method is made of. A new paper adds its classes here; recipes can then name them.
-Network = HeatmapNetwork | SkeletalNetwork
-Encoder = GaussianHeatmap | SkeletalHeatmap
-Loss = HeatmapMSE | SkeletalLoss
+Network = HeatmapNetwork | SkeletalNetwork | PartNetwork
+Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap
+Loss = HeatmapMSE | SkeletalLoss | PartCrossEntropy
 Decoder = Argmax | QuarterOffset | Dark | WeightedInference
 
 

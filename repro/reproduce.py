@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import matplotlib
@@ -19,7 +19,7 @@ from repro.data.sources import data_set
 from repro.environment import describe
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
-from repro.plan import check_measurable, counted_columns, open_samples, table_divisor, table_recipes
+from repro.plan import check_measurable, counted_columns, table_divisor, table_recipes, table_samples, table_skeleton
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
 from repro.reporting import examples, figures, table
@@ -42,6 +42,7 @@ class Request:
     root: Path | None
     seeds: tuple[int, ...]
     rows: tuple[str, ...] = ()
+    start: Literal["warm", "random"] = "warm"
 
 
 def reproduce(request: Request, machine: Machine) -> Path | None:
@@ -55,7 +56,7 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     """
     started = time.perf_counter()
     check_measurable(request.paper, request.table, request.data)
-    samples, data = open_samples(request.data, request.root, request.scale)
+    samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
     recipes = make_table_runs(request, samples, data, machine)
     if int(os.environ.get("RANK", "0")):
         return None
@@ -65,7 +66,7 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
 
 def make_table_runs(request: Request, samples: Samples, data: Data, machine: Machine) -> dict[tuple[str, int], Recipe]:
     """Make the runs of a table that are not complete; returns their recipes by (row, seed)."""
-    recipes = table_recipes(request.paper, request.table, request.scale, data, request.seeds, request.rows)
+    recipes = table_recipes(request.paper, request.table, request.scale, data, request.seeds, request.rows, request.start)
     announce(list(recipes.values()))
     make_runs(recipes.values(), samples, machine)
     return recipes
@@ -96,6 +97,7 @@ def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome
         divisor=table_divisor(request.paper, request.table, request.scale),
         runs=tuple(runs),
         counted=counted_columns(request.paper, request.table, request.rows),
+        start=request.start,
     )
 
 
@@ -184,7 +186,8 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
     """``figures/*.png``: learning curves, keypoints, poses; poses on photographs that may not be passed on: private."""
     matplotlib.use("Agg")
     (folder / "figures").mkdir()
-    labels, skeleton = figures.row_labels(outcome), data_set(outcome.data).skeleton
+    labels = figures.row_labels(outcome)
+    skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
         folder / "figures" / "keypoints.png": figures.keypoint_bars(outcome),

@@ -222,6 +222,21 @@ def make_group(
         world.wait()
 
 
+def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
+    """Train a recipe that no table evaluates, with a progress bar, unless it is complete; returns its folder."""
+    with (
+        locked(paths.runs() / f"{recipe.training_key}.lock", f"run {recipe.training_key}"),
+        tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar,
+    ):
+        if not is_trained(recipe):
+            started = time.perf_counter()
+            _partial(recipe).mkdir(parents=True, exist_ok=True)
+            write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
+            train(recipe, persons, _partial(recipe), Job(world, progress=bar.update))
+            _finish(recipe, describe(world.device, world.size), time.perf_counter() - started)
+    return folder(recipe)
+
+
 def _partial(recipe: Recipe) -> Path:
     return paths.runs() / f"{recipe.training_key}.partial"
 

@@ -9,6 +9,7 @@ training, the batch and the numerical precision, and it changes them for all row
   is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
   same shares of training as in the paper.
+- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``).
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
 ``paper`` changes nothing. Counted columns (#Params, GFLOPs) are always those of the paper's size.
@@ -22,6 +23,7 @@ from typing import Literal
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
 from repro.recipe import Data, Recipe
+from repro.warm_start import initialisation_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Scale:
         area: of the largest input of a table, in px^2; None leaves inputs as they are.
         train: persons to train on at most; None for all.
         val: persons to evaluate at most.
+        drawn_train: persons to train on where people are drawn; None for the data set's own number.
+        drawn_val: persons to evaluate there.
         crops: shown over a training; None for the paper's epochs.
         batch: persons a step; None for the paper's.
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
@@ -46,6 +50,8 @@ class Scale:
     area: int | None = None
     train: int | None = None
     val: int | None = None
+    drawn_train: int | None = None
+    drawn_val: int | None = None
     crops: int | None = None
     batch: int | None = None
     warm_up: int | None = None
@@ -62,6 +68,8 @@ SCALES = {
             area=64 * 48,
             train=64,
             val=32,
+            drawn_train=64,
+            drawn_val=32,
             crops=256,
             batch=16,
             small_backbone=True,
@@ -72,6 +80,8 @@ SCALES = {
             area=128 * 96,
             train=4000,
             val=800,
+            drawn_train=12_000,
+            drawn_val=1500,
             crops=240_000,
             batch=32,
             warm_up=200,
@@ -84,6 +94,8 @@ SCALES = {
             area=192 * 144,
             train=40_000,
             val=4000,
+            drawn_train=60_000,
+            drawn_val=4000,
             crops=600_000,
             batch=128,
             warm_up=200,
@@ -115,7 +127,9 @@ def small_backbone(backbone: HRNet) -> HRNet:
     return replace(backbone, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
 
 
-def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data) -> Recipe:
+def apply_scale(
+    recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: Literal["warm", "random"] = "warm"
+) -> Recipe:
     """A paper's recipe at a scale, on a data set.
 
     Args:
@@ -123,6 +137,8 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data) -> Re
         scale: to bring it to.
         divisor: of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
+        start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights. The paper scale
+            is always random here: the papers' ImageNet weights are not available.
     """
     width, height = recipe.input.size
     method, optimisation = recipe.method, recipe.optimisation
@@ -137,9 +153,11 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data) -> Re
         optimisation = replace(optimisation, warm_up=scale.warm_up)
     if scale.precision is not None:
         optimisation = replace(optimisation, precision=scale.precision)
+    warm = start == "warm" and scale.name != "paper"
     return recipe.but(
         method=method,
         data=data,
+        initialisation=initialisation_for(method.network.backbone) if warm else recipe.initialisation,
         input=replace(recipe.input, size=(width // divisor, height // divisor)),
         optimisation=optimisation,
     )

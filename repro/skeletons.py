@@ -14,6 +14,14 @@ import numpy as np
 from repro.errors import ReproError
 
 
+def mirrored_name(name: str) -> str:
+    """What the mirror makes of a name: ``left_knee`` of ``right_knee`` and the other way round, others stay."""
+    for side, other in (("left_", "right_"), ("right_", "left_")):
+        if name.startswith(side):
+            return other + name.removeprefix(side)
+    return name
+
+
 @dataclass(frozen=True)
 class Skeleton:
     """The keypoints of a data set.

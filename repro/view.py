@@ -14,7 +14,7 @@ from repro import paths
 from repro.data.sources import data_set
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.plan import table_recipes
+from repro.plan import table_recipes, table_skeleton
 from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import figures, table
@@ -89,7 +89,7 @@ class TableView:
 
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons: truth in grey, rows below each other."""
-        skeleton = data_set(self.outcome.data).skeleton
+        skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
         figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
         plt.show()
 
@@ -136,7 +136,7 @@ def check_current(outcome: Outcome) -> None:
     recipe = Recipe.from_plain(outcome.runs[0].recipe)
     rows = list(dict.fromkeys(run.row for run in outcome.runs))
     scale = get_scale(outcome.scale)
-    today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows)
+    today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
     if stale := stale_runs(outcome, today):
         raise ReproError(
             f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({stale[0]} and "

@@ -1,7 +1,7 @@
 """Crops in batches: images are read and warped in worker processes, keypoints follow in one array operation.
 
 A batch is a dict of tensors: ``images`` (B, H, W, 3) uint8 RGB, ``points`` (B, K, 2) float32 x, y in input px, ``labelled``
-(B, K) float32, ``index`` (B,) position of each person in the set.
+(B, K) float32, ``index`` (B,) position of each person in the set; where body parts are wanted also ``parts`` (B, H, W) uint8.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
+from repro.data.people.figures import PARTS
 from repro.data.persons import PersonSet
+from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices, transform_points
+from repro.skeletons import mirrored_name
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for images in [0, 1]
 STD = (0.229, 0.224, 0.225)
+MIRRORED_PARTS = torch.tensor([PARTS.index(mirrored_name(name)) for name in PARTS], dtype=torch.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +48,26 @@ class Input:
 
 
 class Warps(Dataset):
-    """Cuts single crops: item (image index, (2, 3) matrix) to a (H, W, 3) uint8 array. This is all that workers do."""
+    """Cuts single crops: item (image index, (2, 3) matrix) to a (H, W, 3) uint8 array. This is all that workers do.
 
-    def __init__(self, persons: PersonSet, size: tuple[int, int]) -> None:
+    With ``parts`` the array has a fourth channel, the body part at each pixel.
+    """
+
+    def __init__(self, persons: PersonSet, size: tuple[int, int], parts: bool) -> None:
         self.images = persons.images
         self.size = size
+        self.parts = parts
 
     def __len__(self) -> int:
         return len(self.images.ids)
 
     def __getitem__(self, item: tuple[int, np.ndarray]) -> np.ndarray:
         index, matrix = item
-        return cv2.warpAffine(self.images.read(index), matrix, self.size, flags=cv2.INTER_LINEAR)
+        crop = cv2.warpAffine(self.images.read(index), matrix, self.size, flags=cv2.INTER_LINEAR)
+        if not self.parts:
+            return crop
+        parts = cv2.warpAffine(self.images.parts(index), matrix, self.size, flags=cv2.INTER_NEAREST)
+        return np.dstack([crop, parts])
 
 
 def _quiet_worker(_: int) -> None:
@@ -71,14 +83,21 @@ class CropBatches:
         persons: the set.
         settings: size, convention and padding of the crops.
         workers: number of worker processes; 0 cuts in the calling process. The batches do not depend on it.
+        parts: whether batches hold body parts, which only drawn people have.
+
+    Raises:
+        ReproError: when parts are wanted of a data set without.
     """
 
-    def __init__(self, persons: PersonSet, settings: Input, *, workers: int = 0) -> None:
+    def __init__(self, persons: PersonSet, settings: Input, *, workers: int = 0, parts: bool = False) -> None:
+        if parts and not hasattr(persons.images, "parts"):
+            raise ReproError("This data set has no body parts: only drawn people have, take DATA=people.")
         self.persons = persons
+        self.parts = parts
         self.settings = settings
         self._order: list[list[tuple[int, np.ndarray]]] = []
         self._loader = DataLoader(
-            Warps(persons, settings.size),
+            Warps(persons, settings.size, parts),
             batch_sampler=self._order,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -124,12 +143,16 @@ class CropBatches:
         labelled = np.where(crops.mirrored[:, None], labelled[:, order], labelled)
         self._order[:] = [[(int(persons.image_index[i]), matrices[i]) for i in step] for step in steps]
         for step, images in zip(steps, self._loader, strict=True):
-            yield {
-                "images": images,
+            batch = {
+                "images": images[..., :3],
                 "points": torch.from_numpy(points[step].astype(np.float32)),
                 "labelled": torch.from_numpy(labelled[step].astype(np.float32)),
                 "index": torch.from_numpy(step),
             }
+            if self.parts:
+                mirrored = torch.from_numpy(crops.mirrored[step])[:, None, None]
+                batch["parts"] = torch.where(mirrored, MIRRORED_PARTS[images[..., 3].long()], images[..., 3])
+            yield batch
 
 
 def _stack(items: list[np.ndarray]) -> Tensor:

@@ -8,11 +8,33 @@ from pathlib import Path
 from typing import Literal
 
 from repro.data import coco, lspet, mpii
+from repro.data.people.load import load_people
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.skeletons import COCO17, LSPET14, MPII16, Skeleton
 
 Split = Literal["train", "val"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of a data set.
+
+    Args:
+        root: the folder of the data set; None for one that is drawn.
+        split: ``train`` or ``val``.
+        limit: the first so many persons only; None for all.
+        boxes: a detector's JSON in place of the ground-truth boxes; None for the latter.
+        size: (width, height) of the network's input, which drawn persons are drawn for.
+        skeleton: of drawn persons.
+    """
+
+    root: Path | None
+    split: Split
+    limit: int | None = None
+    boxes: Path | None = None
+    size: tuple[int, int] = (192, 256)
+    skeleton: Skeleton = COCO17
 
 
 @dataclass(frozen=True)
@@ -22,29 +44,43 @@ class DataSet:
     Args:
         name: as recipes and commands write it.
         title: as tables and figures write it.
-        skeleton: of its persons.
+        skeleton: of its persons; None for a data set that is drawn with any skeleton.
         layout: the files expected under the root, in one line; empty where there are none.
         needs_root: whether files have to be given; False for a data set that is drawn.
         measures: what can be computed on it: ``oks`` (AP) and ``pckh``.
-        load: ``load(root, split, limit, boxes)`` gives the persons; root is None where none is needed.
+        load: gives the persons of a ``Wanted``.
         takes_boxes: whether a detector's boxes can be used in place of the ground truth's.
         redistributable: whether its images may be passed on, as in committed result folders.
     """
 
     name: str
     title: str
-    skeleton: Skeleton
+    skeleton: Skeleton | None
     layout: str
     needs_root: bool
     measures: frozenset[str]
-    load: Callable[[Path | None, Split, int | None, Path | None], PersonSet]
+    load: Callable[[Wanted], PersonSet]
     takes_boxes: bool = False
     redistributable: bool = False
 
 
+DRAWN = {"train": 150_000, "val": 5_000}  # persons of the endless data set where no limit is given: as many as COCO has
+
 DATA_SETS: dict[str, DataSet] = {
     data_set.name: data_set
     for data_set in (
+        DataSet(
+            name="people",
+            title="drawn people",
+            skeleton=None,
+            layout="",
+            needs_root=False,
+            measures=frozenset({"oks", "pckh"}),
+            load=lambda w: load_people(
+                w.split, w.skeleton.name, limit=DRAWN[w.split] if w.limit is None else w.limit, size=w.size
+            ),
+            redistributable=True,
+        ),
         DataSet(
             name="coco",
             title="COCO 2017 keypoints",
@@ -52,9 +88,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=coco.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks"}),
-            load=lambda root, split, limit, boxes: coco.load_coco(
-                *coco.find_files(root, split), limit=limit, boxes=boxes
-            ),
+            load=lambda w: coco.load_coco(*coco.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes),
             takes_boxes=True,
         ),
         DataSet(
@@ -64,7 +98,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=mpii.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks", "pckh"}),
-            load=lambda root, split, limit, boxes: mpii.load_mpii(root, split, limit=limit),
+            load=lambda w: mpii.load_mpii(w.root, w.split, limit=w.limit),
         ),
         DataSet(
             name="lspet",
@@ -73,7 +107,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=lspet.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks", "pckh"}),
-            load=lambda root, split, limit, boxes: lspet.load_lspet(root, split, limit=limit),
+            load=lambda w: lspet.load_lspet(w.root, w.split, limit=w.limit),
         ),
     )
 }
@@ -87,7 +121,14 @@ def data_set(name: str) -> DataSet:
 
 
 def load_persons(
-    name: str, root: Path | None, split: Split, *, limit: int | None = None, boxes: Path | None = None
+    name: str,
+    root: Path | None,
+    split: Split,
+    *,
+    limit: int | None = None,
+    boxes: Path | None = None,
+    size: tuple[int, int] = (192, 256),
+    skeleton: Skeleton = COCO17,
 ) -> PersonSet:
     """Read a split of a data set.
 
@@ -97,6 +138,8 @@ def load_persons(
         split: ``train`` or ``val``.
         limit: the first so many persons only, with their images.
         boxes: a detector's JSON, in place of the ground-truth boxes; COCO only.
+        size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
+        skeleton: of drawn persons; others have their own.
 
     Raises:
         ReproError: for an unknown name or split, a negative limit, boxes where none can be used, a root or file that is
@@ -111,7 +154,7 @@ def load_persons(
         raise ReproError(
             f"Detected boxes {boxes} cannot be used with {chosen.title}: only ground-truth boxes fit there."
         )
-    return chosen.load(check_root(chosen, root), split, limit, boxes)
+    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton))
 
 
 def check_root(chosen: DataSet, root: Path | None) -> Path | None:

@@ -67,6 +67,36 @@ class SkeletalNetwork:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PartNetwork:
+    """Settings of HRNet with one map of logits a body part: the network of the warm start.
+
+    Args:
+        backbone: the HRNet.
+        parts: number of classes, background included.
+    """
+
+    backbone: HRNet = HRNet()
+    parts: int = 15
+
+    def build(self, skeleton: Skeleton) -> nn.Module:
+        """The network; it does not depend on ``skeleton``."""
+        return PartHRNet(self.backbone, parts=self.parts)
+
+
+class PartHRNet(HRNetBackbone):
+    """HRNet and a layer of its own for parts. Returns logits ``parts`` (B, P, H / 4, W / 4)."""
+
+    def __init__(self, settings: HRNet, *, parts: int) -> None:
+        super().__init__(settings)
+        self.final_layer = heatmap_head(settings.outputs[0], parts)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) images to the named maps."""
+        high, *_ = super().forward(images)
+        return {"parts": self.final_layer(high)}
+
+
 class HeatmapHRNet(HRNetBackbone):
     """HRNet and its final layer, under the official parameter names. Returns ``heatmaps`` (B, K, H / 4, W / 4)."""
 

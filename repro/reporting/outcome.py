@@ -52,6 +52,7 @@ class Outcome:
         divisor: that the table's inputs were divided by.
         runs: in the order of rows and seeds.
         counted: ``params_M`` and ``gflops`` by row, at paper size.
+        start: ``warm`` or ``random``, what the recipes' networks start from.
     """
 
     paper: str
@@ -61,6 +62,7 @@ class Outcome:
     divisor: int
     runs: tuple[RunOutcome, ...]
     counted: dict[str, dict[str, float]] = field(default_factory=dict)
+    start: str = "random"
 
     @property
     def seeds(self) -> list[int]:

@@ -56,9 +56,11 @@ def decimals(metric: str) -> int:
 
 def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
     """The printed columns that can be ours, then the extra ones that these runs measured."""
-    printed = [c for c in spec.columns if c.metric is not None]
-    taken = {c.metric for c in printed}
-    have = {metric for run in outcome.runs for metric in run.metrics}
+    printed = [column for column in spec.columns if column.metric is not None]
+    taken = {column.metric for column in printed}
+    have = {name for run in outcome.runs for name in run.metrics}
+    if not any(metric.startswith("pckh") for metric in taken):
+        have -= {"pckh@0.10"}  # the second reading of a column that is not printed
     return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
 
 

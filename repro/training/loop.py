@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
+from repro.encoders.parts import PartMap
 from repro.errors import ReproError
 from repro.geometry import heatmap_factor
 from repro.models.checkpoints import save_weights
@@ -24,6 +25,7 @@ from repro.recipe import Recipe
 from repro.training.checkpoints import load_state, save_state
 from repro.training.distributed import World, share_of_batch
 from repro.training.schedule import learning_rate
+from repro.warm_start import load_initialisation
 
 SNAPSHOTS = 8  # weights kept over a training, evenly spaced, the last ones included: they make its learning curve
 
@@ -44,9 +46,12 @@ class Job:
 
 
 def build_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn.Module:
-    """The recipe's network with random weights drawn from its seed. Channels last on a CPU that trains in bfloat16."""
+    """The recipe's network: random weights from its seed, then those of its initialisation where it has one."""
     torch.manual_seed(recipe.seed)
-    network = recipe.method.network.build(persons.skeleton).to(device)
+    network = recipe.method.network.build(persons.skeleton)
+    if recipe.initialisation is not None:
+        load_initialisation(network, recipe.initialisation)
+    network = network.to(device)
     return network.to(memory_format=torch.channels_last) if uses_channels_last(recipe) else network
 
 
@@ -62,12 +67,16 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast | nullconte
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def make_targets(recipe: Recipe, batch: dict[str, Tensor], heatmaps: Tensor, persons: PersonSet) -> dict[str, Tensor]:
-    """Targets of a batch, on its device, at the size (H, W) of the predicted ``heatmaps``."""
-    size = (heatmaps.shape[-1], heatmaps.shape[-2])
+def make_targets(
+    recipe: Recipe, batch: dict[str, Tensor], outputs: dict[str, Tensor], persons: PersonSet
+) -> dict[str, Tensor]:
+    """Targets of a batch, on its device, at the size (H, W) of the network's first output."""
+    first = next(iter(outputs.values()))
+    size = (first.shape[-1], first.shape[-2])
     factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
     points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
-    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=persons.skeleton)
+    extra = {"parts": batch["parts"]} if "parts" in batch else {}
+    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=persons.skeleton, **extra)
 
 
 def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job) -> None:
@@ -97,7 +106,8 @@ def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job) -> None:
         _cut_log(folder / "log.jsonl", done)
     job.progress(done * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
-    batches = CropBatches(persons, recipe.input, workers=job.workers)
+    wants_parts = isinstance(recipe.method.encoder, PartMap)
+    batches = CropBatches(persons, recipe.input, workers=job.workers, parts=wants_parts)
     for epoch in range(done, optimisation.epochs):
         line = _train_epoch(recipe, model, optimiser, batches, epoch, steps, job)
         if job.world.leads:
@@ -167,7 +177,7 @@ def _train_step(
     with autocast(recipe, images.device):
         outputs = model(images)
     outputs = {name: value.float() for name, value in outputs.items()}
-    terms = recipe.method.loss(outputs, make_targets(recipe, batch, outputs["heatmaps"], persons))
+    terms = recipe.method.loss(outputs, make_targets(recipe, batch, outputs, persons))
     optimiser.zero_grad(set_to_none=True)
     terms["loss"].backward()
     optimiser.step()

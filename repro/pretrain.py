@@ -1,0 +1,109 @@
+"""Training of the warm start: HRNet on the body parts of drawn people (see ``warm_start``)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from repro import paths
+from repro.data.augment import Augmentation
+from repro.data.crops import CropBatches, Input, normalise
+from repro.data.people.figures import PARTS
+from repro.data.persons import PersonSet
+from repro.decoders.peaks import Argmax
+from repro.encoders.parts import PartMap
+from repro.environment import describe
+from repro.errors import ReproError
+from repro.locks import locked
+from repro.losses.parts import PartCrossEntropy
+from repro.models.backbones.hrnet import HRNet
+from repro.models.checkpoints import load_weights
+from repro.models.networks import PartNetwork
+from repro.plan import open_samples
+from repro.recipe import Data, Method, Optimisation, Recipe
+from repro.runs import make_training
+from repro.scales import Scale, apply_scale, small_backbone
+from repro.skeletons import COCO17
+from repro.training.distributed import World, choose_device
+from repro.training.loop import autocast, build_network, make_targets
+from repro.warm_start import export_backbone
+
+CROPS = 300_000  # shown at laptop scale; other scales show five times the crops of a row's training
+SIZE = (64, 64)  # (width, height) of the crops
+METHOD = Method(
+    encoder=PartMap(), network=PartNetwork(parts=len(PARTS)), loss=PartCrossEntropy(), decoder=Argmax()
+)
+
+
+def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
+    """The recipe of the warm start of a backbone at a scale; ``width`` is that of the papers' backbone."""
+    backbone = HRNet(width=width)
+    paper = Recipe(
+        method=METHOD.but(network=replace(METHOD.network, backbone=backbone)),
+        input=Input(size=SIZE),
+        augmentation=Augmentation(half_body=0.0),
+        optimisation=Optimisation(),
+    )
+    longer = replace(scale, crops=CROPS if scale.name == "laptop" else 5 * (scale.crops or CROPS))
+    return apply_scale(paper, longer, divisor=1, data=data, start="random")
+
+
+def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Path:
+    """Train a warm start and keep it: in the package, or in ``runs/weights``.
+
+    Returns:
+        its manifest's path.
+
+    Raises:
+        ReproError: for the paper scale, which starts as the papers do.
+    """
+    if scale.name == "paper":
+        raise ReproError("The paper scale has no warm start: choose smoke, laptop or gpu.")
+    samples, data = open_samples("people", None, scale, SIZE, COCO17)
+    recipe = warm_start_recipe(scale, width, data)
+    world = World(0, 1, choose_device(device))
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    place = make_training(recipe, samples.train, world)
+    network = build_network(recipe, samples.val, world.device)
+    load_weights(network, place / "model.safetensors")
+    manifest = {
+        "what": "HRNet trained on the body parts of drawn people; head removed; half precision",
+        "command": f"repro warm-start --scale {scale.name} --width {width}",
+        **segmentation_quality(network, samples.val, recipe, world.device),
+        "recipe": recipe.to_plain(),
+        "key": recipe.key,
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+        **describe(world.device),
+    }
+    folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"
+    backbone = small_backbone(HRNet(width=width)) if scale.small_backbone else HRNet(width=width)
+    with locked(paths.runs() / "weights.lock", "the warm start"):
+        return export_backbone(place / "model.safetensors", folder, backbone, manifest)
+
+
+@torch.inference_mode()
+def segmentation_quality(
+    network: torch.nn.Module, persons: PersonSet, recipe: Recipe, device: torch.device
+) -> dict[str, float]:
+    """``pixel_accuracy`` and ``mean_iou`` over the parts (background included) on the evaluation persons."""
+    network.eval()
+    confusion = np.zeros((len(PARTS), len(PARTS)))
+    for batch in CropBatches(persons, recipe.input, parts=True).evaluation(64):
+        batch = {name: value.to(device) for name, value in batch.items()}
+        with autocast(recipe, device):
+            outputs = {k: v.float() for k, v in network(normalise(batch["images"], channels_last=True)).items()}
+        truth = make_targets(recipe, batch, outputs, persons)["parts"].flatten()
+        found = outputs["parts"].argmax(1).flatten()
+        both = torch.bincount(truth * len(PARTS) + found, minlength=len(PARTS) ** 2)
+        confusion += both.cpu().numpy().reshape(confusion.shape)
+    right = np.diag(confusion)
+    union = confusion.sum(0) + confusion.sum(1) - right
+    return {
+        "pixel_accuracy": round(float(right.sum() / confusion.sum()), 4),
+        "mean_iou": round(float(np.mean(right[union > 0] / union[union > 0])), 4),
+    }

@@ -1,0 +1,93 @@
+"""The warm start: one backbone an architecture, trained once on drawn people to tell body parts, that all rows start from.
+
+The papers start from ImageNet weights. From random weights a small budget shows nothing of what distinguishes the rows of a
+table (losses on heatmaps learn slowly at first), so below ``paper`` scale every row starts from the same backbone. It is
+trained on an objective that no row uses, the segmentation of body parts, so that it favours none.
+
+The backbones of the ``smoke`` and ``laptop`` scales are kept in ``repro/weights/`` as half-precision safetensors, each with a
+manifest (recipe, checksum, accuracy, code) beside it. ``repro warm-start`` makes them; those of larger scales go to
+``runs/weights/``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from repro import paths, serial
+from repro.errors import ReproError
+from repro.models.backbones.hrnet import HRNet
+from repro.models.checkpoints import file_sha256, load_weights
+from repro.recipe import Initialisation
+
+HEAD = "final_layer."
+BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's parts begin
+
+
+def weight_files() -> dict[str, Path]:
+    """The manifests of all backbones that are there, by name; committed ones first."""
+    folders = (Path(__file__).parent / "weights", paths.runs() / "weights")
+    files = [file for folder in folders for file in sorted(folder.glob("*.json"))]
+    return {file.stem: file for file in reversed(files)}
+
+
+def backbone_name(backbone: HRNet) -> str:
+    """The name that a backbone's weights are kept under."""
+    return f"people-parts-w{backbone.width}-{serial.digest(backbone)[:6]}"
+
+
+def initialisation_for(backbone: HRNet) -> Initialisation | None:
+    """The warm start of a backbone; None where none has been made."""
+    plain = HRNet(**{**vars(backbone), "multi_scale_stage4": False, "fuse_width": None})
+    file = weight_files().get(backbone_name(plain))
+    if file is None:
+        return None
+    return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"])
+
+
+def load_initialisation(network: nn.Module, initialisation: Initialisation) -> None:
+    """Load a warm start into a network whose heads keep their random weights.
+
+    Raises:
+        ReproError: when there is no such file, its checksum differs, or the backbone is another one.
+    """
+    file = weight_files().get(initialisation.name)
+    if file is None:
+        raise ReproError(
+            f"The initial weights {initialisation.name!r} are neither in the package nor in {paths.runs()}/weights: "
+            "make them with `repro warm-start`."
+        )
+    tensors = file.with_suffix(".safetensors")
+    stored = set(load_file(tensors))
+    missing = {name.split(".")[0] for name in network.state_dict() if name not in stored}
+    heads = tuple(sorted(part for part in missing if not part.startswith(BACKBONE)))
+    load_weights(network, tensors, allow_missing=heads, expected_sha256=initialisation.sha256)
+
+
+def export_backbone(weights: Path, folder: Path, backbone: HRNet, manifest: dict[str, Any]) -> Path:
+    """Keep a trained backbone in half precision, without its head, with its manifest beside it.
+
+    Args:
+        weights: safetensors of the part network.
+        folder: where to.
+        backbone: its settings, which give the name.
+        manifest: what is said about it; ``sha256`` and ``backbone`` are added.
+
+    Returns:
+        the manifest's path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{backbone_name(backbone)}.safetensors"
+    tensors = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(weights).items()
+        if not name.startswith(HEAD)
+    }
+    save_file(tensors, target)
+    about = {"backbone": serial.to_plain(backbone), "sha256": file_sha256(target), **manifest}
+    target.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    return target.with_suffix(".json")
