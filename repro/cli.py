@@ -138,6 +138,18 @@ def warm_start(scale: str, width: str, device: str, keep: bool) -> None:
     click.echo(f"Kept in {make_warm_start(get_scale(scale), _number('width', width, 1), device, keep=keep)}")
 
 
+@main.command()
+@click.option("--data", default="lspet", show_default=True, help="photographs with the joints of Leeds Sports Pose")
+@click.option("--data-root", required=True, help="folder of the data set")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def transfer(data: str, data_root: str, device: str) -> None:
+    """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
+    from repro.runs import Machine
+    from repro.transfer import run_transfer
+
+    click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
+
+
 @main.command("list")
 def list_tables() -> None:
     """List papers, tables and rows, and which of them can be run."""
@@ -190,6 +202,67 @@ def check(name: str, root: str, split: str, decode: bool) -> None:
     click.echo(format_problems(problems))
     if any(problem.severity == "error" for problem in problems):
         sys.exit(1)
+
+
+@data.command()
+@click.argument("name")
+@click.option("--root", default="", help="folder of the data set")
+@click.option("--split", default="train", show_default=True, help="train or val")
+@click.option("--label", default="", help="name that the statistics are kept under; the data set's when empty")
+def statistics(name: str, root: str, split: str, label: str) -> None:
+    """Print statistics of a data set's persons and keep them in results/people/statistics.json."""
+    import json
+
+    from repro import paths
+    from repro.data.sources import load_persons
+    from repro.data.statistics import person_statistics
+    from repro.training.checkpoints import write_json
+
+    persons = load_persons(name, Path(root).expanduser() if root else None, split, limit=12_000)
+    path = paths.results() / "people" / "statistics.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(path.read_text()) if path.exists() else {}
+    write_json(path, known | {label or f"{name} {split}": person_statistics(persons)})
+    click.echo(f"{json.dumps(person_statistics(persons), indent=1)}\nKept in {path}")
+
+
+@data.command()
+@click.argument("path", default="people.png")
+@click.option("--kind", default="persons", show_default=True, help="persons or scenes")
+@click.option("--skeleton", default="coco17", show_default=True, help="of the drawn people")
+@click.option("--count", default="48", show_default=True, help="images on the sheet")
+@click.option("--split", default="val", show_default=True, help="train, val or test")
+def preview(path: str, kind: str, skeleton: str, count: str, split: str) -> None:
+    """Write a contact sheet of drawn people with their keypoints to PATH."""
+    from repro.data.people.load import load_people, load_scenes
+    from repro.data.people.preview import person_sheet, scene_sheet, write_sheet
+
+    number = _number("count", count, 1)
+    if kind == "persons":
+        sheet = person_sheet(load_people(split, skeleton, limit=number, size=(96, 128)), count=number)
+    elif kind == "scenes":
+        sheet = scene_sheet(load_scenes(split, skeleton, limit=number), count=number)
+    else:
+        raise choice_error("kind", kind, ("persons", "scenes"))
+    click.echo(f"Written to {write_sheet(Path(path), sheet)}")
+
+
+@data.command()
+@click.argument("folder")
+@click.option("--kind", default="scenes", show_default=True, help="persons or scenes")
+@click.option("--skeleton", default="coco17", show_default=True, help="coco17, mpii16, crowdpose14 or wholebody133")
+@click.option("--train", default="1000", show_default=True, help="training images")
+@click.option("--val", default="200", show_default=True, help="validation images")
+def export(folder: str, kind: str, skeleton: str, train: str, val: str) -> None:
+    """Write drawn people as image files and annotations in the real data sets' formats to FOLDER."""
+    from repro.data.people.export import export_people
+
+    if kind not in ("persons", "scenes"):
+        raise choice_error("kind", kind, ("persons", "scenes"))
+    counts = {"train": _number("train", train, 1), "val": _number("val", val, 1)}
+    size = (512, 512) if kind == "scenes" else (192, 256)
+    for file in export_people(Path(folder), skeleton, kind=kind, counts=counts, size=size):
+        click.echo(f"Written {file}")
 
 
 @main.group()

@@ -34,9 +34,7 @@ from repro.warm_start import export_backbone
 
 CROPS = 300_000  # shown at laptop scale; other scales show five times the crops of a row's training
 SIZE = (64, 64)  # (width, height) of the crops
-METHOD = Method(
-    encoder=PartMap(), network=PartNetwork(parts=len(PARTS)), loss=PartCrossEntropy(), decoder=Argmax()
-)
+METHOD = Method(encoder=PartMap(), network=PartNetwork(parts=len(PARTS)), loss=PartCrossEntropy(), decoder=Argmax())
 
 
 def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:

@@ -1,4 +1,4 @@
-"""The links, the body attention maps and what the skeletal attention module adds to which features."""
+"""The body attention maps and what the skeletal attention module adds to which features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from repro.encoders.skeletal_links import SKELETAL_LINKS, UPPER_LINKS, flip_permutation, link_indices, upper_links
+from repro.encoders.skeletal_links import UPPER_LINKS
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.heads.skeletal_attention import (
@@ -17,7 +17,7 @@ from repro.models.heads.skeletal_attention import (
     downsize,
 )
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
+from repro.skeletons import COCO17, Skeleton
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 UPPER = torch.tensor(UPPER_LINKS)
@@ -25,27 +25,6 @@ UPPER = torch.tensor(UPPER_LINKS)
 
 def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
-
-
-def test_links_of_coco_and_mpii():
-    physical = [(5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16)]
-    virtual = [(5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)]
-    assert link_indices(COCO17).tolist() == [list(link) for link in physical + virtual]
-    mpii = {5: 13, 6: 12, 7: 14, 8: 11, 9: 15, 10: 10, 11: 3, 12: 2, 13: 4, 14: 1, 15: 5, 16: 0}
-    assert link_indices(MPII16).tolist() == [[mpii[a], mpii[b]] for a, b in physical + virtual]
-    assert link_indices(CROWDPOSE14).shape == link_indices(LSPET14).shape == (16, 2)
-
-
-def test_upper_and_lower_links():
-    """Arms 0-3, torso sides 4-5, legs 6-9, virtual: shoulders, elbows, wrists 10-12, hips, knees, ankles 13-15."""
-    assert [i for i, upper in enumerate(UPPER_LINKS) if upper] == [0, 1, 2, 3, 4, 5, 10, 11, 12]
-    other = upper_links(torso_side_is_upper=False)
-    assert [i for i, upper in enumerate(other) if upper] == [0, 1, 2, 3, 10, 11, 12]
-
-
-def test_a_mirror_exchanges_the_bones_and_keeps_the_virtual_links():
-    assert flip_permutation() == (2, 3, 0, 1, 5, 4, 8, 9, 6, 7, 10, 11, 12, 13, 14, 15)
-    assert [SKELETAL_LINKS[i] for i in (0, 2)] == [("left_shoulder", "left_elbow"), ("right_shoulder", "right_elbow")]
 
 
 def test_a_skeleton_without_limbs_is_an_error():

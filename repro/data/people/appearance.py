@@ -87,13 +87,13 @@ def sample_color(rng: np.random.Generator, vivid: float = 0.5) -> np.ndarray:
 def material(
     color: np.ndarray, other: np.ndarray | None = None, waves: tuple[float, float] = (0, 0), phase: float = 0.0,
     hard: float = 1.0, strength: float = 1.0, grain: float = 0.06,
-) -> np.ndarray:  # fmt: skip
-    """(MATERIAL_FIELDS,) a row of a material: see the module."""
+) -> tuple[float, ...]:  # fmt: skip
+    """The MATERIAL_FIELDS numbers of a material: see the module."""
     second = color if other is None else other
-    return np.array([*color, *second, *waves, phase, hard, 0.0 if other is None else strength, grain], dtype=np.float32)
+    return (*color, *second, *waves, phase, hard, 0.0 if other is None else strength, grain)
 
 
-def sample_cloth(rng: np.random.Generator, color: np.ndarray, scale: float = 1.0) -> np.ndarray:
+def sample_cloth(rng: np.random.Generator, color: np.ndarray, scale: float = 1.0) -> tuple[float, ...]:
     """A material of cloth: plain, striped, checked or spotted. Waves along count per height, across per half width."""
     kind = rng.random()
     grain = 0.04 + 0.10 * rng.random()
@@ -120,7 +120,7 @@ def sample_outfit(
         sporty: probability of sports wear.
         loose: probability of loose clothes.
         female: shares of hair styles, skirts and leotards.
-        child: children have no beards or hats of grown-ups and lighter hair.
+        child: not used yet; children dress as grown-ups do.
         theme: (3,) a colour of the background that the clothes take (camouflage), or None.
     """
     tone = min(int(np.searchsorted(SKIN_SHARES, rng.random())), len(SKINS) - 1)
@@ -175,7 +175,15 @@ def sample_outfit(
     )
 
 
-def _materials(rng, skin, hair, top, bottom, one_piece: bool, bare: bool) -> np.ndarray:
+def _materials(
+    rng: np.random.Generator,
+    skin: np.ndarray,
+    hair: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    one_piece: bool,
+    bare: bool,
+) -> np.ndarray:
     """(len(LOOKS), MATERIAL_FIELDS) the materials of one person."""
     cloth = sample_cloth(rng, top)
     trousers = cloth if one_piece else sample_cloth(rng, bottom) if rng.random() < 0.3 else material(bottom, grain=0.1)
@@ -198,6 +206,6 @@ def _materials(rng, skin, hair, top, bottom, one_piece: bool, bare: bool) -> np.
         "sock": material(sample_color(rng, 0.2) if rng.random() < 0.5 else np.array([0.9, 0.9, 0.9]), grain=0.04),
         "shoe": material(shoes, grain=0.06),
     }
-    return np.clip(np.stack([rows[name] for name in LOOKS]), [0] * 6 + [-1e3] * 6, [1] * 6 + [1e3] * 6).astype(
-        np.float32
-    )
+    table = np.array([rows[name] for name in LOOKS], dtype=np.float32)
+    table[:, :6] = np.minimum(np.maximum(table[:, :6], 0), 1)
+    return table

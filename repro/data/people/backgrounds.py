@@ -106,8 +106,7 @@ def sample_backdrop(
     floor = np.clip(1.1 * floor * np.exp(0.2 * rng.standard_normal()) + 0.03 * rng.standard_normal(3), 0.02, 1)
     rows = np.arange(height, dtype=np.float32)[:, None]
     fade = 1 + (0.35 * rng.standard_normal()) * (rows / height - 0.5)
-    canvas = np.empty((height, width, 3), np.float32)
-    canvas[:] = (back * 255 * fade)[:, None]
+    canvas = cv2.resize((back * 255 * fade).astype(np.float32)[:, None], size, interpolation=cv2.INTER_NEAREST)
     slope = 3 if outdoor else (0, 1, 1, 2)[int(rng.integers(4))]
     texture = noise_field(rng, slope, size, max(0.3, unit / 60 * (1 + 2 * rng.random())))
     _modulate(canvas, 1 + (0.04 + 0.2 * rng.random()) * texture)
@@ -134,7 +133,11 @@ def _ground(rng: np.random.Generator, canvas: np.ndarray, color: np.ndarray, hor
         return
     depth = height - top
     fine = noise_field(
-        rng, (0, 1, 1, 2)[int(rng.integers(4))], (width, depth), max(0.3, unit / 130 * (1 + rng.random())), 1.5 + 2 * rng.random()
+        rng,
+        (0, 1, 1, 2)[int(rng.integers(4))],
+        (width, depth),
+        max(0.3, unit / 130 * (1 + rng.random())),
+        1.5 + 2 * rng.random(),
     )
     rise = np.linspace(0.4, 1.1, depth, dtype=np.float32)[:, None]
     shade = 1 + 0.25 * rng.standard_normal() * np.linspace(-0.5, 0.5, depth, dtype=np.float32)[:, None]
@@ -266,7 +269,8 @@ def _block(
         return
     left, top, right, low = span
     region = canvas[top:low, left:right]
-    region[:] = color * (1 + 0.1 * noise_field(rng, 2, (right - left, low - top), max(0.4, unit / 60)))[..., None]
+    level = 1 + 0.1 * noise_field(rng, 2, (right - left, low - top), max(0.4, unit / 60))
+    region[:] = cv2.merge([level * float(c) for c in color])
     if rng.random() < 0.7:
         mix = 0.2 + 0.8 * rng.random() ** 2
         other = (1 - mix) * color + mix * (sample_color(rng, 0.25) * 255).astype(np.float32)

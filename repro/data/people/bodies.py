@@ -17,6 +17,18 @@ JOINTS = (
 PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 12, 0, 14, 15)
 J = {name: i for i, name in enumerate(JOINTS)}
 
+# Joints in steps from the pelvis outwards, each with its parents: all joints of a step are turned at once.
+LEVELS = tuple(
+    ([PARENTS[J[n]] for n in step], [J[n] for n in step])
+    for step in (
+        ("waist", "left_hip", "right_hip"),
+        ("chest", "left_knee", "right_knee"),
+        ("neck", "left_shoulder", "right_shoulder", "left_ankle", "right_ankle"),
+        ("head", "left_elbow", "right_elbow"),
+        ("left_wrist", "right_wrist"),
+    )
+)
+
 # Lengths as shares of the height, adult and child of about four years (after anthropometric tables, rounded).
 ADULT = {
     "head": 0.130, "neck": 0.044, "chest": 0.155, "waist": 0.085, "pelvis": 0.055, "shoulder": 0.106, "upper_arm": 0.172,
@@ -114,8 +126,8 @@ def forward_kinematics(offsets: np.ndarray, local: np.ndarray, root: np.ndarray)
     positions = np.zeros(offsets.shape)
     frames = np.empty(local.shape)
     frames[:, 0] = root @ local[:, 0]
-    for joint in range(1, len(JOINTS)):
-        parent = PARENTS[joint]
-        positions[:, joint] = positions[:, parent] + (frames[:, parent] @ offsets[:, joint, :, None])[..., 0]
-        frames[:, joint] = frames[:, parent] @ local[:, joint]
+    for parents, joints in LEVELS:
+        above = frames[:, parents]
+        positions[:, joints] = positions[:, parents] + (above @ offsets[:, joints, :, None])[..., 0]
+        frames[:, joints] = above @ local[:, joints]
     return positions, frames

@@ -96,14 +96,16 @@ def _draw_all(
         if not before:
             draw_person(canvas, Placed(other.figure, other.scale, other.shift, i + 2))
     draw_person(canvas, main)
+    occluders = 1 + int(rng.poisson(0.4)) if rng.random() < settings.occluders else 0
+    if not occluders and not any(before for _, before in others):
+        return [main]
     window = main.map_window(canvas.size)
     seen = np.count_nonzero(canvas.covered(1, window))
     kept = canvas.numbers.copy()
     for i, (other, before) in enumerate(others):
         if before:
             draw_person(canvas, Placed(other.figure, other.scale, other.shift, i + 2))
-    if rng.random() < settings.occluders:
-        draw_things(rng, canvas, 1 + int(rng.poisson(0.4)), extent, main.scale)
+    draw_things(rng, canvas, occluders, extent, main.scale)
     if np.count_nonzero(canvas.covered(1, window)) < LEAST_SEEN * seen:
         canvas.numbers = kept
     return [main]

@@ -46,7 +46,17 @@ class Shapes:
     radii: list[float] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
 
-    def add(self, polygon, part, look, depth, origin, axis, radius, round_=0.0) -> None:
+    def add(
+        self,
+        polygon: np.ndarray,
+        part: int,
+        look: str,
+        depth: float,
+        origin: np.ndarray,
+        axis: np.ndarray,
+        radius: float,
+        round_: float = 0.0,
+    ) -> None:
         """Append one shape; a shape that is added later is drawn over earlier ones of the same depth."""
         self.polygons.append(polygon)
         self.parts.append(part)
@@ -117,7 +127,17 @@ class Limbs:
     def __init__(self) -> None:
         self.rows: list[tuple] = []
 
-    def add(self, start, end, start_radius, end_radius, bulge, part, look, depth) -> None:
+    def add(
+        self,
+        start: np.ndarray,
+        end: np.ndarray,
+        start_radius: float,
+        end_radius: float,
+        bulge: float,
+        part: int,
+        look: str,
+        depth: float,
+    ) -> None:
         """One capsule between two 3D points."""
         self.rows.append((start, end, start_radius, end_radius, bulge, part, look, depth))
 
@@ -172,7 +192,8 @@ def torso_shapes(
     )
     flat, factor = project(points, distance)
     middle, _ = project(outline, distance)
-    depths = np.array([outline[1, 2], outline[3, 2]])
+    across = (np.sqrt(((flat - middle[:, None]) ** 2).sum(-1).max(1)) * off).tolist()
+    depths = outline[[1, 3], 2].tolist()
     spans = [(0, 1, "bottom", 0), (1, 2, "bottom", 0), (2, 3, "top", 1), (3, 4, "top", 1), (4, 5, "top", 1)]
     if low:
         spans += [(1, 2, "top", 1)]
@@ -183,8 +204,7 @@ def torso_shapes(
         hull = cv2.convexHull(pair.reshape(-1, 2).astype(np.float32))[:, 0]
         axis = middle[b] - middle[a]
         axis = axis / max(np.hypot(*axis), 1e-9)
-        across = np.abs((hull - middle[a]) @ np.array([-axis[1], axis[0]])).max()
-        shapes.add(hull, PART["torso"], look, float(depths[level]), middle[a], axis, float(across))
+        shapes.add(hull, PART["torso"], look, depths[level], middle[a], axis, max(across[a], across[b]))
 
 
 def skirt_shape(

@@ -94,7 +94,7 @@ class Canvas:
         where = np.flatnonzero(self.numbers >= start)
         if len(where):
             table = np.concatenate(self._table).T
-            cells = np.take(table, self.numbers.ravel()[where] - 1, axis=1)
+            cells = np.take(table, self.numbers.ravel()[where] - 1, axis=1, mode="clip")
             full.reshape(-1, 3)[where] = self._shade(cells, where, light, ambient, noise)
         return cv2.resize(full, self.size, interpolation=cv2.INTER_AREA)
 

@@ -77,7 +77,7 @@ def sample_thing(
     else:  # a box or a sign
         _plate(shapes, _box(middle, size * (0.2 + 0.7 * rng.random(2)), angle))
     row = sample_cloth(rng, sample_color(rng, 0.5) if theme is None else theme, 0.5)
-    return shapes, np.broadcast_to(row, (len(shapes.polygons), MATERIAL_FIELDS))
+    return shapes, np.broadcast_to(np.array(row, dtype=np.float32), (len(shapes.polygons), MATERIAL_FIELDS))
 
 
 def _tree(rng: np.random.Generator, shapes: Shapes, middle: np.ndarray, size: float) -> None:

@@ -1,0 +1,121 @@
+"""Do drawn people teach anything about photographs? The experiment behind ``notebooks/people.ipynb``.
+
+With the baseline network of the skeletal paper, at laptop scale and 64x64 inputs, on the 14 joints of Leeds Sports Pose:
+
+- a network trained on drawn people alone is evaluated on photographs, beside the same network with random weights and a
+  predictor that places the mean pose into every box;
+- training on photographs is started from random weights and, for half as long, from the warm start;
+- training on drawn people is started from both.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from repro import paths
+from repro.data.persons import PersonSet
+from repro.environment import describe
+from repro.models.checkpoints import load_weights
+from repro.papers.skeletal.rows import HRNET, mpii_row
+from repro.plan import open_samples
+from repro.recipe import Data, Recipe
+from repro.runs import Machine, Samples, folder, load_run, make_runs
+from repro.scales import SCALES, apply_scale
+from repro.skeletons import LSPET14
+from repro.training.checkpoints import write_json
+from repro.training.evaluate import Poses, measure, predict
+from repro.training.loop import build_network
+
+SIZE = (64, 64)
+SCRATCH_CROPS = 240_000  # long enough for the curve from random weights to flatten
+SHOWN = ("OKS", "AP", "pckh@0.5", "pck@0.2")
+
+
+def mean_pose(train: PersonSet, persons: PersonSet) -> Poses:
+    """Place the mean of the training poses, in units of their boxes, into the box of each person."""
+    known = train.visibility > 0
+    relative = (train.keypoints - train.boxes[:, None, :2]) / train.boxes[:, None, 2:]
+    mean = np.where(known[..., None], relative, 0).sum(0) / known.sum(0)[:, None]
+    points = persons.boxes[:, None, :2] + mean * persons.boxes[:, None, 2:]
+    return Poses(points, np.ones(points.shape[:2]))
+
+
+def baseline(data: Data, start: Literal["warm", "random"], crops: int | None) -> Recipe:
+    """HRNet as in the skeletal paper's table 3, at laptop scale; ``crops`` None keeps the scale's."""
+    scale = SCALES["laptop"] if crops is None else replace(SCALES["laptop"], crops=crops)
+    return apply_scale(mpii_row(HRNET, 32).recipe, scale, divisor=4, data=data, start=start)
+
+
+def run_transfer(name: str, root: Path, machine: Machine) -> Path:
+    """Make the runs of the experiment and write ``results/people/transfer.json``; returns its path.
+
+    Args:
+        name: data set of photographs with the 14 joints, ``lspet``.
+        root: its folder.
+        machine: see ``runs.Machine``.
+    """
+    laptop = SCALES["laptop"]
+    photos, photo_data = open_samples(name, root, laptop, SIZE, LSPET14)
+    drawn, drawn_data = open_samples("people", None, laptop, SIZE, LSPET14)
+    on_photos = {
+        "photographs, from random weights": baseline(photo_data, "random", SCRATCH_CROPS),
+        "photographs, from the warm start, half as long": baseline(photo_data, "warm", SCRATCH_CROPS // 2),
+        "photographs, from the warm start, laptop length": baseline(photo_data, "warm", None),
+    }
+    on_drawn = {
+        "drawn people, from random weights": baseline(drawn_data, "random", None),
+        "drawn people, from the warm start": baseline(drawn_data, "warm", None),
+    }
+    make_runs(on_photos.values(), photos, machine)
+    make_runs(on_drawn.values(), drawn, machine)
+    plain = baseline(drawn_data, "random", None)
+    found: dict[str, Any] = {
+        "data": name,
+        "persons": {"train": photo_data.train_count, "val": photo_data.val_count},
+        "on photographs": {
+            "random weights": _figures(photos, _predict(plain, None, photos), plain),
+            "mean pose": _figures(photos, mean_pose(photos.train, photos.val), plain),
+            **{
+                f"trained on {label}": _figures(photos, _predict(recipe, folder(recipe), photos), plain)
+                for label, recipe in on_drawn.items()
+            },
+        },
+        "curves": {label: _curve(recipe) for label, recipe in {**on_photos, **on_drawn}.items()},
+        "recipes": {label: recipe.key for label, recipe in {**on_photos, **on_drawn}.items()},
+        **describe(torch.device("cpu")),
+    }
+    path = paths.results() / "people" / "transfer.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, found)
+    return path
+
+
+def _predict(recipe: Recipe, place: Path | None, samples: Samples) -> Poses:
+    """Poses of the evaluation persons, by the network trained in ``place``, or with random weights."""
+    network = build_network(recipe, samples.val, torch.device("cpu"))
+    if place is not None:
+        load_weights(network, place / "model.safetensors")
+    return predict(network, samples.val, recipe, torch.device("cpu"))
+
+
+def _figures(samples: Samples, poses: Poses, recipe: Recipe) -> dict[str, float]:
+    measured = measure(samples.val, poses, recipe, samples.measures)
+    return {metric: round(measured[metric], 4) for metric in SHOWN}
+
+
+def _curve(recipe: Recipe) -> list[dict[str, float]]:
+    return [
+        {"persons": point["persons"], **{metric: round(point[metric], 4) for metric in SHOWN}}
+        for point in load_run(recipe).curve
+    ]
+
+
+def read_transfer() -> dict[str, Any]:
+    """The committed outcome of the experiment."""
+    return json.loads((paths.RESULTS / "people" / "transfer.json").read_text())
