@@ -208,9 +208,9 @@ def test_points_follow_the_matrix_of_their_own_person():
 
 
 def test_no_persons_are_no_matrices():
-    matrices = crop_matrices(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), INPUT, "biased", np.zeros(0, dtype=bool))
-    assert matrices.shape == (0, 2, 3)
-    assert heatmap_to_image(np.zeros((0, 17, 2)), np.zeros((0, 2)), np.zeros((0, 2)), HEATMAP, "biased").shape == (0, 17, 2)
+    none = np.zeros((0, 2))
+    assert crop_matrices(none, none, np.zeros(0), INPUT, "biased", np.zeros(0, dtype=bool)).shape == (0, 2, 3)
+    assert heatmap_to_image(np.zeros((0, 17, 2)), none, none, HEATMAP, "biased").shape == (0, 17, 2)
 
 
 def test_factors_from_input_to_heatmap():
@@ -253,7 +253,8 @@ def test_heatmap_to_image_is_the_closed_form(center, width, point):
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_image_to_input_to_heatmap_and_back(convention, center, width, point):
     scale = (width, width / 0.75)
-    in_heatmap = carry(one_matrix(center, scale, 0, INPUT, convention), point) * heatmap_factor(INPUT, HEATMAP, convention)
+    in_input = carry(one_matrix(center, scale, 0, INPUT, convention), point)
+    in_heatmap = in_input * heatmap_factor(INPUT, HEATMAP, convention)
     back = heatmap_to_image(in_heatmap[None], np.array([center]), np.array([scale]), HEATMAP, convention)
     np.testing.assert_allclose(back[0, 0], point, atol=1e-6)
 

@@ -85,9 +85,8 @@ def test_small_kernels_are_opencvs_tables(size, kernel):
     impulse = np.zeros((21, 21))
     impulse[10, 10] = 1
     half = size // 2
-    np.testing.assert_allclose(
-        cv2.GaussianBlur(impulse, (size, size), 0)[10, 10 - half : 11 + half], np.array(kernel) * max(kernel), rtol=1e-12
-    )
+    row = cv2.GaussianBlur(impulse, (size, size), 0)[10, 10 - half : 11 + half]
+    np.testing.assert_allclose(row, np.array(kernel) * max(kernel), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kernel", [3, 7, 11, 17])
@@ -144,9 +143,10 @@ def test_peaks_within_two_pixels_of_the_border_stay(peak, moved):
 
 
 def test_a_ridge_without_curvature_along_it_leaves_the_peak_where_it_is():
-    """The map does not change along y, so the Hessian's determinant is 0."""
-    surface = -((torch.arange(20).double() - 9.7) ** 2).expand(1, 1, 24, 20)
-    points = torch.tensor([[[10.0, 12.0]]], dtype=torch.float64)
+    """h = x - x^2 does not change along y, so the determinant of the Hessian is 0, in whole numbers exactly."""
+    offset = torch.arange(20.0) - 10
+    surface = (offset - offset**2).expand(1, 1, 24, 20)
+    points = torch.tensor([[[10.0, 12.0]]])
     assert torch.equal(newton_step(surface, points), points)
 
 

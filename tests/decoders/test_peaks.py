@@ -116,7 +116,7 @@ def test_decoding_five_gaussians():
 
 
 @PROPERTY
-@given(seed=st.integers(0, 10**6), width=st.integers(1, 9), height=st.integers(1, 9), levels=st.sampled_from([2, 5, 1000]))
+@given(seed=st.integers(0, 10**6), width=st.integers(1, 9), height=st.integers(1, 9), levels=st.sampled_from([2, 1000]))
 def test_decoders_agree_with_the_official_algorithm(seed, width, height, levels):
     """Few levels make ties; subtracting their mean makes maps without a positive value."""
     values = np.random.default_rng(seed).integers(0, levels, (2, 3, height, width)).astype(np.float32) - levels // 2

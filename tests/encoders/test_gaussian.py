@@ -15,7 +15,9 @@ PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 SIZE = (48, 64)
 
 
-def encode(encoder: GaussianHeatmap, points: torch.Tensor, labelled: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+def encode(
+    encoder: GaussianHeatmap, points: torch.Tensor, labelled: torch.Tensor | None = None
+) -> dict[str, torch.Tensor]:
     labelled = torch.ones(points.shape[:2]) if labelled is None else labelled
     return encoder(points, labelled, size=SIZE, skeleton=COCO17)
 
@@ -58,7 +60,7 @@ def test_the_window_is_six_sigma_and_a_pixel_wide(sigma, side):
 @pytest.mark.parametrize(
     ("x", "pixel"),
     # int(x + 0.5) drops the fraction: -0.7 and 0.9 become 0, -1.1 becomes -1.
-    [(20.4, 20), (20.5, 21), (20.6, 21), (0.4, 0), (-0.4, 0), (-1.2, 0), (-1.5, -1), (-1.6, -1), (-2.5, -2), (-3.0, -2)],
+    [(20.4, 20), (20.5, 21), (20.6, 21), (0.4, 0), (-0.4, 0), (-1.2, 0), (-1.5, -1), (-1.6, -1), (-2.5, -2), (-3, -2)],
 )
 def test_rounding_is_to_the_nearest_pixel_but_toward_zero_below_it(x, pixel):
     assert round_to_pixel(torch.tensor(x)).item() == pixel == int(x + 0.5)

@@ -111,7 +111,7 @@ def sample_cloth(rng: np.random.Generator, color: np.ndarray, scale: float = 1.0
 
 
 def sample_outfit(
-    rng: np.random.Generator, sporty: float, loose: float, female: bool, child: bool, theme: np.ndarray | None
+    rng: np.random.Generator, sporty: float, loose: float, female: bool, theme: np.ndarray | None
 ) -> Outfit:
     """Draw hair and clothes.
 
@@ -120,7 +120,6 @@ def sample_outfit(
         sporty: probability of sports wear.
         loose: probability of loose clothes.
         female: shares of hair styles, skirts and leotards.
-        child: not used yet; children dress as grown-ups do.
         theme: (3,) a colour of the background that the clothes take (camouflage), or None.
     """
     tone = min(int(np.searchsorted(SKIN_SHARES, rng.random())), len(SKINS) - 1)

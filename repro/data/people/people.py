@@ -121,7 +121,7 @@ def sample_figure(
     build = sample_build(rng, settings.children)
     local, root, grounded = sample_pose(rng, share, settings.pose_noise)
     rotation = view_rotation(rng, settings, camera)
-    outfit = sample_outfit(rng, share, settings.loose, build.female, build.child > 0, theme)
+    outfit = sample_outfit(rng, share, settings.loose, build.female, theme)
     distance = float(np.exp(np.log(2.2) + np.log(5.0) * rng.random()))
     curls = np.round(np.clip(0.35 + 0.3 * rng.standard_normal(2), 0, 1), 2).tolist()
     return compose_figure(build, outfit, local, rotation @ root, distance, curls, pixels, grounded)
