@@ -73,11 +73,14 @@ def run_in_place(path: Path) -> None:
 
 
 def _drop_traces(path: Path) -> None:
-    """Remove papermill's notes (machine paths, times of day) from an executed notebook."""
+    """Remove what differs from machine to machine: papermill's notes (paths, times of day) and stderr (progress bars)."""
     notebook = json.loads(path.read_text())
     for place in (notebook, *notebook["cells"]):
         for noise in ("papermill", "execution"):
             place["metadata"].pop(noise, None)
+    for cell in notebook["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = [one for one in cell["outputs"] if one.get("name") != "stderr"]
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     os.replace(temporary, path)
