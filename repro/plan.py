@@ -13,7 +13,7 @@ from repro.data.sources import data_set, load_persons
 from repro.errors import ReproError, choice_error
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers import PAPERS
-from repro.papers.recipes import TableRows, table_rows
+from repro.papers.recipes import Row, TableRows, table_rows
 from repro.papers.spec import reported
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
@@ -57,6 +57,18 @@ def table_recipes(
     Raises:
         ReproError: for an unknown row, or one without a recipe.
     """
+    rows = check_rows(paper, number, only)
+    divisor = table_divisor(paper, number, scale)
+    return {
+        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start).but(seed=seed)
+        for name, row in rows.items()
+        for seed in seeds
+        if not only or name in only
+    }
+
+
+def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
+    """The rows of a table that have recipes. Raises ReproError when one of ``only`` is unknown or has none."""
     rows = runnable_rows(paper, number).rows
     for row in only:
         if row not in set(reported(paper, number)["row"]):
@@ -65,13 +77,7 @@ def table_recipes(
             raise ReproError(
                 f"Row {row!r} of table {number} of {paper} is not yet reproducible: choose {', '.join(rows)}."
             )
-    divisor = table_divisor(paper, number, scale)
-    return {
-        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start).but(seed=seed)
-        for name, row in rows.items()
-        for seed in seeds
-        if not only or name in only
-    }
+    return rows
 
 
 def table_divisor(paper: str, number: int, scale: Scale) -> int:

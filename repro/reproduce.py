@@ -19,7 +19,15 @@ from repro.data.sources import data_set
 from repro.environment import describe
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
-from repro.plan import check_measurable, counted_columns, table_divisor, table_recipes, table_samples, table_skeleton
+from repro.plan import (
+    check_measurable,
+    check_rows,
+    counted_columns,
+    table_divisor,
+    table_recipes,
+    table_samples,
+    table_skeleton,
+)
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
 from repro.reporting import examples, figures, table
@@ -55,6 +63,7 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
         ReproError: for anything that the user can mend.
     """
     started = time.perf_counter()
+    check_rows(request.paper, request.table, request.rows)
     check_measurable(request.paper, request.table, request.data)
     samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
     recipes = make_table_runs(request, samples, data, machine)

@@ -22,7 +22,7 @@ from typing import Literal
 
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
-from repro.recipe import Data, Recipe
+from repro.recipe import REVISION, Data, Recipe
 from repro.warm_start import initialisation_for
 
 
@@ -160,4 +160,5 @@ def apply_scale(
         initialisation=initialisation_for(method.network.backbone) if warm else recipe.initialisation,
         input=replace(recipe.input, size=(width // divisor, height // divisor)),
         optimisation=optimisation,
+        revision=REVISION,
     )

@@ -23,8 +23,9 @@ def to_plain(value: Any) -> Any:
     """A dataclass (or a tuple, string, number, bool, None) as JSON values, fields at their default left out."""
     if dataclasses.is_dataclass(value):
         plain = {"type": type(value).__name__}
+        hints = typing.get_type_hints(type(value))
         for field in dataclasses.fields(value):
-            item = getattr(value, field.name)
+            item = _as_declared(hints[field.name], getattr(value, field.name))
             if not _at_default(field, item):
                 plain[field.name] = to_plain(item)
         return plain
@@ -71,6 +72,18 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _as_declared(expected: Any, value: Any) -> Any:
+    """Whole numbers as floats where the annotation says float: 2 and 2.0 give the same numbers, so one identity."""
+    options = typing.get_args(expected)
+    if type(value) is int and (expected is float or (float in options and int not in options)):
+        return float(value)
+    if isinstance(value, tuple) and typing.get_origin(expected) is tuple:
+        items = options[:1] * len(value) if options[-1] is Ellipsis else options
+        if len(items) == len(value):
+            return tuple(_as_declared(t, v) for t, v in zip(items, value, strict=True))
+    return value
+
+
 def _at_default(field: dataclasses.Field, value: Any) -> bool:
     if field.default is not dataclasses.MISSING:
         return value == field.default and type(value) is type(field.default)
@@ -93,7 +106,8 @@ def _from_union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
             return from_plain(option, plain, where)
         except ReproError:
             continue
-    raise ReproError(f"{where} is {plain!r}, expected one of {', '.join(map(str, options))}: correct its value.")
+    names = ", ".join("None" if option is type(None) else getattr(option, "__name__", str(option)) for option in options)
+    raise ReproError(f"{where} is {plain!r}, expected one of {names}: correct its value.")
 
 
 def _from_list(items: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:

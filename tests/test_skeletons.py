@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
+from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton, mirrored_name
 
 ALL = (COCO17, CROWDPOSE14, LSPET14, MPII16)
 by_skeleton = pytest.mark.parametrize("skeleton", ALL, ids=lambda s: s.name)
@@ -137,3 +137,9 @@ def test_skeletons_are_values():
     assert tiny() == tiny() and hash(tiny()) == hash(tiny()) and tiny() != tiny(name="other")
     copy = pickle.loads(pickle.dumps(COCO17))
     assert copy == COCO17 and copy.flip_pairs == COCO17.flip_pairs
+
+
+def test_names_in_the_mirror():
+    assert mirrored_name("left_knee") == "right_knee" and mirrored_name("right_knee") == "left_knee"
+    assert mirrored_name("nose") == "nose" and mirrored_name("leftover") == "leftover"
+    assert mirrored_name("left_hand_left") == "right_hand_left"
