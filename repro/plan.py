@@ -9,7 +9,7 @@ from typing import Literal
 
 from repro.data.cached import cache_images
 from repro.data.persons import ImageFiles, PersonSet
-from repro.data.sources import data_set, load_persons
+from repro.data.sources import DATA_SETS, data_set, load_persons
 from repro.errors import ReproError, choice_error
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers import PAPERS
@@ -32,6 +32,18 @@ def runnable_rows(paper: str, number: int) -> TableRows:
             f"`repro list` shows the tables that have."
         )
     return rows
+
+
+def check_rows(paper: str, number: int, only: Sequence[str]) -> None:
+    """Raise ReproError for an unknown row of a table, or one without a recipe."""
+    rows = runnable_rows(paper, number).rows
+    for row in only:
+        if row not in set(reported(paper, number)["row"]):
+            raise choice_error(f"row of table {number} of {paper}", row, rows)
+        if row not in rows:
+            raise ReproError(
+                f"Row {row!r} of table {number} of {paper} is not yet reproducible: choose {', '.join(rows)}."
+            )
 
 
 def table_recipes(
@@ -107,8 +119,9 @@ def check_measurable(paper: str, number: int, data_name: str) -> None:
     chosen = data_set(data_name)
     if not wanted & chosen.measures:
         lacking = " and ".join(NEEDS[w] for w in sorted(wanted))
+        able = ", ".join(name for name, other in DATA_SETS.items() if wanted & other.measures)
         raise ReproError(
-            f"Table {number} of {paper} cannot be measured on {chosen.title}, which has no {lacking}: choose another DATA."
+            f"Table {number} of {paper} cannot be measured on {chosen.title}, which has no {lacking}: choose one of {able}."
         )
 
 

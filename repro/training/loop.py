@@ -27,7 +27,7 @@ from repro.training.distributed import World, share_of_batch
 from repro.training.schedule import learning_rate
 from repro.warm_start import load_initialisation
 
-SNAPSHOTS = 8  # weights kept over a training, evenly spaced, the last ones included: they make its learning curve
+SNAPSHOTS = 6  # weights kept over a training, evenly spaced, the last ones included: they make its learning curve
 
 
 @dataclass(frozen=True)
