@@ -96,6 +96,7 @@ class CropBatches:
         self.parts = parts
         self.settings = settings
         self._order: list[list[tuple[int, np.ndarray]]] = []
+        self._current = self._order
         self._loader = DataLoader(
             Warps(persons, settings.size, parts),
             batch_sampler=self._order,
@@ -141,8 +142,11 @@ class CropBatches:
         order = np.array(persons.skeleton.flip_permutation)
         points[crops.mirrored] = points[crops.mirrored][:, order]
         labelled = np.where(crops.mirrored[:, None], labelled[:, order], labelled)
-        self._order[:] = [[(int(persons.image_index[i]), matrices[i]) for i in step] for step in steps]
+        order = [[(int(persons.image_index[i]), matrices[i]) for i in step] for step in steps]
+        self._order[:] = self._current = order
         for step, images in zip(steps, self._loader, strict=True):
+            if self._current is not order:
+                raise RuntimeError("These batches ended when the next ones were begun: use a CropBatches for each.")
             batch = {
                 "images": images[..., :3],
                 "points": torch.from_numpy(points[step].astype(np.float32)),

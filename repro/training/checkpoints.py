@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,23 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON to a temporary name and move it into place."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file to write: it takes the place of ``path`` when it is whole and on the disk, else it is removed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        json.dump(value, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def save_state(folder: Path, epoch: int, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
@@ -34,9 +44,8 @@ def save_state(folder: Path, epoch: int, network: nn.Module, optimiser: torch.op
         for key, value in optimiser.state[parameter].items():
             tensors[f"optimiser.{key}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
     file = folder / f"state-{epoch:05d}.safetensors"
-    temporary = folder / f".{file.name}.{os.getpid()}"
-    save_file(tensors, temporary)
-    os.replace(temporary, file)
+    with replacing(file) as temporary:
+        save_file(tensors, temporary)
     write_json(folder / "state.json", {"epoch": epoch, "file": file.name})
     for old in folder.glob("state-*.safetensors"):
         if old != file:
@@ -53,7 +62,9 @@ def load_state(folder: Path, network: nn.Module, optimiser: torch.optim.Optimize
     network.load_state_dict(own)
     for name, parameter in network.named_parameters():
         for key in ("step", "exp_avg", "exp_avg_sq"):
-            value = tensors[f"optimiser.{key}.{name}"]
+            value = tensors.get(f"optimiser.{key}.{name}")
+            if value is None:  # no output uses the parameter, so it has never been moved
+                continue
             if key != "step":
                 value = torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)
             optimiser.state[parameter][key] = value
