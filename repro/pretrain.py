@@ -46,7 +46,7 @@ def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
         augmentation=Augmentation(half_body=0.0),
         optimisation=Optimisation(),
     )
-    longer = replace(scale, crops=CROPS if scale.name == "laptop" else 5 * (scale.crops or CROPS))
+    longer = replace(scale, drawn_crops=CROPS if scale.name == "laptop" else 5 * (scale.drawn_crops or CROPS))
     return apply_scale(paper, longer, divisor=1, data=data, start="random")
 
 

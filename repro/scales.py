@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from repro.data.sources import data_set
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
 from repro.recipe import REVISION, Data, Recipe
@@ -38,7 +39,8 @@ class Scale:
         val: persons to evaluate at most.
         drawn_train: persons to train on where people are drawn; None for the data set's own number.
         drawn_val: persons to evaluate there.
-        crops: shown over a training; None for the paper's epochs.
+        crops: shown over a training on photographs; None for the paper's epochs.
+        drawn_crops: shown over a training on drawn people, which begin nearer to what the warm start has seen.
         batch: persons a step; None for the paper's.
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
         precision: that the network computes in; None for the paper's.
@@ -53,6 +55,7 @@ class Scale:
     drawn_train: int | None = None
     drawn_val: int | None = None
     crops: int | None = None
+    drawn_crops: int | None = None
     batch: int | None = None
     warm_up: int | None = None
     precision: Literal["float32", "bfloat16"] | None = None
@@ -71,6 +74,7 @@ SCALES = {
             drawn_train=64,
             drawn_val=32,
             crops=256,
+            drawn_crops=256,
             batch=16,
             small_backbone=True,
         ),
@@ -82,7 +86,8 @@ SCALES = {
             val=800,
             drawn_train=12_000,
             drawn_val=1000,
-            crops=48_000,
+            crops=120_000,
+            drawn_crops=48_000,
             batch=32,
             warm_up=200,
             precision="bfloat16",
@@ -97,6 +102,7 @@ SCALES = {
             drawn_train=60_000,
             drawn_val=4000,
             crops=600_000,
+            drawn_crops=600_000,
             batch=128,
             warm_up=200,
             precision="bfloat16",
@@ -146,9 +152,10 @@ def apply_scale(
         method = method.but(network=replace(method.network, backbone=small_backbone(method.network.backbone)))
     if scale.batch is not None:
         optimisation = replace(optimisation, batch=min(scale.batch, max(1, data.train_count)))
-    if scale.crops is not None:
+    crops = scale.crops if data_set(data.name).needs_root else scale.drawn_crops
+    if crops is not None:
         epoch = data.train_count // optimisation.batch * optimisation.batch
-        optimisation = replace(optimisation, epochs=max(1, round(scale.crops / max(1, epoch))))
+        optimisation = replace(optimisation, epochs=max(1, round(crops / max(1, epoch))))
     if scale.warm_up is not None:
         optimisation = replace(optimisation, warm_up=scale.warm_up)
     if scale.precision is not None:
