@@ -40,7 +40,7 @@ help: ## list targets and variables
 	@echo "  DATA           people, coco, mpii or lspet ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
-	@echo "  START          warm (a backbone trained on drawn body parts) or random ($(START))"
+	@echo "  START          warm (trained on drawn body parts), random, or a checkpoint's path ($(START))"
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
 	@echo "  THREADS        threads a training computes with on a CPU ($(THREADS))"
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"

@@ -60,7 +60,7 @@ def _number(name: str, text: str, low: int) -> int:
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
 @click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
-@click.option("--start", default="warm", show_default=True, help="warm or random: what networks start from")
+@click.option("--start", default="warm", show_default=True, help="warm, random, or a checkpoint (official HRNet, timm)")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
@@ -96,7 +96,7 @@ def reproduce(
     data_set(data)
     choose_device(device)
     if start not in ("warm", "random"):
-        raise choice_error("START", start, ("warm", "random"))
+        start = _import_start(start)
     root = Path(data_root).expanduser() if data_root else None
     only = tuple(r for r in rows.replace(",", " ").split())
     for key in papers:
@@ -110,6 +110,17 @@ def reproduce(
         folder = run(Request(key, number, chosen, data, root, seed_list, only, start), machine)
         if folder is not None:
             say_result(folder)
+
+
+def _import_start(start: str) -> str:
+    """The name of the weights that START gives: a checkpoint's path, or the name of one taken in before."""
+    from repro.warm_start import import_weights, weight_files
+
+    if start in weight_files():
+        return start
+    if not Path(start).expanduser().is_file():
+        raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *weight_files()))
+    return import_weights(Path(start).expanduser())
 
 
 def _papers_with(paper: str, number: int) -> list[str]:

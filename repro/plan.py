@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from repro.data.cached import cache_images
 from repro.data.persons import ImageFiles, PersonSet
@@ -34,18 +33,6 @@ def runnable_rows(paper: str, number: int) -> TableRows:
     return rows
 
 
-def check_rows(paper: str, number: int, only: Sequence[str]) -> None:
-    """Raise ReproError for an unknown row of a table, or one without a recipe."""
-    rows = runnable_rows(paper, number).rows
-    for row in only:
-        if row not in set(reported(paper, number)["row"]):
-            raise choice_error(f"row of table {number} of {paper}", row, rows)
-        if row not in rows:
-            raise ReproError(
-                f"Row {row!r} of table {number} of {paper} is not yet reproducible: choose {', '.join(rows)}."
-            )
-
-
 def table_recipes(
     paper: str,
     number: int,
@@ -53,7 +40,7 @@ def table_recipes(
     data: Data,
     seeds: Sequence[int],
     only: Sequence[str] = (),
-    start: Literal["warm", "random"] = "warm",
+    start: str = "warm",
 ) -> dict[tuple[str, int], Recipe]:
     """The recipes of a table's rows by (row, seed).
 
@@ -64,7 +51,7 @@ def table_recipes(
         data: the persons, already limited to the scale's numbers.
         seeds: one run each.
         only: slugs of the rows to take; all that have recipes when empty.
-        start: ``warm`` or ``random``, see ``apply_scale``.
+        start: ``warm``, ``random`` or imported weights, see ``apply_scale``.
 
     Raises:
         ReproError: for an unknown row, or one without a recipe.

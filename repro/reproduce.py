@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import matplotlib
@@ -50,7 +50,7 @@ class Request:
     root: Path | None
     seeds: tuple[int, ...]
     rows: tuple[str, ...] = ()
-    start: Literal["warm", "random"] = "warm"
+    start: str = "warm"
 
 
 def reproduce(request: Request, machine: Machine) -> Path | None:

@@ -24,7 +24,7 @@ from repro.data.sources import data_set
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
 from repro.recipe import REVISION, Data, Recipe
-from repro.warm_start import initialisation_for
+from repro.warm_start import choose_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +133,7 @@ def small_backbone(backbone: HRNet) -> HRNet:
     return replace(backbone, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
 
 
-def apply_scale(
-    recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: Literal["warm", "random"] = "warm"
-) -> Recipe:
+def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: str = "warm") -> Recipe:
     """A paper's recipe at a scale, on a data set.
 
     Args:
@@ -143,8 +141,8 @@ def apply_scale(
         scale: to bring it to.
         divisor: of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
-        start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights. The paper scale
-            is always random here: the papers' ImageNet weights are not available.
+        start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights, or the name of
+            imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
     """
     width, height = recipe.input.size
     method, optimisation = recipe.method, recipe.optimisation
@@ -160,11 +158,12 @@ def apply_scale(
         optimisation = replace(optimisation, warm_up=scale.warm_up)
     if scale.precision is not None:
         optimisation = replace(optimisation, precision=scale.precision)
-    warm = start == "warm" and scale.name != "paper"
+    if start == "warm" and scale.name == "paper":
+        start = "random"
     return recipe.but(
         method=method,
         data=data,
-        initialisation=initialisation_for(method.network.backbone) if warm else recipe.initialisation,
+        initialisation=choose_start(start, method.network.backbone),
         input=replace(recipe.input, size=(width // divisor, height // divisor)),
         optimisation=optimisation,
         revision=REVISION,

@@ -12,6 +12,7 @@ manifest (recipe, checksum, accuracy, code) beside it. ``repro warm-start`` make
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from repro import paths, serial
-from repro.errors import ReproError
+from repro.errors import ReproError, choice_error
 from repro.models.backbones.hrnet import HRNet
-from repro.models.checkpoints import file_sha256, load_weights
+from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, load_weights, read_weights
 from repro.recipe import Initialisation
+from repro.training.checkpoints import write_json
 
 HEAD = "final_layer."
 BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's parts begin
@@ -49,6 +51,40 @@ def initialisation_for(backbone: HRNet) -> Initialisation | None:
     return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"])
 
 
+def choose_start(start: str, backbone: HRNet) -> Initialisation | None:
+    """The initialisation that ``start`` names: ``warm``, ``random``, or weights that ``import_weights`` took in.
+
+    Raises:
+        ReproError: for another name.
+    """
+    if start == "random":
+        return None
+    if start == "warm":
+        return initialisation_for(backbone)
+    file = weight_files().get(start)
+    if file is None:
+        raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *weight_files()))
+    return Initialisation(name=start, sha256=json.loads(file.read_text())["sha256"])
+
+
+def import_weights(path: Path) -> str:
+    """Take a checkpoint (official HRNet or timm, .pth or .safetensors) into ``runs/weights``; returns its name there.
+
+    Raises:
+        ReproError: when the file does not exist or does not hold weights.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in read_weights(path).items()}
+    folder = paths.runs() / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{path.stem}-{file_sha256(path)[:8]}"
+    temporary = folder / f".{name}.{os.getpid()}"
+    save_file(tensors, temporary)
+    os.replace(temporary, folder / f"{name}.safetensors")
+    about = {"sha256": file_sha256(folder / f"{name}.safetensors"), "what": f"imported from {path.name}"}
+    write_json(folder / f"{name}.json", about)
+    return name
+
+
 def load_initialisation(network: nn.Module, initialisation: Initialisation) -> None:
     """Load a warm start into a network whose heads keep their random weights.
 
@@ -62,10 +98,8 @@ def load_initialisation(network: nn.Module, initialisation: Initialisation) -> N
             "make them with `repro warm-start`."
         )
     tensors = file.with_suffix(".safetensors")
-    stored = set(load_file(tensors))
-    missing = {name.split(".")[0] for name in network.state_dict() if name not in stored}
-    heads = tuple(sorted(part for part in missing if not part.startswith(BACKBONE)))
-    load_weights(network, tensors, allow_missing=heads, expected_sha256=initialisation.sha256)
+    heads = tuple(sorted({n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}))
+    load_weights(network, tensors, allow_missing=heads, ignore=TIMM_EXTRAS, expected_sha256=initialisation.sha256)
 
 
 def export_backbone(weights: Path, folder: Path, backbone: HRNet, manifest: dict[str, Any]) -> Path:
@@ -89,5 +123,5 @@ def export_backbone(weights: Path, folder: Path, backbone: HRNet, manifest: dict
     }
     save_file(tensors, target)
     about = {"backbone": serial.to_plain(backbone), "sha256": file_sha256(target), **manifest}
-    target.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    write_json(target.with_suffix(".json"), about)
     return target.with_suffix(".json")

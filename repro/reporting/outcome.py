@@ -52,7 +52,7 @@ class Outcome:
         divisor: that the table's inputs were divided by.
         runs: in the order of rows and seeds.
         counted: ``params_M`` and ``gflops`` by row, at paper size.
-        start: ``warm`` or ``random``, what the recipes' networks start from.
+        start: ``warm``, ``random`` or the name of imported weights: what the networks start from.
     """
 
     paper: str

@@ -33,6 +33,13 @@ class World:
         if self.size > 1:
             dist.barrier()
 
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean of a tensor over all processes, the same on each."""
+        if self.size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value / self.size
+
 
 def choose_device(name: str) -> torch.device:
     """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:1``. Raises ReproError for one that is not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -146,7 +147,7 @@ def _train_epoch(
         for name, value in terms.items():
             sums[name] = sums.get(name, 0) + value.detach()
         job.progress(optimisation.batch)
-    means = {name: float(value) / steps for name, value in sums.items()}
+    means = {name: float(job.world.mean(value)) / steps for name, value in sums.items()}
     if not means["loss"] < float("inf"):
         raise ReproError(
             f"The loss of run {recipe.training_key} is {means['loss']} in epoch {epoch + 1}: lower the learning rate "
@@ -177,7 +178,15 @@ def _train_step(
     with autocast(recipe, images.device):
         outputs = model(images)
     outputs = {name: value.float() for name, value in outputs.items()}
-    terms = recipe.method.loss(outputs, make_targets(recipe, batch, outputs, persons))
+    targets = make_targets(recipe, batch, outputs, persons)
+    try:
+        terms = recipe.method.loss(outputs, targets)
+    except KeyError as error:
+        method = recipe.method
+        raise ReproError(
+            f"{type(method.loss).__name__} needs {error}, which {type(method.network).__name__} and "
+            f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
+        ) from error
     optimiser.zero_grad(set_to_none=True)
     terms["loss"].backward()
     optimiser.step()
@@ -204,9 +213,13 @@ def snapshot_epochs(epochs: int) -> set[int]:
 
 
 def _cut_log(path: Path, epochs: int) -> None:
-    """Drop the lines of epochs that were logged but whose state was lost when the run was stopped."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    path.write_text("".join(lines[:epochs]))
+    """Drop the lines of epochs that were logged but whose state was lost when the run was stopped.
+
+    The file is cut, not written anew: a kill in between must not lose the lines that stay.
+    """
+    if path.exists():
+        kept = path.read_bytes().splitlines(keepends=True)[:epochs]
+        os.truncate(path, sum(map(len, kept)))
 
 
 def peak_memory(device: torch.device) -> int:
