@@ -64,7 +64,6 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     """
     started = time.perf_counter()
     check_rows(request.paper, request.table, request.rows)
-    check_rows(request.paper, request.table, request.rows)
     check_measurable(request.paper, request.table, request.data)
     samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
     recipes = make_table_runs(request, samples, data, machine)
