@@ -7,6 +7,7 @@ A mistake of the user ends in one sentence on stderr and exit code 2, never in a
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     seeds: list[int] = []
     for part in text.replace(",", " ").split():
         first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        if not re.fullmatch(r"\d+(-\d+)?", part):
             raise ReproError(f"SEEDS is {text!r}, expected numbers as in 0 or 0,1,2 or 0-2.")
         seeds.extend(range(int(first), int(last or first) + 1))
     if not seeds or len(set(seeds)) != len(seeds):

@@ -1,0 +1,96 @@
+"""The command line: every mistake of a user ends in one sentence that says what is valid, never in a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from repro.cli import main, parse_seeds
+from repro.errors import ReproError
+
+REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")
+
+
+def run(*arguments: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("reproduce", "--table", ""), "TABLE is '', expected a whole number of at least 1."),
+        (("reproduce", "--table", "99"), "Unknown TABLE 99: choose one of 1, 2, 3, 4, 5, 6, 7, 8, 9."),
+        (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal."),
+        (("reproduce", "--table", "7", "--paper", "skeletal"), "choose one of 1, 2, 3."),
+        (("reproduce", "--table", "2", "--paper", "cal"), "cal table 2: not yet reproducible"),
+        ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted."),
+        (("reproduce", "--table", "3", "--scale", "huge"), "choose one of smoke, laptop, gpu, paper."),
+        ((*REPRODUCE, "--data", "imagenet"), "choose one of people, coco, mpii, lspet."),
+        ((*REPRODUCE, "--device", "abacus"), "choose auto, cpu, cuda or cuda:<number>."),
+        ((*REPRODUCE, "--seeds", "one"), "expected numbers as in 0 or 0,1,2 or 0-2."),
+        ((*REPRODUCE, "--seeds", "1,1"), "none twice"),
+        ((*REPRODUCE, "--jobs", "-1"), "JOBS is '-1', expected a whole number of at least 0."),
+        ((*REPRODUCE, "--start", "nowhere.pth"), "choose one of warm, random, a path to a checkpoint"),
+        ((*REPRODUCE, "--data", "lspet"), "no folder was given: expected joints.mat"),
+        ((*REPRODUCE, "--data", "lspet", "--data-root", "/nowhere"), "/nowhere"),
+        ((*REPRODUCE, "--data", "coco", "--data-root", "/"), "has no head sizes: choose one of people, mpii, lspet."),
+        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet."),
+        (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
+        (("results", "diff", "a", "b"), "'a' names 0 result folders"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_sentence(
+    arguments: tuple[str, ...], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RUNS", "RESULTS", "CACHE"):
+        monkeypatch.setenv(f"REPRO_{name}", str(tmp_path / name.lower()))
+    result = run(*arguments)
+    assert result.exit_code != 0
+    assert isinstance(result.exception, SystemExit), f"a traceback: {result.exception!r}"
+    assert expected in " ".join(result.output.split())
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("0", (0,)), ("0,1,2", (0, 1, 2)), ("0-2", (0, 1, 2)), ("3 5-6", (3, 5, 6))])
+def test_seeds_are_lists_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "2-1", "0,0", "-1"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(ReproError, match="SEEDS is"):
+        parse_seeds(text)
+
+
+def test_list_shows_every_row_with_its_state() -> None:
+    lines = run("list").output.splitlines()
+    assert "    hrnet [rerun, recipe]" in lines
+    assert sum(line.startswith("  table ") for line in lines) == 24
+    assert any("not yet reproducible" in line for line in lines)
+
+
+def test_a_table_number_alone_takes_every_paper_that_has_it() -> None:
+    from repro.cli import _papers_with
+
+    assert _papers_with("", 2) == ["skeletal", "cal", "hgr", "sahg", "fowkal"]
+    assert _papers_with("", 9) == ["cal"]
+
+
+def test_results_are_listed_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    for version, ours in (("one", 10.0), ("two", 12.5)):
+        folder = tmp_path / "skeletal" / "table3" / version
+        folder.mkdir(parents=True)
+        manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "minutes": 1, "dirty": False}
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "commit": version * 3, "created": version}))
+        header = "row,metric,ours,spread,verdict\n"
+        (folder / "table.csv").write_text(f"{header}hrnet,PCKh@0.5,{ours},0.1,\nhrnet,PCKh@0.1,3.0,0.1,\n")
+    assert "skeletal/table3/two  seeds [0]  1 rows" in run("results", "list").output
+    text = run("results", "diff", "one", "two").output
+    assert "2.5" in text
+    assert "PCKh@0.1" not in text
+    assert "oneoneone" in text

@@ -1,0 +1,98 @@
+"""The committed notebooks, and how papermill executes them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from repro import paths
+from repro.errors import ReproError
+from repro.notebooks import committed_notebooks, run_notebook
+from repro.papers import PAPERS
+from repro.papers.recipes import table_rows
+
+NOTEBOOKS = committed_notebooks()
+MACHINE_PATHS = ("/home/", "/root/", "/tmp/", "/work/", "/Users/")
+
+
+def code_cells(path: Path) -> list[dict]:
+    """The code cells of a notebook."""
+    return [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+def write_notebook(path: Path, parameters: str, body: str) -> Path:
+    """A notebook of a parameters cell and one more."""
+    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(body)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    return path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_a_committed_notebook_was_executed_without_errors(path: Path) -> None:
+    cells = code_cells(path)
+    assert all(cell["execution_count"] for cell in cells), "run `make notebooks`: a cell was not executed"
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs, "run `make notebooks`: the notebook was committed without outputs"
+    assert not [output for output in outputs if output["output_type"] == "error"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_a_committed_notebook_holds_no_machine_path(path: Path) -> None:
+    text = path.read_text()
+    assert not [part for part in MACHINE_PATHS if part in text]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_parameters_come_first_and_are_plain_annotated_assignments(path: Path) -> None:
+    first, *others = code_cells(path)
+    assert first["metadata"].get("tags") == ["parameters"]
+    assert not [cell for cell in others if "parameters" in cell["metadata"].get("tags", [])]
+    for statement in ast.parse("".join(first["source"])).body:
+        assert isinstance(statement, ast.AnnAssign)
+        ast.literal_eval(statement.value)
+    lines = [line for line in "".join(first["source"]).splitlines() if line]
+    assert all("  # " in line for line in lines)
+
+
+def test_every_table_with_recipes_has_a_notebook() -> None:
+    for key, paper in PAPERS.items():
+        for spec in paper.tables:
+            if table_rows(key, spec.number) is not None:
+                assert (paths.NOTEBOOKS / key / f"table{spec.number}.ipynb") in NOTEBOOKS
+
+
+def test_an_unknown_parameter_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    source = write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", "print(seed)")
+    with pytest.raises(ReproError, match="'sede': choose one of seed"):
+        run_notebook(source, tmp_path / "b.ipynb", {"sede": 1})
+    assert not (tmp_path / "b.ipynb").exists()
+
+
+def test_parameters_reach_the_notebook_and_traces_of_the_machine_are_dropped(tmp_path: Path) -> None:
+    body = "import sys\nprint(seed + 1)\nprint('bar', file=sys.stderr)"
+    source = write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", body)
+    run_notebook(source, tmp_path / "b.ipynb", {"seed": 41})
+    notebook = json.loads((tmp_path / "b.ipynb").read_text())
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    assert ["".join(output["text"]) for output in outputs] == ["42\n"]
+    assert "papermill" not in notebook["metadata"]
+    assert str(tmp_path) not in (tmp_path / "b.ipynb").read_text()
+
+
+def test_a_failing_cell_raises_and_shows_where(tmp_path: Path) -> None:
+    from papermill import PapermillExecutionError
+
+    source = write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", "raise ValueError('broken')")
+    with pytest.raises(PapermillExecutionError, match="broken"):
+        run_notebook(source, tmp_path / "b.ipynb", {})
+    assert "broken" in (tmp_path / "b.ipynb").read_text()
+
+
+def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReproError, match="none.ipynb does not exist"):
+        run_notebook(tmp_path / "none.ipynb", tmp_path / "b.ipynb", {})
