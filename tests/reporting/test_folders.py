@@ -1,0 +1,79 @@
+"""Result folders: one that is there is whole, and the index is a function of those that are there."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from repro.errors import ReproError
+from repro.reporting.folders import (
+    find_folder,
+    folder_name,
+    manifests,
+    new_folder,
+    newest_folder,
+    write_index,
+)
+
+
+@pytest.fixture(autouse=True)
+def _results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+
+
+def write_manifest(folder: Path, created: str, table: int = 3) -> None:
+    """A manifest with the fields that the index shows."""
+    manifest = {"paper": "skeletal", "table": table, "scale": "smoke", "data": "people", "seeds": [0, 1], "rows": {"a": ""}}
+    more = {"created": created, "commit": "c0ffee", "dirty": False, "minutes": 2}
+    (folder / "manifest.json").write_text(json.dumps(manifest | more))
+
+
+def test_a_folder_appears_when_its_block_ends(tmp_path: Path) -> None:
+    with new_folder("skeletal", 3, "one") as folder:
+        assert folder_name(folder) == "one"
+        assert manifests() == {}
+        write_manifest(folder, "2026-01-01")
+        assert manifests() == {}
+    assert list(manifests()) == ["skeletal/table3/one"]
+    index = pd.read_csv(tmp_path / "index.csv", dtype=str)
+    assert index.loc[0, ["folder", "seeds", "rows", "commit"]].tolist() == ["skeletal/table3/one", "0 1", "1", "c0ffee"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, ValueError])
+def test_whatever_ends_the_block_early_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), new_folder("skeletal", 3, "one") as folder:
+        write_manifest(folder, "2026-01-01")
+        raise error
+    assert list((tmp_path / "skeletal" / "table3").iterdir()) == []
+    assert not (tmp_path / "index.csv").exists()
+
+
+def test_the_newest_folder_is_the_one_created_last() -> None:
+    for version, created in (("b", "2026-01-02"), ("c", "2026-01-03"), ("a", "2026-01-01")):
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, created)
+    assert newest_folder("skeletal", 3).name == "c"
+    with pytest.raises(ReproError, match="make reproduce PAPER=skeletal TABLE=2"):
+        newest_folder("skeletal", 2)
+
+
+def test_a_folder_is_found_by_the_end_of_its_name() -> None:
+    with new_folder("skeletal", 3, "one") as folder:
+        write_manifest(folder, "2026-01-01")
+    assert find_folder("one") == find_folder("skeletal/table3/one") == newest_folder("skeletal", 3)
+    with pytest.raises(ReproError, match="names 0 result folders, expected one of: skeletal/table3/one"):
+        find_folder("ne")
+
+
+def test_indexes_written_at_once_are_whole(tmp_path: Path) -> None:
+    for version in "abcdef":
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, version)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: write_index(), range(16)))
+    assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == [f"skeletal/table3/{v}" for v in "abcdef"]
+    assert not list(tmp_path.glob(".index*"))
