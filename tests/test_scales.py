@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from repro import scales
+from repro.errors import ReproError
+from repro.models.backbones.hrnet import HRNet
+from repro.papers.skeletal.rows import TABLES
+from repro.recipe import Data, Initialisation, Optimisation
+from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone
+
+LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
+DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)
+ROWS = {f"table {n}, {row}": r.recipe for n, table in TABLES.items() for row, r in table.rows.items()}
+
+
+def persons(count: int) -> Data:
+    """Data with so many training persons."""
+    return replace(DATA, train_count=count)
+
+
+@pytest.mark.parametrize(
+    ("scale", "sizes", "divisor"),
+    [
+        # laptop: 128 x 96 = 12,288 px. 288 x 384 = 110,592 is 9 times that: by 2 it still is 27,648, by 4 it is 6912.
+        ("laptop", [(192, 256), (288, 384)], 4),
+        ("laptop", [(256, 256)], 4),  # 65,536 / 4 = 16,384, / 16 = 4096
+        ("laptop", [(192, 256)], 2),  # 49,152 / 4 = 12,288, just within
+        ("laptop", [(96, 128)], 1),
+        ("laptop", [(48, 64), (96, 128)], 1),
+        ("laptop", [(97, 128)], 2),
+        ("smoke", [(256, 256)], 8),  # 64 x 48 = 3072: 65,536 / 16 = 4096, / 64 = 1024
+        ("smoke", [(192, 256)], 4),  # 49,152 / 16 = 3072
+        ("gpu", [(288, 384)], 2),  # 192 x 144 = 27,648 = 110,592 / 4
+        ("gpu", [(192, 256)], 2),
+        ("paper", [(288, 384)], 1),
+        ("paper", [(4000, 4000)], 1),
+    ],
+)
+def test_the_divisor_is_the_least_power_of_two_that_brings_the_largest_input_within_the_area(scale, sizes, divisor):
+    assert input_divisor(SCALES[scale], sizes) == divisor
+    assert input_divisor(SCALES[scale], sizes[::-1]) == divisor
+
+
+@pytest.mark.parametrize(("width", "small"), [(32, 16), (48, 32), (64, 32), (16, 16), (18, 16), (40, 32)])
+def test_the_small_backbone_has_half_the_width_rounded_up_to_sixteen(width, small):
+    made = small_backbone(HRNet(width=width))
+    assert made == HRNet(width=small, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+
+
+def test_the_small_backbone_keeps_what_is_not_its_size():
+    assert small_backbone(HRNet(multi_scale_stage4=True)).multi_scale_stage4
+    assert small_backbone(HRNet(fuse_width=128)).fuse_width == 128
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "epochs"),
+    [
+        (4000, 32, 15),  # 125 steps of 32 an epoch: 60,000 / 4000
+        (12_000, 32, 5),
+        (100, 32, 625),  # 3 steps of 32 are 96 crops an epoch: 60,000 / 96 = 625
+        (20, 20, 3000),  # fewer persons than a batch make one batch
+        (1, 1, 60_000),
+        (200_000, 32, 1),  # never none
+    ],
+)
+def test_training_shows_the_scales_crops_whatever_the_size_of_the_data(count, batch, epochs):
+    scale = replace(LAPTOP, crops=60_000, drawn_crops=30_000, batch=32)
+    made, drawn = (
+        apply_scale(ROWS["table 3, hrnet"], scale, divisor=4, data=replace(persons(count), name=name), start="random")
+        for name in ("coco", "people")
+    )
+    assert (made.optimisation.batch, made.optimisation.epochs) == (batch, epochs)
+    assert drawn.optimisation.epochs == max(1, round(epochs / 2))
+    assert made.optimisation.steps == Optimisation().steps  # shares of training, so the rate falls where the paper's does
+
+
+def test_paper_scale_changes_nothing():
+    for recipe in ROWS.values():
+        assert apply_scale(recipe, PAPER, divisor=1, data=DATA) == recipe.but(data=DATA)
+
+
+@pytest.fixture
+def starts(monkeypatch) -> list[tuple]:
+    """The start and backbone of each time that initial weights are chosen; they are called after the start."""
+    asked = []
+
+    def choose(start: str, backbone: HRNet) -> Initialisation:
+        asked.append((start, backbone))
+        return Initialisation(name=start, sha256="0" * 64)
+
+    monkeypatch.setattr(scales, "choose_start", choose)
+    return asked
+
+
+@pytest.mark.parametrize("start", ["warm", "random", "hrnet_w32-imagenet"])
+def test_networks_start_from_what_is_asked_for_the_reduced_backbone(starts, start):
+    made = apply_scale(ROWS["table 2, proposed-w48"], LAPTOP, divisor=4, data=DATA, start=start)
+    assert made.initialisation.name == start
+    assert starts == [(start, small_backbone(HRNet(width=48)))]
+
+
+def test_the_paper_scale_knows_no_warm_start(starts):
+    for start in ("warm", "random", "hrnet_w32-imagenet"):
+        apply_scale(ROWS["table 3, hrnet"], PAPER, divisor=1, data=DATA, start=start)
+    assert [start for start, _ in starts] == ["random", "random", "hrnet_w32-imagenet"]
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop", "gpu"])
+@pytest.mark.parametrize("number", TABLES)
+def test_a_scale_keeps_what_distinguishes_the_rows_of_a_table(name, number):
+    recipes = {row: r.recipe for row, r in TABLES[number].rows.items()}
+    divisor = input_divisor(SCALES[name], [r.input.size for r in recipes.values()])
+    made = {
+        row: apply_scale(recipe, SCALES[name], divisor=divisor, data=DATA, start="random")
+        for row, recipe in recipes.items()
+    }
+    assert len({recipe.key for recipe in made.values()}) == len(recipes)
+    for row, recipe in recipes.items():
+        # encoder (sigma), loss, decoder (N) and the kind of network stay as printed; sizes keep their ratios
+        parts = ("encoder", "loss", "decoder")
+        assert all(getattr(made[row].method, p) == getattr(recipe.method, p) for p in parts)
+        assert type(made[row].method.network) is type(recipe.method.network)
+        assert made[row].augmentation == recipe.augmentation and made[row].evaluation == recipe.evaluation
+        assert tuple(n * divisor for n in made[row].input.size) == recipe.input.size
+    widths = {r.method.network.backbone.width: made[row].method.network.backbone.width for row, r in recipes.items()}
+    assert len(set(widths.values())) == len(widths)
+
+
+def test_inputs_stay_multiples_of_four_and_maps_large_enough_for_weighted_inference():
+    for name, table in ((name, table) for name in ("smoke", "laptop", "gpu") for table in TABLES.values()):
+        sizes = [row.recipe.input.size for row in table.rows.values()]
+        divisor = input_divisor(SCALES[name], sizes)
+        for width, height in sizes:
+            small = (width // divisor, height // divisor)
+            assert small[0] % 4 == small[1] % 4 == 0
+            assert small[0] // 4 * (small[1] // 4) >= 20
+
+
+def test_settings_that_a_scale_leaves_open_stay_the_recipes():
+    plain = Scale(name="plain", description="changes nothing but the number of crops", crops=8000)
+    recipe = ROWS["table 3, hrnet"].but(optimisation=Optimisation(batch=100, warm_up=7, precision="bfloat16"))
+    made = apply_scale(recipe, plain, divisor=1, data=DATA).optimisation
+    assert made == Optimisation(batch=100, warm_up=7, precision="bfloat16", epochs=2)
+
+
+def test_an_unknown_scale_is_refused_with_those_there_are():
+    assert get_scale("smoke") is SCALES["smoke"]
+    with pytest.raises(ReproError, match="Unknown scale 'big': choose one of smoke, laptop, gpu, paper."):
+        get_scale("big")
