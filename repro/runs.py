@@ -12,9 +12,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import time
+import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from tqdm import tqdm
 from repro import paths
 from repro.data.persons import PersonSet
 from repro.environment import describe
+from repro.errors import ReproError
 from repro.locks import locked
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
@@ -160,26 +163,40 @@ def _make_side_by_side(
     for device in devices:
         free.put(device)
     bar.set_description(f"{len(pending)} runs, {len(devices)} at once")
+    others = multiprocessing.active_children()
     with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
-        futures = [pool.submit(_make_in_job, group, samples, machine.workers) for group in pending]
-        while any(not future.done() for future in futures):
-            wait(futures, timeout=0.5, return_when=FIRST_EXCEPTION)
-            bar.update(counter.value - bar.n)
-            if any(future.done() and future.exception() for future in futures):
-                pool.shutdown(wait=False, cancel_futures=True)
-                break
-        bar.update(counter.value - bar.n)
-        for future in futures:
-            if not future.cancelled():
-                future.result()
+        try:
+            left = {pool.submit(_make_in_job, group, samples, machine.workers) for group in pending}
+            while left:
+                done, left = wait(left, timeout=0.5, return_when=FIRST_EXCEPTION)
+                bar.update(counter.value - bar.n)
+                for future in done:
+                    future.result()
+        except BaseException as error:  # Ctrl-C too: the pool alone would begin the runs that are still queued
+            for job in set(multiprocessing.active_children()) - set(others):
+                job.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise ReproError(
+                    "A process that trained ended unexpectedly, as when memory runs out: start again with fewer side by "
+                    "side, as in JOBS=1; trainings go on from their last epoch."
+                ) from error
+            raise
 
 
 _job: dict[str, Any] = {}  # of a process that _start_job prepared: its device and the shared counter of crops
 
 
 def _start_job(counter: Any, free: Any, threads: int) -> None:
+    """Prepare a process: it leaves Ctrl-C to the one that started it, and ends when that one does, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _job.update(device=free.get(), counter=counter)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _make_in_job(group: list[Recipe], samples: Samples, workers: int) -> None:
@@ -213,9 +230,8 @@ def make_group(
             write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
         world.wait()
         if not is_trained(recipe):
-            started = time.perf_counter()
             train(recipe, samples.train, _partial(recipe), Job(world, workers, progress))
-            _finish(recipe, describe(world.device, world.size), time.perf_counter() - started)
+            _finish(recipe, describe(world.device, world.size))
         for one in group:
             if not _evaluation(one).exists():
                 evaluate(one, samples, world.device, workers)
@@ -229,11 +245,10 @@ def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
         tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar,
     ):
         if not is_trained(recipe):
-            started = time.perf_counter()
             _partial(recipe).mkdir(parents=True, exist_ok=True)
             write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
             train(recipe, persons, _partial(recipe), Job(world, progress=bar.update))
-            _finish(recipe, describe(world.device, world.size), time.perf_counter() - started)
+            _finish(recipe, describe(world.device, world.size))
     return folder(recipe)
 
 
@@ -241,12 +256,14 @@ def _partial(recipe: Recipe) -> Path:
     return paths.runs() / f"{recipe.training_key}.partial"
 
 
-def _finish(recipe: Recipe, environment: dict[str, Any], seconds: float) -> None:
-    """Drop the state that is only needed to go on, write ``run.json`` and give the folder its name."""
-    for state in _partial(recipe).glob("state*"):
-        state.unlink()
+def _finish(recipe: Recipe, environment: dict[str, Any]) -> None:
+    """Write ``run.json``, give the folder its name, and only then drop the state that was needed to go on."""
+    seconds = sum(line["seconds"] for line in _log(_partial(recipe)))  # of all sessions that the training took
     write_json(_partial(recipe) / "run.json", {"environment": environment, "seconds": round(seconds, 1)})
     os.replace(_partial(recipe), folder(recipe))
+    for pattern in ("state*", ".*"):  # hidden are the halves of files that a kill left
+        for file in folder(recipe).glob(pattern):
+            file.unlink()
 
 
 def evaluate(recipe: Recipe, samples: Samples, device: torch.device, workers: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from IPython.display import Image, display
 
 from repro import paths
 from repro.data.sources import data_set
@@ -90,8 +92,11 @@ class TableView:
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons: truth in grey, rows below each other."""
         skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
-        figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
-        plt.show()
+        figure = figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
+        photograph = io.BytesIO()  # a PNG of it would be ten times as large
+        figure.savefig(photograph, format="jpeg", dpi=90, pil_kwargs={"quality": 85})
+        plt.close(figure)
+        display(Image(photograph.getvalue()))
 
 
 def open_table(
