@@ -156,10 +156,21 @@ def warm_start(scale: str, width: str, device: str, keep: bool) -> None:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 def transfer(data: str, data_root: str, device: str) -> None:
     """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
+    from repro.experiments.transfer import run_transfer
     from repro.runs import Machine
-    from repro.transfer import run_transfer
 
     click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
+
+
+@main.command("weighted-pixels")
+@click.option("--lspet-root", default="", help="folder of Leeds Sports Pose Extended; drawn people alone when empty")
+@click.option("--seeds", default="0-2", show_default=True, help="of the runs of skeletal table 3")
+def weighted_pixels(lspet_root: str, seeds: str) -> None:
+    """Decode skeletal table 3's networks with other numbers of pixels (see notebooks/skeletal/table3.ipynb)."""
+    from repro.experiments.weighted_pixels import run_weighted_pixels
+
+    data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
+    click.echo(f"Written to {run_weighted_pixels(data_sets, parse_seeds(seeds))}")
 
 
 @main.command("list")

@@ -1,0 +1,51 @@
+"""What an input size can show at best: the truth encoded into heatmaps, decoded again and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from repro.data.augment import plain_crops
+from repro.data.persons import PersonSet
+from repro.geometry import crop_matrices, heatmap_factor, heatmap_to_image, transform_points
+from repro.metrics.pck import pckh
+from repro.recipe import Decoder, Recipe
+
+
+def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], decoder: Decoder) -> np.ndarray:
+    """(N, K, 2) image px: keypoints after encoding and decoding, by the recipe's encoder at an input ``size``.
+
+    Args:
+        persons: whose keypoints are encoded.
+        recipe: for encoder, pixel convention and padding.
+        size: (width, height) of the input; heatmaps are a quarter as large.
+        decoder: of the heatmaps.
+    """
+    settings = replace(recipe.input, size=size)
+    crops = plain_crops(persons, settings.aspect, settings.padding)
+    matrices = crop_matrices(crops.centers, crops.scales, crops.rotations, size, settings.convention)
+    small = (size[0] // 4, size[1] // 4)
+    points = transform_points(matrices, persons.keypoints) * heatmap_factor(size, small, settings.convention)
+    labelled = torch.from_numpy((persons.visibility > 0).astype(np.float32))
+    found = recipe.method.encoder(
+        torch.from_numpy(points.astype(np.float32)), labelled, size=small, skeleton=persons.skeleton
+    )
+    decoded = decoder({"heatmaps": found["heatmaps"]})[0].numpy()
+    return heatmap_to_image(decoded, crops.centers, crops.scales, small, settings.convention)
+
+
+def pckh_ceiling(
+    persons: PersonSet, recipe: Recipe, sizes: Sequence[int], decoders: dict[str, Decoder]
+) -> dict[tuple[str, str], dict[str, float]]:
+    """PCKh in percent that perfect heatmaps reach, by (input size, decoder), for square inputs."""
+    found = {}
+    for side in sizes:
+        for name, decoder in decoders.items():
+            points = decode_truth(persons, recipe, (side, side), decoder)
+            measured = pckh(points, persons.keypoints, persons.visibility, persons.head_sizes, persons.skeleton)
+            kept = ("pckh@0.5", "pckh@0.1")
+            found[f"{side}x{side}", name] = {metric: round(100 * measured[metric], 1) for metric in kept}
+    return found

@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from repro import locks, runs
+from repro.decoders.peaks import Argmax
+from repro.errors import ReproError
+from repro.recipe import Evaluation
+from repro.runs import Machine, announce, crops_of, folder, is_trained, load_run, make_group, make_runs
+from repro.training.distributed import World
+
+from .tiny_runs import BASELINE, SKELETAL, tiny_recipe
+
+TESTS = Path(__file__).resolve().parent
+CPU = Machine(device="cpu", jobs=1)
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+def counted(monkeypatch, name: str) -> list:
+    """The first argument of each call of ``repro.runs.<name>``, which does its work as before."""
+    calls, original = [], getattr(runs, name)
+
+    def call(first, *others, **named):
+        calls.append(first)
+        return original(first, *others, **named)
+
+    monkeypatch.setattr(runs, name, call)
+    return calls
+
+
+def files(place: Path) -> dict[str, bytes]:
+    """The files below a folder that decide its numbers."""
+    kept = [*place.rglob("*.safetensors"), *place.glob("evaluations/*")]
+    return {p.relative_to(place).as_posix(): p.read_bytes() for p in kept}
+
+
+def in_runs(places: Path) -> set[str]:
+    """What lies in the folder of runs."""
+    return {p.name for p in (places / "runs").iterdir()}
+
+
+def test_a_run_holds_everything_about_itself(data, tiny_samples, places):
+    recipe = tiny_recipe(data)
+    make_runs([recipe], tiny_samples, CPU)
+    place = folder(recipe)
+    assert place == places / "runs" / recipe.training_key
+    assert json.loads((place / "recipe.json").read_text()) == recipe.to_plain()
+    assert {p.name for p in place.iterdir()} == {
+        *("recipe.json", "run.json", "log.jsonl", "model.safetensors", "snapshots", "evaluations")
+    }
+    run = load_run(recipe)
+    assert run.recipe == recipe
+    assert {"AP", "OKS", "pckh@0.5", "pck@0.2"} <= set(run.metrics)
+    assert [point["persons"] for point in run.curve] == [24, 48, 72]
+    last = {name: value for name, value in run.curve[-1].items() if name in run.metrics}
+    np.testing.assert_equal(last, {name: run.metrics[name] for name in last})
+    assert not any("/" in name for name in run.curve[0])
+    assert run.poses.points.shape == (8, 14, 2) and run.poses.scores.shape == (8, 14)
+    assert run.environment["threads"] == 1 and run.environment["processes"] == 1
+    assert run.seconds == pytest.approx(sum(line["seconds"] for line in run.log), abs=0.05)
+
+
+def test_complete_runs_are_not_made_again(data, tiny_samples, places, monkeypatch):
+    recipes = [tiny_recipe(data), tiny_recipe(data, seed=1)]
+    trained, evaluated = counted(monkeypatch, "train"), counted(monkeypatch, "evaluate")
+    make_runs(recipes, tiny_samples, CPU)
+    assert len(trained) == len(evaluated) == 2
+    before = [files(folder(recipe)) for recipe in recipes]
+    make_runs(recipes, tiny_samples, CPU)
+    assert len(trained) == len(evaluated) == 2
+    assert [files(folder(recipe)) for recipe in recipes] == before
+
+
+def test_equal_recipes_are_made_once_and_those_that_share_a_training_trained_once(
+    data, tiny_samples, places, monkeypatch
+):
+    recipe = tiny_recipe(data)
+    other = recipe.but(method=BASELINE.but(decoder=Argmax()))
+    trained, evaluated = counted(monkeypatch, "train"), counted(monkeypatch, "evaluate")
+    make_runs([recipe, recipe, other], tiny_samples, CPU)
+    assert len(trained) == 1 and evaluated == [recipe, other]
+    later = recipe.but(evaluation=Evaluation(flip=False))
+    make_runs([later, recipe], tiny_samples, CPU)
+    assert len(trained) == 1 and evaluated == [recipe, other, later]
+    assert {p.stem for p in (folder(recipe) / "evaluations").iterdir()} == {recipe.key, other.key, later.key}
+
+
+def test_ctrl_c_leaves_a_partial_run_that_goes_on(data, tiny_samples, places, monkeypatch):
+    recipe = tiny_recipe(data, SKELETAL)
+    make_runs([recipe], tiny_samples, CPU)
+    expected = files(folder(recipe))
+    monkeypatch.setenv("REPRO_RUNS", str(places / "interrupted"))
+    seen = []
+
+    def progress(crops: int) -> None:
+        seen.append(crops)
+        if len(seen) == 6:  # in the second epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_group([recipe], tiny_samples, ALONE, 0, progress)
+    assert not is_trained(recipe) and not folder(recipe).exists()
+    assert (places / "interrupted" / f"{recipe.training_key}.partial" / "state.json").exists()
+    seen.clear()
+    make_group([recipe], tiny_samples, ALONE, 0, lambda crops: seen.append(crops))
+    assert seen == [24] + 6 * [8]  # the first epoch is not trained again
+    assert files(folder(recipe)) == expected
+    assert len(load_run(recipe).log) == 3
+
+
+def test_an_evaluation_that_was_stopped_is_made_again_without_training(data, tiny_samples, places, monkeypatch):
+    recipe = tiny_recipe(data)
+
+    def full(*arguments, **named) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "write_json", _failing_for(f"{recipe.key}.json", runs.write_json, full))
+    with pytest.raises(OSError, match="No space left"):
+        make_runs([recipe], tiny_samples, CPU)
+    monkeypatch.undo()
+    monkeypatch.setenv("REPRO_RUNS", str(places / "runs"))
+    assert is_trained(recipe)
+    trained = counted(monkeypatch, "train")
+    make_runs([recipe], tiny_samples, CPU)
+    assert not trained
+    assert load_run(recipe).metrics["OKS"] > 0
+
+
+def _failing_for(name: str, original, fail):
+    """``original``, or ``fail`` where the file to write has that name."""
+    return lambda path, *others: fail() if Path(path).name == name else original(path, *others)
+
+
+def test_a_run_stopped_on_its_way_to_its_name_is_finished_without_training_again(
+    data, tiny_samples, places, monkeypatch
+):
+    recipe = tiny_recipe(data)
+    replace = os.replace
+
+    def stopped(source, target) -> None:
+        if Path(target) == folder(recipe):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make_runs([recipe], tiny_samples, CPU)
+    monkeypatch.setattr(os, "replace", replace)
+    assert not is_trained(recipe)
+    seen = []
+    make_group([recipe], tiny_samples, ALONE, 0, lambda crops: seen.append(crops))
+    assert seen == [72]
+    assert is_trained(recipe) and not list(folder(recipe).glob("state*"))
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_sessions(data, tiny_samples, places):
+    recipe = tiny_recipe(data)
+    partial = places / "runs" / f"{recipe.training_key}.partial"
+    seen = []
+
+    def progress(crops: int) -> None:
+        seen.append(crops)
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_group([recipe], tiny_samples, ALONE, 0, progress)
+    line = json.loads((partial / "log.jsonl").read_text())
+    (partial / "log.jsonl").write_text(json.dumps(line | {"seconds": 1000.0}) + "\n")
+    make_group([recipe], tiny_samples, ALONE, 0, lambda crops: None)
+    assert 1000 < load_run(recipe).seconds < 1060
+
+
+# Makes a run, and holds it until the file ``go`` is there.
+HOLD = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from repro import runs
+from tiny_runs import tiny_data, tiny_persons, tiny_recipe
+
+place = Path(sys.argv[2])
+persons, val = tiny_persons(place / "train"), tiny_persons(place / "val", 8, seed=1)
+train = runs.train
+
+def held(*arguments):
+    (place / "held").touch()
+    while not (place / "go").exists():
+        time.sleep(0.02)
+    train(*arguments)
+
+runs.train = held
+recipe = tiny_recipe(tiny_data(persons, val))
+runs.make_runs([recipe], runs.Samples(persons, val, frozenset({"oks", "pckh"})), runs.Machine(device="cpu"))
+"""
+
+
+def test_two_processes_that_want_the_same_run_make_it_once(data, tiny_samples, places, monkeypatch):
+    recipe = tiny_recipe(data)
+    script = places / "hold.py"
+    script.write_text(HOLD)
+    said = []
+
+    def echo(text: str, err: bool) -> None:
+        said.append(text)
+        (places / "go").touch()
+
+    monkeypatch.setattr(locks.click, "echo", echo)
+    trained, evaluated = counted(monkeypatch, "train"), counted(monkeypatch, "evaluate")
+    with subprocess.Popen([sys.executable, script, TESTS, places], stderr=subprocess.PIPE, text=True) as other:
+        try:
+            end = time.monotonic() + 60
+            while not (places / "held").exists() and other.poll() is None and time.monotonic() < end:
+                time.sleep(0.02)
+            assert (places / "held").exists(), other.stderr.read()
+            make_runs([recipe], tiny_samples, CPU)
+            assert other.wait(60) == 0, other.stderr.read()
+        finally:
+            other.kill()
+    assert said == [f"Another process is working on run {recipe.training_key}; waiting for it to end."]
+    assert not trained and not evaluated
+    assert in_runs(places) == {recipe.training_key, f"{recipe.training_key}.lock"}
+    assert len(load_run(recipe).log) == 3
+    made = files(folder(recipe))
+    monkeypatch.setenv("REPRO_RUNS", str(places / "again"))
+    make_runs([recipe], tiny_samples, CPU)
+    assert files(folder(recipe)) == made
+
+
+def test_runs_side_by_side_are_those_made_one_by_one_and_ctrl_c_ends_them_all(data, tiny_samples, places, monkeypatch):
+    short = [tiny_recipe(data), tiny_recipe(data, SKELETAL)]
+    endless, never = tiny_recipe(data, epochs=100_000), tiny_recipe(data, epochs=100_001)
+    make_runs(short, tiny_samples, CPU)
+    expected = [files(folder(recipe)) for recipe in short]
+    monkeypatch.setenv("REPRO_RUNS", str(places / "side"))
+    partial = places / "side" / f"{endless.training_key}.partial"
+    end, wait = time.monotonic() + 100, runs.wait
+
+    def interrupted(futures, **named):
+        if sum(future.done() for future in futures) == 0 and len(futures) == 2 and (partial / "state.json").exists():
+            raise KeyboardInterrupt
+        assert time.monotonic() < end, "the short runs did not end"
+        return wait(futures, **named)
+
+    monkeypatch.setattr(runs, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_runs([*short, endless, never], tiny_samples, Machine(device="cpu", jobs=2))
+    assert [files(folder(recipe)) for recipe in short] == expected
+    assert not is_trained(endless) and partial.exists()
+    assert not multiprocessing.active_children()
+    assert load_run(short[0]).environment["threads"] == 1
+
+
+def test_a_failure_of_one_run_ends_the_others_at_once_and_is_told(data, tiny_samples, places):
+    # The second data set is too small for a batch; the first would go on for hours.
+    endless, failing = tiny_recipe(data, epochs=100_000), tiny_recipe(data, batch=25)
+    started = time.monotonic()
+    with pytest.raises(ReproError, match="24 training persons are fewer than a batch of 25"):
+        make_runs([endless, failing], tiny_samples, Machine(device="cpu", jobs=2))
+    assert time.monotonic() - started < 100
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_vanishes_is_told_in_a_sentence(data, tiny_samples, places, monkeypatch):
+    class Pool:
+        """A pool whose process is gone when it is asked for the first result."""
+
+        def __init__(self, *arguments) -> None:
+            pass
+
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *error) -> None:
+            pass
+
+        def submit(self, *arguments) -> Future:
+            future = Future()
+            future.set_exception(runs.BrokenProcessPool())
+            return future
+
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
+    with pytest.raises(ReproError, match="A process that trained ended unexpectedly.* as in JOBS=1; trainings go on"):
+        make_runs([tiny_recipe(data), tiny_recipe(data, seed=1)], tiny_samples, Machine(device="cpu", jobs=2))
+
+
+@pytest.mark.parametrize(
+    ("machine", "devices"),
+    [
+        (Machine(device="cpu"), 4 * ["cpu"]),
+        (Machine(device="cpu", threads=2), 2 * ["cpu"]),
+        (Machine(device="cpu", threads=8), ["cpu"]),
+        (Machine(device="cpu", threads=8, jobs=3), 3 * ["cpu"]),
+    ],
+)
+def test_jobs_on_four_cores(machine, devices, monkeypatch):
+    monkeypatch.setattr(runs, "available_cores", lambda: 4)
+    assert machine.devices() == devices
+
+
+@pytest.mark.parametrize(
+    ("machine", "devices"),
+    [
+        (Machine(), ["cuda:0", "cuda:1"]),
+        (Machine(device="cuda:1"), ["cuda:1"]),
+        (Machine(device="cuda", jobs=3), ["cuda:0", "cuda:1", "cuda:0"]),
+        (Machine(device="cuda", jobs=1), ["cuda:0"]),
+    ],
+)
+def test_jobs_on_two_gpus(machine, devices, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert machine.devices() == devices
+
+
+def test_crops_are_counted_in_whole_batches(data):
+    assert crops_of(tiny_recipe(data, batch=10, epochs=4)) == 4 * 20
+
+
+def test_what_is_complete_is_announced(data, tiny_samples, places, capsys):
+    first, second = tiny_recipe(data, epochs=1), tiny_recipe(data, seed=1)
+    make_runs([first], tiny_samples, CPU)
+    announce([first, first.but(method=BASELINE.but(decoder=Argmax())), second])
+    assert capsys.readouterr().out == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}\n"
