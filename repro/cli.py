@@ -48,7 +48,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _number(name: str, text: str, low: int) -> int:
-    if not text.isdigit() or int(text) < low:
+    if not text.isdecimal() or int(text) < low:
         raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
     return int(text)
 
@@ -85,6 +85,8 @@ def reproduce(
     papers = _papers_with(paper, number)
     seed_list = parse_seeds(seeds)
     settings = (_number("THREADS", threads, 1), _number("JOBS", jobs, 0), _number("WORKERS", workers, 0))
+    import matplotlib
+
     from repro.data.sources import data_set
     from repro.papers.recipes import table_rows
     from repro.reproduce import Request, say_result
@@ -93,6 +95,7 @@ def reproduce(
     from repro.scales import get_scale
     from repro.training.distributed import choose_device
 
+    matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
     chosen, machine = get_scale(scale), Machine(device, *settings)
     data_set(data)
     choose_device(device)

@@ -23,8 +23,9 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
         parameters: values for that cell, of types that JSON knows.
 
     Raises:
-        ReproError: for a notebook that does not exist, or a parameter that it does not have (papermill only warns).
-        papermill.PapermillExecutionError: when a cell fails; the target then shows where.
+        ReproError: for a notebook that does not exist, a parameter that it does not have (papermill only warns), or when a
+            cell raises one.
+        papermill.PapermillExecutionError: when a cell fails otherwise; the target then shows where.
     """
     import papermill
 
@@ -35,10 +36,15 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
         if name not in known:
             raise choice_error(f"parameter of {source.name}", name, known)
     plain = json.loads(json.dumps(parameters))
-    with _quiet_kernel():
-        papermill.execute_notebook(
-            str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
-        )
+    try:
+        with _quiet_kernel():
+            papermill.execute_notebook(
+                str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+            )
+    except papermill.PapermillExecutionError as error:
+        if error.ename != "ReproError":
+            raise
+        raise ReproError(f"{source.parent.name}/{source.name}: {error.evalue}") from error
     _drop_traces(target)
 
 
@@ -59,7 +65,8 @@ def _quiet_kernel() -> Iterator[None]:
 def committed_notebooks() -> list[Path]:
     """The notebooks of the checkout, in a fixed order."""
     found = paths.NOTEBOOKS.rglob("*.ipynb")
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
+    inside = {path: path.relative_to(paths.NOTEBOOKS).parts for path in found}
+    return sorted(path for path, parts in inside.items() if not any(part.startswith(".") for part in parts))
 
 
 def run_in_place(path: Path) -> None:

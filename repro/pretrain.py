@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +65,6 @@ def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Pat
     recipe = warm_start_recipe(scale, width, data)
     world = World(0, 1, choose_device(device))
     torch.set_num_threads(1)
-    started = time.perf_counter()
     place = make_training(recipe, samples.train, world)
     network = build_network(recipe, samples.val, world.device)
     load_weights(network, place / "model.safetensors")
@@ -75,7 +74,7 @@ def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Pat
         **segmentation_quality(network, samples.val, recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
-        "minutes": round((time.perf_counter() - started) / 60, 1),
+        "minutes": round(json.loads((place / "run.json").read_text())["seconds"] / 60, 1),
         **describe(world.device),
     }
     folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib
 import matplotlib.pyplot as plt
 from PIL import Image
 
@@ -32,7 +32,7 @@ from repro.plan import (
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
 from repro.reporting import examples, figures, table
-from repro.reporting.folders import new_folder, table_folder
+from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.runs import Machine, Samples, announce, load_run, make_runs
 from repro.scales import Scale
@@ -126,8 +126,9 @@ def write_folder(
     about |= {"threads": machine.threads}
     with new_folder(request.paper, request.table, version) as folder:
         manifest = make_manifest(request, outcome, about, now, seconds)
-        write_json(folder / "manifest.json", manifest)
+        write_json(folder / "manifest.json", manifest | {"computed_with": training_environments(recipes.values())})
         outcome.write(folder / "runs.json")
+        outcome = Outcome.read(folder / "runs.json")  # as the notebook will see it, rounded
         write_examples(folder, outcome, recipes, samples)
         write_tables(folder, outcome)
         write_figures(folder, outcome)
@@ -135,9 +136,9 @@ def write_folder(
         run_notebook(
             paths.NOTEBOOKS / request.paper / name,
             folder / "notebook.ipynb",
-            {"folder": f"{request.paper}/table{request.table}/{version}"},
+            {"folder": f"{request.paper}/table{request.table}/{folder_name(folder)}"},
         )
-    return table_folder(request.paper, request.table) / version
+    return table_folder(request.paper, request.table) / folder_name(folder)
 
 
 def make_manifest(
@@ -162,6 +163,16 @@ def make_manifest(
         "created": now.isoformat(timespec="seconds"),
         **about,
     }
+
+
+def training_environments(recipes: Iterable[Recipe]) -> list[dict[str, Any]]:
+    """What trainings were computed with, those that agree together: complete ones may be older than the folder's code."""
+    found: dict[str, dict[str, Any]] = {}
+    for recipe in {recipe.training_key: recipe for recipe in recipes}.values():
+        environment = load_run(recipe).environment
+        agreeing = found.setdefault(json.dumps(environment, sort_keys=True), {"trainings": [], **environment})
+        agreeing["trainings"].append(recipe.training_key)
+    return list(found.values())
 
 
 def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int], Recipe], samples: Samples) -> None:
@@ -194,7 +205,6 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
     """``figures/*.png``: learning curves, keypoints, poses; poses on photographs that may not be passed on: private."""
-    matplotlib.use("Agg")
     (folder / "figures").mkdir()
     labels = figures.row_labels(outcome)
     skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)

@@ -126,6 +126,7 @@ def open_table(
         ReproError: when a recipe has changed since the newest folder was made: the table must be reproduced again.
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
+    pd.set_option("display.max_colwidth", None)
     if scale:
         root = Path(data_root) if data_root else None
         place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))
@@ -138,15 +139,20 @@ def open_table(
 
 def check_current(outcome: Outcome) -> None:
     """Raise ReproError, naming the table, when the recipes of an outcome are not today's."""
-    recipe = Recipe.from_plain(outcome.runs[0].recipe)
-    rows = list(dict.fromkeys(run.row for run in outcome.runs))
-    scale = get_scale(outcome.scale)
-    today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
-    if stale := stale_runs(outcome, today):
+    try:
+        recipe = Recipe.from_plain(outcome.runs[0].recipe)
+        rows = list(dict.fromkeys(run.row for run in outcome.runs))
+        scale = get_scale(outcome.scale)
+        today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
+        changed = ", ".join(stale_runs(outcome, today))
+    except ReproError as error:  # a field, a row or a start that is no more
+        changed = str(error).rstrip(".")
+    if changed:
+        seeds = ",".join(map(str, outcome.seeds))
         raise ReproError(
-            f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({stale[0]} and "
-            f"{len(stale) - 1} more): run `make reproduce PAPER={outcome.paper} TABLE={outcome.table} "
-            f"SCALE={outcome.scale} DATA={outcome.data}` again."
+            f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
+            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={outcome.scale} DATA={outcome.data} "
+            f"SEEDS={seeds} START={outcome.start}` again."
         )
 
 

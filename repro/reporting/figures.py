@@ -29,7 +29,7 @@ def row_labels(outcome: Outcome) -> dict[str, str]:
 def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
     """(metric, label) of the learning curves: the first printed metric that was measured, and the mean OKS."""
     spec = PAPERS[outcome.paper].table(outcome.table)
-    have = {name for run in outcome.runs for name in run.metrics}
+    have = {name for run in outcome.runs for name in run.metrics if outcome.values(run.row, name)}
     printed = [(c.metric, c.label) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
     extra = [("OKS", EXTRAS["OKS"])] if "OKS" in have else []
     return printed[:1] + extra
@@ -38,6 +38,8 @@ def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
 def learning_curves(outcome: Outcome) -> Figure:
     """Metrics against crops seen, a line a row, a band over seeds where there are several."""
     labels, metrics = row_labels(outcome), curve_metrics(outcome)
+    if not metrics:
+        return _not_measured("No metric of the learning curves was measured.")
     figure, axes = plt.subplots(1, len(metrics), figsize=(5.5 * len(metrics), 3.8), squeeze=False)
     for axis, (metric, label) in zip(axes[0], metrics, strict=True):
         points = [
@@ -62,12 +64,21 @@ def keypoint_bars(outcome: Outcome) -> Figure:
             if kind == "OKS" and keypoint and value is not None:
                 merged = keypoint.removeprefix("left_").removeprefix("right_")
                 values.append({"keypoint": merged, "similarity": 100 * value, "row": labels[run.row], "seed": run.seed})
+    if not values:
+        return _not_measured("The similarity of keypoints is measured with ground-truth boxes alone.")
     frame = pd.DataFrame(values).groupby(["keypoint", "row", "seed"], sort=False, as_index=False)["similarity"].mean()
     figure, axis = plt.subplots(figsize=(9, 3.8))
     sns.barplot(frame, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis)
     axis.set(xlabel=None, ylabel="mean keypoint similarity, %")
     sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncol=min(4, len(labels)), title=None, frameon=False)
     figure.tight_layout()
+    return figure
+
+
+def _not_measured(why: str) -> Figure:
+    figure, axis = plt.subplots(figsize=(9, 1))
+    axis.text(0.5, 0.5, why, ha="center", va="center")
+    axis.set_axis_off()
     return figure
 
 

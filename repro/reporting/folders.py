@@ -29,18 +29,29 @@ def table_folder(paper: str, number: int) -> Path:
 def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
     """A folder to fill; it gets its name, and its line in the index, when the block ends without an error.
 
-    Whatever ends the block early, Ctrl-C and a full disk included, the folder is removed.
+    Whatever ends the block early, Ctrl-C and a full disk included, the folder is removed. Where another process fills or has
+    filled a folder of that version, this one's gets a number: ``folder_name`` tells.
     """
-    final = table_folder(paper, number) / version
-    partial = final.with_name(f".{version}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
+    place = table_folder(paper, number)
+    with locked(paths.results() / ".lock", "the index of results"):
+        partial = place / f".{_free_version(place, version)}.{os.getpid()}.partial"
+        partial.mkdir(parents=True)
     try:
         yield partial
-        os.replace(partial, final)
+        os.replace(partial, place / folder_name(partial))
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     write_index()
+
+
+def _free_version(place: Path, version: str) -> str:
+    """The version, with a number behind it where it is taken: two reproductions often end in the same second."""
+    number, name = 1, version
+    while (place / name).exists() or any(place.glob(f".{name}.*.partial")):
+        number += 1
+        name = f"{version}-{number}"
+    return name
 
 
 def folder_name(folder: Path) -> str:
