@@ -1,0 +1,212 @@
+"""One table from image files to a result folder, by the command that ``make reproduce`` calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from scipy.io import savemat
+
+from repro import reproduce, runs
+from repro.cli import main
+from repro.recipe import Recipe
+from repro.reporting.folders import newest_folder
+from repro.reporting.outcome import Outcome
+from repro.scales import SCALES
+
+from .tiny_runs import STANDING
+
+# The sixteen joints of MPII among the fourteen of LSPET; pelvis and thorax lie between hips and shoulders.
+MPII_JOINTS = [0, 1, 2, 3, 4, 5, (2, 3), (8, 9), 12, 13, 6, 7, 8, 9, 10, 11]
+ROWS = ["hrnet", "attention", "attention-weighted"]
+
+
+def write_mpii(root: Path, train: int, val: int) -> None:
+    """MPII in the layout of HRNet: one standing person in each image of 60 x 80 px."""
+    rng = np.random.default_rng(0)
+    standing = np.array([STANDING[list(j)].mean(0) if isinstance(j, tuple) else STANDING[j] for j in MPII_JOINTS])
+    entries = []
+    for number in range(train + val):
+        joints = standing * (60, 80) + rng.integers(-4, 5, 2) + 1  # 1-based
+        image = rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+        path = root / "images" / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), cv2.resize(image, (60, 80), interpolation=cv2.INTER_CUBIC))
+        center = joints.mean(0).tolist()
+        person = {"image": path.name, "center": center, "scale": 0.4, "joints": joints.tolist(), "joints_vis": [1] * 16}
+        entries.append(person)
+    (root / "annot").mkdir()
+    (root / "annot" / "train.json").write_text(json.dumps(entries[:train]))
+    (root / "annot" / "valid.json").write_text(json.dumps(entries[train:]))
+    truth = {
+        "pos_gt_src": np.array([e["joints"] for e in entries[train:]]).transpose(1, 2, 0),
+        "jnt_missing": np.zeros((16, val)),
+        "headboxes_src": np.repeat(np.array([[10.0, 10.0], [16.0, 18.0]])[:, :, None], val, axis=2),
+    }
+    savemat(root / "annot" / "gt_valid.mat", truth)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A data set, and folders of their own for runs, results and caches."""
+    root = tmp_path_factory.mktemp("end_to_end")
+    write_mpii(root / "mpii", train=32, val=12)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("runs", "results", "cache"):
+            patch.setenv(f"REPRO_{name.upper()}", str(root / name))
+        yield root
+
+
+def command(places: Path, *more: str):
+    """``repro reproduce`` of table 3 at smoke scale."""
+    fixed = ("--paper", "skeletal", "--table", "3", "--scale", "smoke", "--data", "mpii", "--start", "random")
+    arguments = ("reproduce", *fixed, "--data-root", str(places / "mpii"), "--device", "cpu", "--jobs", "1", *more)
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(places) -> Path:
+    """The folder that the command leaves."""
+    done = command(places)
+    assert done.exit_code == 0, done.output
+    place = newest_folder("skeletal", 3)
+    assert "3 runs from 2 trainings" in done.output and f"results in {place}" in done.output
+    return place
+
+
+def test_the_folder_is_complete(folder, places):
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*")} == {
+        *(
+            "manifest.json",
+            "runs.json",
+            "table.csv",
+            "table.md",
+            "notebook.ipynb",
+            "examples.json",
+            "figures",
+            "private",
+        ),
+        *("figures/learning_curves.png", "figures/keypoints.png", "figures/poses.png"),
+        *("private/poses.png", *(f"private/example{n}.png" for n in range(6))),  # photographs of MPII stay here
+    }
+    assert [p for p in folder.parent.iterdir() if p != folder] == []
+    for path in folder.glob("figures/*.png"):
+        assert min(cv2.imread(str(path)).shape[:2]) > 100
+    for path in (p for p in folder.rglob("*") if p.suffix in (".json", ".csv", ".md", ".ipynb")):
+        assert str(places) not in path.read_text(), f"{path.name} holds a path of this machine"
+
+
+def test_the_manifest_says_where_every_number_comes_from(folder, places):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    outcome = Outcome.read(folder / "runs.json")
+    recipes = [Recipe.from_plain(run.recipe) for run in outcome.runs]
+    plain = {"paper": "skeletal", "table": 3, "scale": "smoke", "data": "mpii", "seeds": [0], "input_divisor": 8}
+    assert {name: manifest[name] for name in plain} == plain
+    assert manifest["samples"]["train_count"] == 32 and manifest["samples"]["val_count"] == 12
+    assert len(manifest["samples"]["train_fingerprint"]) == len(manifest["samples"]["val_fingerprint"]) == 16
+    assert list(manifest["rows"]) == ROWS
+    assert manifest["rows"]["attention-weighted"] == (
+        "32x32 · biased crops · ground-truth boxes · flip test, shifted · decoder WeightedInference · rescoring > 0.2 · "
+        "OKS-NMS 0.9 · from random weights"
+    )
+    assert manifest["recipes"] == {f"{row} seed 0": r.key for row, r in zip(ROWS, recipes, strict=True)}
+    trainings = {recipe.training_key for recipe in recipes}
+    assert set(manifest["trainings"]) == trainings and len(trainings) == 2
+    assert {p.name for p in (places / "runs").iterdir() if p.is_dir()} == trainings
+    assert {"commit", "dirty", "created", "minutes", "training_minutes"} <= set(manifest)
+    assert {"python", "torch", "numpy", "pycocotools"} <= set(manifest["versions"])
+    (computed,) = manifest["computed_with"]
+    assert set(computed["trainings"]) == trainings
+    assert computed["threads"] == computed["processes"] == 1 and computed["versions"] == manifest["versions"]
+
+
+def test_the_recipes_are_those_of_the_scale(folder):
+    first, second, third = (Recipe.from_plain(run.recipe) for run in Outcome.read(folder / "runs.json").runs)
+    assert first.input.size == (32, 32) and first.method.network.backbone.width == 16
+    smoke = SCALES["smoke"]
+    assert first.optimisation.epochs == round(smoke.crops / 32) and first.optimisation.batch == smoke.batch
+    assert second.training_key == third.training_key != first.training_key
+
+
+def test_the_table_holds_printed_and_own_numbers(folder):
+    table = pd.read_csv(folder / "table.csv").set_index(["row", "metric"])
+    assert {row for row, _ in table.index} == set(ROWS)
+    assert table.loc[("attention", "PCKh@0.5"), "printed"] == 90.5
+    metrics = {run.row: run.metrics for run in Outcome.read(folder / "runs.json").runs}
+    for row in ROWS:
+        assert table.loc[(row, "PCKh@0.5"), "ours"] == pytest.approx(100 * metrics[row]["pckh@0.5"], abs=1e-3)
+        assert table.loc[(row, "mean OKS"), "ours"] == pytest.approx(100 * metrics[row]["OKS"], abs=1e-3)
+    step = table.loc[("attention", "PCKh@0.5")]
+    ours = metrics["attention"]["pckh@0.5"] - metrics["hrnet"]["pckh@0.5"]
+    assert step["step ours"] == pytest.approx(100 * ours, abs=1e-3)
+    assert step["verdict"] == ("open" if ours <= 0 else "consistent")  # one seed
+    text = (folder / "table.md").read_text()
+    assert "90.5 / " in text and "hrnet → attention" in text
+
+
+def test_the_notebook_was_executed_on_this_folder(folder):
+    notebook = json.loads((folder / "notebook.ipynb").read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in cells)
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    text = "".join("".join(output.get("text", "")) for output in outputs)
+    assert f"Result folder: {folder.name}\n" in text and "MPII Human Pose, scale smoke, seeds [0]; 32 training" in text
+    assert sum(any(kind.startswith("image/") for kind in output.get("data", {})) for output in outputs) >= 3
+
+
+def test_a_second_call_reuses_the_runs_and_leaves_a_folder_of_its_own(folder, places, monkeypatch):
+    executed = []
+
+    def shown(source, target, parameters) -> None:
+        executed.append(parameters)
+        target.write_text("{}")
+
+    def never(*arguments, **named) -> None:
+        raise AssertionError("a complete run was made again")
+
+    monkeypatch.setattr(reproduce, "run_notebook", shown)
+    monkeypatch.setattr(runs, "train", never)
+    monkeypatch.setattr(runs, "evaluate", never)
+    made = []
+    for _ in range(2):  # within a second, as when two processes wait for the same last run
+        done = command(places)
+        assert done.exit_code == 0, done.output
+        assert "3 runs from 2 trainings, 2 of them complete already" in done.output
+        made += [p for p in folder.parent.iterdir() if p not in (folder, *made)]
+    assert len(made) == 2
+    assert [p["folder"] for p in executed] == [f"skeletal/table3/{place.name}" for place in made]
+    for place in made:
+        assert (place / "runs.json").read_bytes() == (folder / "runs.json").read_bytes()
+        assert (place / "table.csv").read_bytes() == (folder / "table.csv").read_bytes()
+    index = pd.read_csv(places / "results" / "index.csv")
+    assert sorted(index["folder"]) == sorted(f"skeletal/table3/{p.name}" for p in (folder, *made))
+
+
+def test_chosen_rows_make_a_folder_of_these_rows(folder, places, monkeypatch):
+    monkeypatch.setattr(reproduce, "run_notebook", lambda source, target, parameters: target.write_text("{}"))
+    before = set(folder.parent.iterdir())
+    done = command(places, "--row", "attention")
+    assert done.exit_code == 0, done.output
+    (place,) = set(folder.parent.iterdir()) - before
+    assert [run.row for run in Outcome.read(place / "runs.json").runs] == ["attention"]
+    table = pd.read_csv(place / "table.csv").set_index(["row", "metric"])
+    assert np.isnan(table.loc[("hrnet", "PCKh@0.5"), "ours"]) and table.loc[("hrnet", "PCKh@0.5"), "printed"] == 90.3
+    assert np.isnan(table.loc[("attention", "PCKh@0.5"), "step ours"])
+
+
+def test_a_notebook_that_fails_leaves_no_folder(folder, places, monkeypatch):
+    def fail(*arguments) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reproduce, "run_notebook", fail)
+    before = set(os.listdir(folder.parent))
+    with pytest.raises(OSError, match="No space left"):
+        command(places)
+    assert set(os.listdir(folder.parent)) == before
