@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,3 +213,16 @@ def test_a_notebook_that_fails_leaves_no_folder(folder, places, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         command(places)
     assert set(os.listdir(folder.parent)) == before
+
+
+def test_drawing_figures_leaves_a_notebooks_way_of_showing_them_alone(folder, tmp_path):
+    shutil.copy(folder / "examples.json", tmp_path)
+    before = matplotlib.get_backend()
+    plt.switch_backend("svg")
+    try:
+        reproduce.write_figures(tmp_path, Outcome.read(folder / "runs.json"))
+        assert matplotlib.get_backend().lower() == "svg"
+        assert not plt.get_fignums()
+    finally:
+        plt.switch_backend(before)
+    assert len(list((tmp_path / "figures").iterdir())) == 3

@@ -96,3 +96,20 @@ def test_a_failing_cell_raises_and_shows_where(tmp_path: Path) -> None:
 def test_a_missing_notebook_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReproError, match="none.ipynb does not exist"):
         run_notebook(tmp_path / "none.ipynb", tmp_path / "b.ipynb", {})
+
+
+def test_a_mistake_that_a_cell_reports_stays_a_sentence(tmp_path: Path) -> None:
+    body = "from repro.errors import ReproError\nraise ReproError('Reproduce table 3 again.')"
+    source = write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", body)
+    with pytest.raises(ReproError) as caught:
+        run_notebook(source, tmp_path / "b.ipynb", {})
+    assert str(caught.value) == f"{tmp_path.name}/a.ipynb: Reproduce table 3 again."
+
+
+def test_notebooks_are_found_below_a_hidden_folder_but_checkpoints_are_not(tmp_path: Path, monkeypatch) -> None:
+    place = tmp_path / ".checkout" / "notebooks"
+    for name in ("a.ipynb", "skeletal/b.ipynb", ".ipynb_checkpoints/a.ipynb", "skeletal/.b.ipynb.7.ipynb"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text("{}")
+    monkeypatch.setattr(paths, "NOTEBOOKS", place)
+    assert committed_notebooks() == [place / "a.ipynb", place / "skeletal" / "b.ipynb"]

@@ -69,14 +69,13 @@ def write_examples(examples: list[Example], folder: Path, *, images: bool) -> No
 def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
     """The examples of a result folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
     plain = json.loads((folder / "examples.json").read_text())
+    place = folder / "private" if private else folder
     return [
         Example(
             truth=np.array(one["truth"]),
             visibility=np.array(one["visibility"]),
             poses={row: np.array(points) for row, points in one["poses"].items()},
-            image=_read_crop(folder / f"example{number}.png")
-            if not private
-            else _read_crop(folder / "private" / f"example{number}.png"),
+            image=_read_crop(place / f"example{number}.png"),
             size=tuple(one["size"]),
         )
         for number, one in enumerate(plain)

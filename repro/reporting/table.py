@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repro.papers import PAPERS
+from repro.papers.recipes import table_rows
 from repro.papers.spec import Column, TableSpec, printed_value, reported
 from repro.reporting.outcome import Outcome
 from repro.reporting.verdicts import Step, paired_step, verdict
@@ -20,7 +21,6 @@ EXTRAS = {  # measured beside the printed columns, where a run has them
     "pckh@0.10": "PCKh@0.10",
     "pck@0.2": "PCK@0.2 torso",
 }
-NOT_RUN = {"cited": "cited", "own": "not yet reproducible", "rerun": "not yet reproducible"}
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,6 @@ class Cell:
 def unit(metric: str) -> float:
     """Factor from our figures to the printed unit: fractions are printed as percentages, counts as they are."""
     return 1.0 if metric in COUNTED else 100.0
-
-
-def decimals(metric: str) -> int:
-    """Decimals that tables show."""
-    return 1
 
 
 def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
@@ -131,13 +126,17 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
     them: the steps are.
     """
     spec, table = PAPERS[outcome.paper].table(outcome.table), long_table(outcome)
+    rows = table_rows(outcome.paper, outcome.table)
+    run, recipes = {one.row for one in outcome.runs}, set(rows.rows) if rows else set()
     lines = []
     for row, group in table.groupby("row", sort=False):
         first = group.iloc[0]
         line = {name: first[name] for name in spec.settings}
         line["kind"] = first["kind"]
+        if row not in run and first["kind"] != "cited":
+            line["kind"] += ", not run" if row in recipes else ", not yet reproducible"
         for _, one in group.iterrows():
-            line[one["metric"]] = f"{_show(one['printed'])} / {_show_ours(one, outcome, row)}"
+            line[one["metric"]] = f"{_show(one['printed'])} / {_show_ours(one)}"
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -168,7 +167,7 @@ def _show(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.1f}"
 
 
-def _show_ours(one: pd.Series, outcome: Outcome, row: str) -> str:
+def _show_ours(one: pd.Series) -> str:
     if pd.isna(one["ours"]):
         return "–"
     spread = "" if pd.isna(one["spread"]) else f" ± {one['spread']:.1f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,3 +49,23 @@ def test_poses_are_drawn_with_and_without_an_image() -> None:
     assert [len(axis.images) for axis in figure.axes] == [1, 0] * 3
     assert all(len(axis.lines) == 2 * len(LSPET14.links) for axis in figure.axes)
     assert figure.axes[0].get_ylabel() == "HRNet-w32"
+
+
+def test_bars_are_means_of_left_and_right_and_over_seeds() -> None:
+    outcome = make_outcome()
+    metrics = {"OKS/left_hip": 0.2, "OKS/right_hip": 0.4, "OKS/head": 0.9}
+    outcome = replace(outcome, runs=tuple(replace(run, metrics=metrics) for run in outcome.runs))
+    axis = keypoint_bars(outcome).axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["hip", "head"]
+    assert [[bar.get_height() for bar in bars] for bars in axis.containers] == 3 * [pytest.approx([30.0, 90.0])]
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert labels == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
+
+
+def test_what_was_not_measured_is_said_and_not_drawn() -> None:
+    outcome = make_outcome()
+    none = replace(outcome, runs=tuple(replace(run, metrics={"pckh@0.5": None}) for run in outcome.runs))
+    for figure, text in ((learning_curves(none), "No metric"), (keypoint_bars(none), "with ground-truth boxes alone")):
+        assert text in figure.axes[0].texts[0].get_text()
+    one = replace(outcome, runs=tuple(replace(run, metrics={"pckh@0.5": 0.5}) for run in outcome.runs))
+    assert [axis.get_ylabel() for axis in learning_curves(one).axes] == ["PCKh@0.5"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from repro.errors import ReproError
 from repro.reporting.folders import (
+    compare_folders,
     find_folder,
     folder_name,
     manifests,
@@ -77,3 +79,47 @@ def test_indexes_written_at_once_are_whole(tmp_path: Path) -> None:
         list(pool.map(lambda _: write_index(), range(16)))
     assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == [f"skeletal/table3/{v}" for v in "abcdef"]
     assert not list(tmp_path.glob(".index*"))
+
+
+def test_a_version_that_is_taken_gets_a_number(tmp_path: Path) -> None:
+    with new_folder("skeletal", 3, "one") as first, new_folder("skeletal", 3, "one") as second:
+        assert (folder_name(first), folder_name(second)) == ("one", "one-2")
+        for folder in (first, second):
+            write_manifest(folder, "2026-01-01")
+    with new_folder("skeletal", 3, "one") as third:
+        assert folder_name(third) == "one-3"
+        write_manifest(third, "2026-01-01")
+    assert list(manifests()) == [f"skeletal/table3/{name}" for name in ("one", "one-2", "one-3")]
+    assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == list(manifests())
+
+
+def test_the_index_forgets_folders_that_are_gone(tmp_path: Path) -> None:
+    for version in "ab":
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, version)
+    shutil.rmtree(tmp_path / "skeletal" / "table3" / "a")
+    write_index()
+    assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == ["skeletal/table3/b"]
+
+
+def write_table(folder: Path, lines: dict[tuple[str, str], tuple[float | None, str]]) -> None:
+    """A table of our numbers and verdicts by row and metric."""
+    rows = [[*key, ours, 0.1, told] for key, (ours, told) in lines.items()]
+    pd.DataFrame(rows, columns=["row", "metric", "ours", "spread", "verdict"]).to_csv(folder / "table.csv", index=False)
+
+
+def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: Path) -> None:
+    same = {("hrnet", "PCKh"): (40.0, ""), ("cited", "PCKh"): (None, "")}
+    for version, ours, told in (("a", 41.0, "open"), ("b", 42.5, "open"), ("c", 41.0, "consistent")):
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, "2026-01-01" if version != "c" else "2026-01-02")
+            write_table(folder, same | {("own", "PCKh"): (ours, told)})
+    a, b, c = (find_folder(name) for name in "abc")
+    changed, fields = compare_folders(a, b)
+    assert changed[["row", "metric", "ours A", "ours B", "change"]].values.tolist() == [["own", "PCKh", 41.0, 42.5, 1.5]]
+    assert fields == {}
+    changed, fields = compare_folders(a, c)
+    assert changed[["row", "verdict A", "verdict B"]].values.tolist() == [["own", "open", "consistent"]]
+    assert fields == {"created": ("2026-01-01", "2026-01-02")}
+    changed, fields = compare_folders(a, a)
+    assert changed.empty and fields == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from repro.papers.spec import reported
@@ -37,6 +39,17 @@ def test_the_readers_table_keeps_the_papers_rows_and_units() -> None:
     assert list(table["Method"]) == list(reported("skeletal", 3)["Method"])
     assert table.loc[0, "PCKh@0.5"] == "90.3 / 41.0 ± 1.4"
     assert table.loc[0, "mean OKS"] == "– / 51.0 ± 1.4"
+
+
+def test_rows_that_were_not_run_say_so() -> None:
+    outcome = make_outcome()
+    some = replace(outcome, runs=tuple(run for run in outcome.runs if run.row == "hrnet"))
+    table = wide_table(some)
+    assert list(table["kind"]) == ["rerun", "own, not run", "own, not run"]
+    assert table.loc[1, "PCKh@0.5"] == "90.5 / –"
+    foreign = replace(some, paper="sahg", table=1, runs=())
+    kinds = set(wide_table(foreign)["kind"])
+    assert kinds == {"cited", "own, not yet reproducible"}
 
 
 def test_metrics_that_are_not_printed_get_no_verdict() -> None:

@@ -1,0 +1,70 @@
+"""The evaluated persons that a result folder keeps: which, in which coordinates, and where their photographs go."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from repro.reporting.examples import choose_persons, make_examples, read_examples, write_examples
+from repro.training.evaluate import Poses
+
+
+@pytest.fixture
+def examples(val_persons) -> list:
+    """All persons at aspect 3 : 4, with the truth and with poses that are 2 px off to the right."""
+    poses = {
+        "right": Poses(val_persons.keypoints, np.ones((8, 14))),
+        "off": Poses(val_persons.keypoints + [2.0, 0.0], np.ones((8, 14))),
+    }
+    return make_examples(val_persons, poses, 0.75)
+
+
+def test_persons_are_spread_evenly_over_those_with_half_their_keypoints(val_persons) -> None:
+    assert choose_persons(val_persons, 3).tolist() == [0, 4, 7]  # 0, 3.5 (to even) and 7 of 0 ... 7
+    visibility = val_persons.visibility.copy()
+    visibility[:6, :8] = 0  # six of fourteen are left
+    visibility[6, :7] = 0  # half of them
+    assert choose_persons(replace(val_persons, visibility=visibility), 3).tolist() == [6, 7]
+    visibility[:] = 0
+    assert choose_persons(replace(val_persons, visibility=visibility), 3).tolist() == [0, 4, 7]
+
+
+def test_fewer_persons_than_wanted_are_taken_once(val_persons) -> None:
+    assert choose_persons(val_persons.take(np.arange(2)), 6).tolist() == [0, 1]
+
+
+def test_poses_lie_in_the_crop_of_their_person(examples, val_persons) -> None:
+    assert len(examples) == 6
+    for example, person in zip(examples, choose_persons(val_persons), strict=True):
+        assert example.size == (144, 192) and example.image.shape == (192, 144, 3)
+        np.testing.assert_allclose(example.poses["right"], example.truth)
+        # The box, widened to 3 : 4 and padded by 1.25, spans the 143 intervals between the crop's pixels.
+        _, _, width, height = val_persons.boxes[person]
+        factor = 143 / (1.25 * max(width, 0.75 * height))
+        np.testing.assert_allclose(example.poses["off"] - example.truth, np.tile([2 * factor, 0], (14, 1)), atol=1e-9)
+        middle = (example.truth.min(0) + example.truth.max(0)) / 2
+        np.testing.assert_allclose(middle, [71.5, 95.5], atol=1e-9)
+
+
+def test_photographs_that_may_be_passed_on_lie_beside_their_poses(examples, tmp_path: Path) -> None:
+    write_examples(examples, tmp_path, images=True)
+    assert not (tmp_path / "private").exists()
+    for kept, example in zip(read_examples(tmp_path), examples, strict=True):
+        np.testing.assert_array_equal(kept.image, example.image)  # PNG, and red is red
+        np.testing.assert_array_equal(kept.visibility, example.visibility)
+        np.testing.assert_allclose(kept.truth, example.truth, atol=0.0051)
+        np.testing.assert_allclose(kept.poses["off"], example.poses["off"], atol=0.0051)
+        assert kept.size == example.size and list(kept.poses) == ["right", "off"]
+
+
+def test_photographs_that_may_not_be_passed_on_are_kept_apart(examples, tmp_path: Path) -> None:
+    write_examples(examples, tmp_path, images=False)
+    assert {p.name for p in tmp_path.iterdir()} == {"examples.json", "private"}
+    assert [example.image for example in read_examples(tmp_path)] == 6 * [None]
+    for kept, example in zip(read_examples(tmp_path, private=True), examples, strict=True):
+        np.testing.assert_array_equal(kept.image, example.image)
+    assert set(json.loads((tmp_path / "examples.json").read_text())[0]) == {"size", "truth", "visibility", "poses"}

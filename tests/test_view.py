@@ -1,0 +1,106 @@
+"""A table as its notebook opens it: only when today's recipes are those that its folder was made with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repro.errors import ReproError
+from repro.plan import table_recipes
+from repro.recipe import Data
+from repro.reporting.outcome import Outcome, RunOutcome
+from repro.scales import SCALES
+from repro.view import check_current, open_table
+
+DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
+
+
+@pytest.fixture
+def outcome() -> Outcome:
+    """Table 3 at smoke scale with the recipes of today."""
+    recipes = table_recipes("skeletal", 3, SCALES["smoke"], DATA, (0, 1), start="random")
+    runs = tuple(
+        RunOutcome(
+            row=row,
+            seed=seed,
+            recipe=recipe.to_plain(),
+            key=recipe.key,
+            training_key=recipe.training_key,
+            metrics={"pckh@0.5": 0.5, "pckh@0.1": 0.1},
+            curve=[],
+            seconds=1.0,
+        )
+        for (row, seed), recipe in recipes.items()
+    )
+    return Outcome("skeletal", 3, "smoke", "lspet", 8, runs, start="random")
+
+
+def changed(outcome: Outcome, position: int, **fields) -> Outcome:
+    """The outcome with other fields of one run."""
+    runs = list(outcome.runs)
+    runs[position] = replace(runs[position], **fields)
+    return replace(outcome, runs=tuple(runs))
+
+
+def folder_of(outcome: Outcome, place: Path) -> Path:
+    """A folder that holds the outcome."""
+    place.mkdir(parents=True)
+    outcome.write(place / "runs.json")
+    return place
+
+
+def test_a_table_whose_recipes_are_todays_is_current(outcome):
+    check_current(outcome)
+    check_current(replace(outcome, runs=outcome.runs[:1]))  # one row, one seed
+
+
+def test_a_changed_recipe_names_the_runs_and_the_command(outcome):
+    with pytest.raises(ReproError) as caught:
+        check_current(changed(outcome, 3, key="0" * 12))
+    assert str(caught.value) == (
+        "The recipes of table 3 of skeletal have changed since it was reproduced (attention seed 1): run "
+        "`make reproduce PAPER=skeletal TABLE=3 SCALE=smoke DATA=lspet SEEDS=0,1 START=random` again."
+    )
+
+
+def test_a_recipe_that_can_no_longer_be_read_has_changed_too(outcome):
+    plain = outcome.runs[0].recipe | {"temperature": 0.5}
+    with pytest.raises(
+        ReproError, match=r"table 3 of skeletal have changed .*'temperature'.*run `make reproduce PAPER="
+    ):
+        check_current(changed(outcome, 0, recipe=plain))
+
+
+def test_weights_that_are_no_more_are_a_change_too(outcome):
+    with pytest.raises(ReproError, match=r"table 3 of skeletal have changed .*START 'hrnet-gone'.*run `make reproduce"):
+        check_current(replace(outcome, start="hrnet-gone"))
+
+
+def test_a_folder_is_opened_by_its_name_also_while_it_is_filled(outcome, places):
+    results = places / "results" / "skeletal" / "table3"
+    finished = folder_of(outcome, results / "one")
+    filled = folder_of(outcome, results / ".two.77.partial")
+    assert open_table("skeletal", 3, folder="skeletal/table3/one").folder == finished
+    view = open_table("skeletal", 3, folder="skeletal/table3/two")
+    assert view.folder == filled and len(view.outcome.runs) == 6
+    with pytest.raises(ReproError, match="There is no result folder 'skeletal/table3/three' under results/"):
+        open_table("skeletal", 3, folder="skeletal/table3/three")
+
+
+def test_a_view_says_what_was_reproduced_and_with_what(outcome, places, capsys):
+    folder_of(outcome, places / "results" / "skeletal" / "table3" / ".two.77.partial")
+    view = open_table("skeletal", 3, folder="skeletal/table3/two")
+    view.heading()
+    view.verdicts()
+    said = capsys.readouterr().out
+    assert "table 3: What the skeletal attention module" in said
+    assert (
+        "Leeds Sports Pose Extended, scale smoke, seeds [0, 1]; 64 training and 32 evaluation persons, 4 epochs" in said
+    )
+    assert "Result folder: two\n" in said
+    assert "4 open: anything else" in said  # two steps of no change in two columns
+    protocol = view.protocol()
+    assert list(protocol["recipe"]) == [run.key for run in outcome.runs if run.seed == 0]
+    assert list(protocol["row"]) == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
