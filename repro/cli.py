@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from repro import processes
 from repro.errors import ReproError, choice_error
 from repro.papers import PAPERS
 
@@ -110,7 +111,8 @@ def reproduce(
                 raise ReproError(text + " `repro list` shows the tables that have.")
             click.echo(text)
             continue
-        click.echo(f"{key} table {number} on {data}, scale {scale}, seeds {seeds}")
+        if processes.leads():
+            click.echo(f"{key} table {number} on {data}, scale {scale}, seeds {seeds}")
         folder = run(Request(key, number, chosen, data, root, seed_list, only, start), machine)
         if folder is not None:
             say_result(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import click
 import matplotlib.pyplot as plt
 from PIL import Image
 
-from repro import paths
+from repro import paths, processes
 from repro.data.sources import data_set
 from repro.environment import describe
 from repro.notebooks import run_notebook
@@ -68,7 +67,7 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     check_measurable(request.paper, request.table, request.data)
     samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
     recipes = make_table_runs(request, samples, data, machine)
-    if int(os.environ.get("RANK", "0")):
+    if not processes.leads():
         return None
     outcome = collect(request, recipes)
     return write_folder(request, outcome, recipes, samples, machine, time.perf_counter() - started)

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from repro import paths
+from repro import paths, processes
 from repro.data.persons import PersonSet
 from repro.environment import describe
 from repro.errors import ReproError
@@ -129,9 +129,9 @@ def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine) -> 
     if not pending:
         return
     total = sum(crops_of(group[0]) for group in pending if not is_trained(group[0]))
-    torchrun = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    torchrun = processes.count() > 1
     devices = machine.devices()[: len(pending)]
-    hidden = True if int(os.environ.get("RANK", "0")) else None
+    hidden = None if processes.leads() else True
     with tqdm(total=total, unit="crop", unit_scale=True, disable=hidden, smoothing=0.05) as bar:
         if torchrun or len(devices) == 1:
             torch.set_num_threads(machine.threads)
@@ -301,6 +301,8 @@ def _log(place: Path) -> list[dict[str, float]]:
 
 def announce(recipes: list[Recipe]) -> None:
     """Say how many trainings there are and how many of them are complete already."""
+    if not processes.leads():
+        return
     trainings = {r.training_key: r for r in recipes}
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs from {len(trainings)} trainings"

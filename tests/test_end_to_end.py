@@ -175,6 +175,7 @@ def test_a_second_call_reuses_the_runs_and_leaves_a_folder_of_its_own(folder, pl
         raise AssertionError("a complete run was made again")
 
     monkeypatch.setattr(reproduce, "run_notebook", shown)
+    monkeypatch.setattr(reproduce, "write_figures", lambda folder, outcome: None)
     monkeypatch.setattr(runs, "train", never)
     monkeypatch.setattr(runs, "evaluate", never)
     made = []
@@ -209,6 +210,7 @@ def test_a_notebook_that_fails_leaves_no_folder(folder, places, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reproduce, "run_notebook", fail)
+    monkeypatch.setattr(reproduce, "write_figures", lambda folder, outcome: None)
     before = set(os.listdir(folder.parent))
     with pytest.raises(OSError, match="No space left"):
         command(places)

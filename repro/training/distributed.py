@@ -13,6 +13,7 @@ from datetime import timedelta
 import torch
 from torch import distributed as dist
 
+from repro import processes
 from repro.errors import ReproError
 
 
@@ -61,7 +62,7 @@ def choose_device(name: str) -> torch.device:
 
 def join_world(device: str) -> World:
     """Join the processes that ``torchrun`` started, if it did: NCCL on GPUs, gloo on CPUs."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = processes.count()
     chosen = choose_device(device)
     if size == 1:
         return World(0, 1, chosen)

@@ -1,0 +1,20 @@
+"""Which of several processes this is, as ``torchrun`` tells it by the environment."""
+
+from __future__ import annotations
+
+import os
+
+
+def rank() -> int:
+    """The number of this process; 0 where there is one alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def count() -> int:
+    """How many processes there are."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def leads() -> bool:
+    """Whether this process writes files and speaks."""
+    return rank() == 0
