@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,8 +25,16 @@ def code_state() -> dict[str, Any]:
     return {"commit": commit, "dirty": bool(changes)}
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+def known_to_git(folder: Path) -> set[str]:
+    """The files below a folder that git tracks or has staged, relative to it; none outside a checkout."""
+    try:
+        return set(_git("ls-files", "-z", cwd=folder).split("\0"))
+    except (OSError, subprocess.CalledProcessError):
+        return set()
+
+
+def _git(*arguments: str, cwd: Path = paths.ROOT) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -307,3 +307,5 @@ def announce(recipes: list[Recipe]) -> None:
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs from {len(trainings)} trainings"
     click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
+    if any(recipe.initialisation is None for recipe in recipes):
+        click.echo("Some of them start from random weights: no warm start was asked for, or none is there for their backbone.")

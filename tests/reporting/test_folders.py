@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -123,3 +124,15 @@ def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: P
     assert fields == {"created": ("2026-01-01", "2026-01-02")}
     changed, fields = compare_folders(a, a)
     assert changed.empty and fields == {}
+
+
+def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for version, created in (("old", "2026-01-01"), ("new", "2026-01-02")):
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, created)
+    assert newest_folder("skeletal", 3).name == "new"
+    subprocess.run(["git", "add", "skeletal/table3/old"], cwd=tmp_path, check=True)
+    assert newest_folder("skeletal", 3).name == "old"
+    subprocess.run(["git", "add", "skeletal/table3/new"], cwd=tmp_path, check=True)
+    assert newest_folder("skeletal", 3).name == "new"
