@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def make(*arguments: str) -> str:
     """What make prints."""
-    done = subprocess.run(["make", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # `make test` runs this
+    done = subprocess.run(["make", *arguments], cwd=paths.ROOT, capture_output=True, text=True, check=True, env=outer)
     return done.stdout
 
 
@@ -38,4 +40,4 @@ def test_reproduce_hands_every_variable_to_the_command() -> None:
 
 
 def test_an_active_environment_can_be_used() -> None:
-    assert "\tpython -m pytest" in "\t" + make("-n", "test", "VENV=active").splitlines()[-1]
+    assert "python -m pytest" in make("-n", "test", "VENV=active").splitlines()
