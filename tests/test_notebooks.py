@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -16,7 +17,7 @@ from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
 
 NOTEBOOKS = committed_notebooks()
-MACHINE_PATHS = ("/home/", "/root/", "/tmp/", "/work/", "/Users/")
+MACHINE_PATHS = ("/home/", "/root/", "/Users/", tempfile.gettempdir() + "/", f"{paths.ROOT}/")
 
 
 def code_cells(path: Path) -> list[dict]:
