@@ -134,13 +134,13 @@ def open_samples(
     Args:
         name: of the data set.
         root: its folder; None for one that is drawn.
-        scale: for the number of persons.
+        scale: for the number of persons, and how hard drawn ones are.
         size: (width, height) that persons are drawn for.
         skeleton: that they are drawn with.
     """
     limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
     train, val = (
-        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton)
+        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
     for split, persons in (("training", train), ("evaluation", val)):
@@ -152,6 +152,7 @@ def open_samples(
         train_count=len(train),
         val_fingerprint=val.fingerprint(),
         val_count=len(val),
+        drawn=None if data_set(name).needs_root else scale.people.fingerprint(),
     )
     return Samples(_cached(train), _cached(val), data_set(name).measures), data
 

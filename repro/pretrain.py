@@ -32,9 +32,17 @@ from repro.training.distributed import World, choose_device
 from repro.training.loop import autocast, build_network, make_targets
 from repro.warm_start import export_backbone
 
-CROPS = 300_000  # shown at laptop scale; other scales show five times the crops of a row's training
-SIZE = (64, 64)  # (width, height) of the crops
-METHOD = Method(encoder=PartMap(), network=PartNetwork(parts=len(PARTS)), loss=PartCrossEntropy(), decoder=Argmax())
+CROPS = 360_000  # shown at laptop scale; other scales show five times the crops of a row's training
+SIZE = (80, 80)  # (width, height) of the crops: with SCALING, people as tall as the tables' inputs make them
+SCALING = 0.5  # of the crops, see Augmentation.scale
+RATE = 4e-3  # learning rate: at 1e-3 the mean IoU after 72,000 crops is a third lower
+BALANCE = 0.5  # background covers 86 % of the pixels
+METHOD = Method(
+    encoder=PartMap(),
+    network=PartNetwork(parts=len(PARTS)),
+    loss=PartCrossEntropy(balance=BALANCE),
+    decoder=Argmax(),
+)
 
 
 def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
@@ -43,8 +51,8 @@ def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
     paper = Recipe(
         method=METHOD.but(network=replace(METHOD.network, backbone=backbone)),
         input=Input(size=SIZE),
-        augmentation=Augmentation(half_body=0.0),
-        optimisation=Optimisation(),
+        augmentation=Augmentation(half_body=0.0, scale=SCALING),
+        optimisation=Optimisation(learning_rate=RATE),
     )
     longer = replace(scale, drawn_crops=CROPS if scale.name == "laptop" else 5 * (scale.drawn_crops or CROPS))
     return apply_scale(paper, longer, divisor=1, data=data, start="random")

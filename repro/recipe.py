@@ -43,6 +43,7 @@ class Data:
         train_count: number of training persons.
         val_fingerprint: of the evaluation persons.
         val_count: number of evaluation persons.
+        drawn: fingerprint of the settings that persons are drawn with; None for photographs.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Data:
     train_count: int
     val_fingerprint: str
     val_count: int
+    drawn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,22 @@ class Optimisation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondStage:
+    """A second stage of training, which goes on from the end of the first with another loss.
+
+    Weights and Adam's moments are carried over, the learning rate stays where the first stage's schedule has left it, and
+    epochs count on. Recipes that differ in their second stage alone share the training of the first.
+
+    Args:
+        loss: of the second stage.
+        epochs: passes over the training persons.
+    """
+
+    loss: Loss
+    epochs: int = 40
+
+
+@dataclass(frozen=True, kw_only=True)
 class Initialisation:
     """Weights that training starts from, named by what they are, not by where they lie.
 
@@ -109,7 +127,10 @@ class Evaluation:
     """The protocol that stands beside every number.
 
     Args:
-        boxes: ``truth`` for ground-truth boxes, else the name of the detector's.
+        boxes: ``truth`` for ground-truth boxes; ``simulated`` for those of ``data.detections``, which stand for a detector's
+            below the paper's scale; else the name of a detector's file.
+        enlarged_from: (width, height) of the crops that are cut and then enlarged by super-resolution to the input's size;
+            None for crops of the input's size.
         flip: whether maps are averaged with those of the mirror image.
         shift: whether the mirrored-back maps are moved by a pixel (biased convention).
         rescoring: keypoint scores above this are averaged into the person's score.
@@ -117,6 +138,7 @@ class Evaluation:
     """
 
     boxes: str = "truth"
+    enlarged_from: tuple[int, int] | None = None
     flip: bool = True
     shift: bool = True
     rescoring: float = 0.2
@@ -133,6 +155,7 @@ class Recipe:
         input: crop size and convention.
         augmentation: of the training crops.
         optimisation: optimiser and schedule.
+        second_stage: a second stage of training after it; None for none.
         initialisation: weights that training starts from; None for random ones.
         evaluation: the protocol.
         seed: of initial weights, order and augmentation.
@@ -144,6 +167,7 @@ class Recipe:
     input: Input = field(default_factory=Input)
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimisation: Optimisation = field(default_factory=Optimisation)
+    second_stage: SecondStage | None = None
     initialisation: Initialisation | None = None
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 0
@@ -162,6 +186,22 @@ class Recipe:
     def training_key(self) -> str:
         """12 hex digits: the identity of what is trained, the same for recipes that differ in their evaluation alone."""
         return serial.digest(self.but(method=self.method.but(decoder=Argmax()), evaluation=Evaluation()))
+
+    @property
+    def first_stage(self) -> Recipe:
+        """The recipe of the first stage alone; itself when there is no second."""
+        return self.but(second_stage=None)
+
+    @property
+    def epochs(self) -> range:
+        """The epochs of the last stage, counted from 0 over both."""
+        first = self.optimisation.epochs
+        return range(first, first + self.second_stage.epochs) if self.second_stage else range(first)
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the last stage."""
+        return self.second_stage.loss if self.second_stage else self.method.loss
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON values."""

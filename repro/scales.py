@@ -7,6 +7,7 @@ training, the batch and the numerical precision, and it changes them for all row
   scale's area. Inputs of different sizes stay different.
 - **Backbone**: reduced scales take one exchange module a stage, two blocks a branch, one bottleneck and a stem of 32; the width
   is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32.
+- **Drawn people** are milder than by default: everyday poses mostly, less that hides and confuses (``people.settings.MILD``).
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
   same shares of training as in the paper.
 - **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``).
@@ -20,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from repro.data.people.settings import MILD, PeopleSettings
 from repro.data.sources import data_set
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
@@ -39,6 +41,7 @@ class Scale:
         val: persons to evaluate at most.
         drawn_train: persons to train on where people are drawn; None for the data set's own number.
         drawn_val: persons to evaluate there.
+        people: how hard drawn people are.
         crops: shown over a training on photographs; None for the paper's epochs.
         drawn_crops: shown over a training on drawn people, which begin nearer to what the warm start has seen.
         batch: persons a step; None for the paper's.
@@ -54,6 +57,7 @@ class Scale:
     val: int | None = None
     drawn_train: int | None = None
     drawn_val: int | None = None
+    people: PeopleSettings = PeopleSettings()
     crops: int | None = None
     drawn_crops: int | None = None
     batch: int | None = None
@@ -73,6 +77,7 @@ SCALES = {
             val=32,
             drawn_train=64,
             drawn_val=32,
+            people=MILD,
             crops=256,
             drawn_crops=256,
             batch=16,
@@ -86,6 +91,7 @@ SCALES = {
             val=800,
             drawn_train=12_000,
             drawn_val=1000,
+            people=MILD,
             crops=120_000,
             drawn_crops=48_000,
             batch=32,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from repro.data import coco, lspet, mpii
 from repro.data.people.load import load_people
+from repro.data.people.settings import PeopleSettings
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.skeletons import COCO17, LSPET14, MPII16, Skeleton
@@ -27,6 +28,7 @@ class Wanted:
         boxes: a detector's JSON in place of the ground-truth boxes; None for the latter.
         size: (width, height) of the network's input, which drawn persons are drawn for.
         skeleton: of drawn persons.
+        people: difficulty of drawn persons; None for the defaults.
     """
 
     root: Path | None
@@ -35,6 +37,7 @@ class Wanted:
     boxes: Path | None = None
     size: tuple[int, int] = (192, 256)
     skeleton: Skeleton = COCO17
+    people: PeopleSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,11 @@ DATA_SETS: dict[str, DataSet] = {
             needs_root=False,
             measures=frozenset({"oks", "pckh"}),
             load=lambda w: load_people(
-                w.split, w.skeleton.name, limit=DRAWN[w.split] if w.limit is None else w.limit, size=w.size
+                w.split,
+                w.skeleton.name,
+                limit=DRAWN[w.split] if w.limit is None else w.limit,
+                size=w.size,
+                settings=w.people,
             ),
             redistributable=True,
         ),
@@ -129,6 +136,7 @@ def load_persons(
     boxes: Path | None = None,
     size: tuple[int, int] = (192, 256),
     skeleton: Skeleton = COCO17,
+    people: PeopleSettings | None = None,
 ) -> PersonSet:
     """Read a split of a data set.
 
@@ -140,6 +148,7 @@ def load_persons(
         boxes: a detector's JSON, in place of the ground-truth boxes; COCO only.
         size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
         skeleton: of drawn persons; others have their own.
+        people: difficulty of drawn persons; None for the defaults.
 
     Raises:
         ReproError: for an unknown name or split, a negative limit, boxes where none can be used, a root or file that is
@@ -154,7 +163,7 @@ def load_persons(
         raise ReproError(
             f"Detected boxes {boxes} cannot be used with {chosen.title}: only ground-truth boxes fit there."
         )
-    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton))
+    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton, people))
 
 
 def check_root(chosen: DataSet, root: Path | None) -> Path | None:

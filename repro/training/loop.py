@@ -80,8 +80,10 @@ def make_targets(
     return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=persons.skeleton, **extra)
 
 
-def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job) -> None:
-    """Train a recipe's network in ``folder``, going on where an earlier call was stopped.
+def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job, before: Path | None = None) -> None:
+    """Train the last stage of a recipe's network in ``folder``, going on where an earlier call was stopped.
+
+    A second stage begins with the state that the first one left in the folder ``before``.
 
     Leaves ``model.safetensors``, ``snapshots/`` and ``log.jsonl`` (one line an epoch). Numbers are a function of the recipe,
     the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every epoch ends with a
@@ -102,14 +104,15 @@ def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job) -> None:
     optimiser = torch.optim.Adam(
         network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay
     )
-    done = load_state(folder, network, optimiser)
+    begun = (folder / "state.json").exists() or before is None
+    done = load_state(folder if begun else before, network, optimiser)
     if job.world.leads:
-        _cut_log(folder / "log.jsonl", done)
-    job.progress(done * steps * optimisation.batch)
+        _cut_log(folder / "log.jsonl", done - recipe.epochs.start)
+    job.progress((done - recipe.epochs.start) * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
     wants_parts = isinstance(recipe.method.encoder, PartMap)
     batches = CropBatches(persons, recipe.input, workers=job.workers, parts=wants_parts)
-    for epoch in range(done, optimisation.epochs):
+    for epoch in range(done, recipe.epochs.stop):
         line = _train_epoch(recipe, model, optimiser, batches, epoch, steps, job)
         if job.world.leads:
             _end_epoch(folder, recipe, line, network, optimiser)
@@ -180,11 +183,11 @@ def _train_step(
     outputs = {name: value.float() for name, value in outputs.items()}
     targets = make_targets(recipe, batch, outputs, persons)
     try:
-        terms = recipe.method.loss(outputs, targets)
+        terms = recipe.loss(outputs, targets)
     except KeyError as error:
         method = recipe.method
         raise ReproError(
-            f"{type(method.loss).__name__} needs {error}, which {type(method.network).__name__} and "
+            f"{type(recipe.loss).__name__} needs {error}, which {type(method.network).__name__} and "
             f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
         ) from error
     optimiser.zero_grad(set_to_none=True)
@@ -197,19 +200,22 @@ def _end_epoch(
     folder: Path, recipe: Recipe, line: dict[str, float], network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
     """Write the epoch's log line, its snapshot if one is due, and the state that training can go on from."""
-    epoch, epochs = int(line["epoch"]), recipe.optimisation.epochs
+    epoch = int(line["epoch"])
     with (folder / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
-    if epoch in snapshot_epochs(epochs):
+    if epoch in snapshot_epochs(recipe.epochs):
         (folder / "snapshots").mkdir(exist_ok=True)
         save_weights(network, folder / "snapshots" / f"epoch-{epoch:05d}.safetensors", {"recipe": recipe.training_key})
     save_state(folder, epoch, network, optimiser)
 
 
-def snapshot_epochs(epochs: int) -> set[int]:
-    """The epochs after which weights are kept: at most SNAPSHOTS, evenly spaced, the last one included."""
-    count = min(SNAPSHOTS, epochs)
-    return {round((i + 1) * epochs / count) for i in range(count)}
+def snapshot_epochs(epochs: range) -> set[int]:
+    """The epochs, counted from 1, after which weights are kept: evenly spaced, the last one included.
+
+    At most SNAPSHOTS of a first stage, and two of a second, which is short.
+    """
+    count = min(SNAPSHOTS if epochs.start == 0 else 2, len(epochs))
+    return {epochs.start + round((i + 1) * len(epochs) / count) for i in range(count)}
 
 
 def _cut_log(path: Path, epochs: int) -> None:

@@ -258,7 +258,7 @@ def test_persons_that_fill_no_batch_are_left_out_of_the_epoch(data, persons, tmp
 )
 def test_snapshots_are_evenly_spaced_and_the_last_is_the_end(epochs, expected, monkeypatch):
     monkeypatch.setattr(loop, "SNAPSHOTS", 8)
-    assert snapshot_epochs(epochs) == expected
+    assert snapshot_epochs(range(epochs)) == expected
 
 
 def test_networks_start_from_the_seed_alone(recipe, persons):
