@@ -181,14 +181,13 @@ def weighted_pixels(lspet_root: str, seeds: str) -> None:
 @main.command("list")
 def list_tables() -> None:
     """List papers, tables and rows, and which of them can be run."""
-    from repro.papers.recipes import table_rows
-    from repro.papers.spec import reported
+    from repro.papers.recipes import shown_rows, table_rows
 
     for key, paper in PAPERS.items():
         click.echo(f"{key}: {paper.title}")
         for spec in paper.tables:
             found = table_rows(key, spec.number)
-            rows = reported(key, spec.number)
+            rows = shown_rows(key, spec.number)
             can = len(found.rows) if found else 0
             click.echo(f"  table {spec.number}: {spec.caption} ({can} of {len(rows)} rows can be run)")
             for row, kind in zip(rows["row"], rows["kind"], strict=True):

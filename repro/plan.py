@@ -12,11 +12,10 @@ from repro.data.sources import DATA_SETS, data_set, load_persons
 from repro.errors import ReproError, choice_error
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers import PAPERS
-from repro.papers.recipes import Row, TableRows, table_rows
-from repro.papers.spec import reported
+from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
-from repro.scales import Scale, apply_scale, input_divisor
+from repro.scales import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
 from repro.skeletons import Skeleton
 
 NEEDS = {"pckh": "head sizes", "oks": "person areas"}
@@ -70,7 +69,7 @@ def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
     """The rows of a table that have recipes. Raises ReproError when one of ``only`` is unknown or has none."""
     rows = runnable_rows(paper, number).rows
     for row in only:
-        if row not in set(reported(paper, number)["row"]):
+        if row not in set(shown_rows(paper, number)["row"]):
             raise choice_error(f"row of table {number} of {paper}", row, rows)
         if row not in rows:
             raise ReproError(
@@ -81,7 +80,7 @@ def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
 
 def table_divisor(paper: str, number: int, scale: Scale) -> int:
     """What all inputs of a table are divided by at a scale; it does not depend on the rows that are chosen."""
-    return input_divisor(scale, [row.recipe.input.size for row in runnable_rows(paper, number).rows.values()])
+    return input_divisor(scale, [shown_size(row.recipe) for row in runnable_rows(paper, number).rows.values()])
 
 
 def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[str, dict[str, float]]:
@@ -120,10 +119,9 @@ def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
 def table_samples(paper: str, number: int, data_name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input."""
     divisor = table_divisor(paper, number, scale)
-    sizes = [row.recipe.input.size for row in runnable_rows(paper, number).rows.values()]
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    skeleton = table_skeleton(paper, number, data_name)
-    return open_samples(data_name, root, scale, (width // divisor, height // divisor), skeleton)
+    sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in runnable_rows(paper, number).rows.values()]
+    largest = max(sizes, key=lambda size: size[0] * size[1])
+    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name))
 
 
 def open_samples(

@@ -32,6 +32,7 @@ from repro.training.distributed import World, choose_device
 from repro.training.loop import autocast, build_network, make_targets
 from repro.warm_start import export_backbone
 
+PERSONS = 12_000  # drawn to train on
 CROPS = 360_000  # shown at laptop scale; other scales show five times the crops of a row's training
 SIZE = (80, 80)  # (width, height) of the crops: with SCALING, people as tall as the tables' inputs make them
 SCALING = 0.5  # of the crops, see Augmentation.scale
@@ -69,6 +70,7 @@ def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Pat
     """
     if scale.name == "paper":
         raise ReproError("The paper scale has no warm start: choose smoke, laptop or gpu.")
+    scale = replace(scale, drawn_train=max(PERSONS, scale.drawn_train or 0)) if scale.name != "smoke" else scale
     samples, data = open_samples("people", None, scale, SIZE, COCO17)
     recipe = warm_start_recipe(scale, width, data)
     world = World(0, 1, choose_device(device))

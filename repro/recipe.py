@@ -13,24 +13,34 @@ from repro import serial
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
 from repro.decoders.dark import Dark
+from repro.decoders.integral import SoftArgmax
+from repro.decoders.offset import OffsetDecoder
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
+from repro.encoders.coordinates import Coordinates
 from repro.encoders.gaussian import GaussianHeatmap
+from repro.encoders.offsets import OffsetField
 from repro.encoders.parts import PartMap
 from repro.encoders.skeletal import SkeletalHeatmap
+from repro.losses.integral import JointL1
 from repro.losses.mse import HeatmapMSE, SkeletalLoss
+from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss
 from repro.losses.parts import PartCrossEntropy
 from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
+from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
+from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 
 # Raise this when a change of the code alters the numbers of recipes that stay the same: recipes made from then on carry it and
 # have other keys. The default of ``Recipe.revision`` stays 1, because defaults are left out of keys.
 REVISION = 1
 
 # The parts that a method is made of. A new paper adds its classes here; recipes can then name them.
-Network = HeatmapNetwork | SkeletalNetwork | PartNetwork
-Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap
-Loss = HeatmapMSE | SkeletalLoss | PartCrossEntropy
-Decoder = Argmax | QuarterOffset | Dark | WeightedInference
+Network = (
+    HeatmapNetwork | SkeletalNetwork | PartNetwork | OffsetNetwork | TwoBranchNetwork | DeconvNetwork | IntegralNetwork
+)
+Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates
+Loss = HeatmapMSE | SkeletalLoss | PartCrossEntropy | UdpLoss | DetectionOffsetLoss | WeightedOffsetLoss | JointL1
+Decoder = Argmax | QuarterOffset | Dark | WeightedInference | OffsetDecoder | SoftArgmax
 
 
 @dataclass(frozen=True, kw_only=True)

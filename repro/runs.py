@@ -3,6 +3,9 @@
     runs/<training key>/            recipe.json, log.jsonl, model.safetensors, snapshots/, run.json
     runs/<training key>/evaluations/<recipe key>.json and .npz
 
+A recipe with a second stage of training has a run for each stage: that of the first, which other recipes may share, also keeps
+the state that the second goes on from.
+
 A training works in ``<training key>.partial`` and is renamed when complete; killed at any moment it goes on where it was.
 An evaluation's JSON is moved into place last. What is complete is never computed again.
 """
@@ -12,10 +15,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +31,7 @@ import torch
 from tqdm import tqdm
 
 from repro import paths, processes
+from repro.data.detections import DETECTORS, detect
 from repro.data.persons import PersonSet
 from repro.environment import describe
 from repro.errors import ReproError
@@ -35,17 +40,38 @@ from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
 from repro.training.checkpoints import write_json
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
-from repro.training.evaluate import Poses, measure, predict
+from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.loop import Job, build_network, train
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What runs are made on: training and evaluation persons, and what the data set allows to be measured."""
+    """What runs are made on.
+
+    Args:
+        train: training persons.
+        val: evaluation persons with their ground-truth boxes.
+        measures: what the data set allows to be measured.
+        detected: the boxes of a detector in the evaluation images, read from its file; None where there is none.
+    """
 
     train: PersonSet
     val: PersonSet
     measures: frozenset[str]
+    detected: PersonSet | None = None
+
+    def evaluated(self, recipe: Recipe) -> PersonSet:
+        """The persons, or a detector's boxes, that a recipe is evaluated on."""
+        if recipe.evaluation.boxes == "truth":
+            return self.val
+        if recipe.evaluation.boxes == "simulated":
+            return detect(self.val, DETECTORS["detector-65"])
+        if self.detected is None:
+            raise ReproError(
+                f"The recipe is evaluated with the boxes {recipe.evaluation.boxes!r} and none were given: name the detector's "
+                "file, as in BOXES=/path/to/detections.json."
+            )
+        return self.detected
 
 
 @dataclass(frozen=True)
@@ -111,6 +137,61 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class Task:
+    """A training, and the recipes that are evaluated with it.
+
+    Args:
+        training: its recipe.
+        evaluated: recipes that differ from it in decoder and evaluation alone; none for a first stage that no row shows.
+        kept: whether the state at its end is kept, for second stages to go on from.
+    """
+
+    training: Recipe
+    evaluated: tuple[Recipe, ...] = ()
+    kept: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the training can begin: there is no stage before it, or that is complete."""
+        return is_trained(self.training) or not self.training.second_stage or _has_state(self.training.first_stage)
+
+    @property
+    def crops(self) -> int:
+        """The crops that are still to be shown."""
+        return (
+            0
+            if is_trained(self.training) and not (self.kept and not _has_state(self.training))
+            else crops_of(self.training)
+        )
+
+
+def plan_tasks(recipes: Iterable[Recipe]) -> list[Task]:
+    """What is still to be done for the recipes to be complete: first stages first, then by falling cost.
+
+    Equal recipes and those that share a training make one task.
+    """
+    groups: dict[str, list[Recipe]] = {}
+    for recipe in {recipe.key: recipe for recipe in recipes}.values():
+        groups.setdefault(recipe.training_key, []).append(recipe)
+    pending = [group for group in groups.values() if not all(_evaluation(recipe).exists() for recipe in group)]
+    stages = {
+        group[0].first_stage.training_key: group[0].first_stage
+        for group in pending
+        if group[0].second_stage and not is_trained(group[0]) and not _has_state(group[0].first_stage)
+    }
+    tasks = [Task(group[0], tuple(group), kept=group[0].training_key in stages) for group in pending]
+    shown = {task.training.training_key for task in tasks}
+    tasks += [Task(stage, kept=True) for key, stage in stages.items() if key not in shown]
+    return sorted(tasks, key=lambda task: (task.training.second_stage is not None, -_cost(task)))
+
+
+def _cost(task: Task) -> int:
+    """Roughly in proportion to the time that a training takes."""
+    width, height = task.training.input.size
+    return task.crops * width * height * getattr(task.training.method.network.backbone, "width", 1)
+
+
 def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine) -> None:
     """Train and evaluate the recipes that are not complete yet, several side by side where the machine allows.
 
@@ -122,53 +203,51 @@ def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine) -> 
         samples: the persons that the recipes' ``data`` names.
         machine: device, threads, and how many at once.
     """
-    groups: dict[str, list[Recipe]] = {}
-    for recipe in {recipe.key: recipe for recipe in recipes}.values():
-        groups.setdefault(recipe.training_key, []).append(recipe)
-    pending = [group for group in groups.values() if not all(_evaluation(recipe).exists() for recipe in group)]
-    if not pending:
+    tasks = plan_tasks(recipes)
+    if not tasks:
         return
-    total = sum(crops_of(group[0]) for group in pending if not is_trained(group[0]))
     torchrun = processes.count() > 1
-    devices = machine.devices()[: len(pending)]
+    devices = machine.devices()[: len(tasks)]
     hidden = None if processes.leads() else True
+    total = sum(task.crops for task in tasks)
     with tqdm(total=total, unit="crop", unit_scale=True, disable=hidden, smoothing=0.05) as bar:
         if torchrun or len(devices) == 1:
             torch.set_num_threads(machine.threads)
             world = join_world(machine.device)
-            _say_shares(world, pending)
-            for number, group in enumerate(pending, 1):
-                bar.set_description(f"run {number}/{len(pending)}")
-                make_group(group, samples, world, machine.workers, bar.update)
+            _say_shares(world, tasks[0].training)
+            for number, task in enumerate(tasks, 1):
+                bar.set_description(f"run {number}/{len(tasks)}")
+                make_task(task, samples, world, machine.workers, bar.update)
         else:
-            _make_side_by_side(pending, samples, machine, devices, bar)
+            _make_side_by_side(tasks, samples, machine, devices, bar)
 
 
-def _say_shares(world: World, pending: list[list[Recipe]]) -> None:
+def _say_shares(world: World, recipe: Recipe) -> None:
     """Under torchrun, say what becomes of batch and learning rate."""
     if world.size > 1 and world.leads:
-        optimisation = pending[0][0].optimisation
+        optimisation = recipe.optimisation
         click.echo(
             f"{world.size} processes share each batch of {optimisation.batch}, {share_of_batch(optimisation.batch, world)} "
             f"persons each: the total batch is the recipe's, so its learning rate {optimisation.learning_rate:g} stays."
         )
 
 
-def _make_side_by_side(
-    pending: list[list[Recipe]], samples: Samples, machine: Machine, devices: list[str], bar: tqdm
-) -> None:
-    """Make groups in one process a device, each with its own threads."""
+def _make_side_by_side(tasks: list[Task], samples: Samples, machine: Machine, devices: list[str], bar: tqdm) -> None:
+    """Make tasks in one process a device, each with its own threads; second stages begin when their first one is there."""
     context = multiprocessing.get_context("spawn")
     counter, free = context.Value("q", 0), context.Queue()
     for device in devices:
         free.put(device)
-    bar.set_description(f"{len(pending)} runs, {len(devices)} at once")
+    bar.set_description(f"{len(tasks)} runs, {len(devices)} at once")
     others = multiprocessing.active_children()
     with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
         try:
-            left = {pool.submit(_make_in_job, group, samples, machine.workers) for group in pending}
-            while left:
-                done, left = wait(left, timeout=0.5, return_when=FIRST_EXCEPTION)
+            waiting, running = list(tasks), set()
+            while waiting or running:
+                ready = [task for task in waiting if task.is_ready]
+                waiting = [task for task in waiting if task not in ready]
+                running |= {pool.submit(_make_in_job, task, samples, machine.workers) for task in ready}
+                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 bar.update(counter.value - bar.n)
                 for future in done:
                     future.result()
@@ -199,43 +278,63 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _make_in_job(group: list[Recipe], samples: Samples, workers: int) -> None:
+def _make_in_job(task: Task, samples: Samples, workers: int) -> None:
     def progress(crops: int) -> None:
         with _job["counter"].get_lock():
             _job["counter"].value += crops
 
-    make_group(group, samples, World(0, 1, choose_device(_job["device"])), workers, progress)
+    make_task(task, samples, World(0, 1, choose_device(_job["device"])), workers, progress)
 
 
 def crops_of(recipe: Recipe) -> int:
-    """The crops that a training shows."""
+    """The crops that the last stage of a training shows."""
     batch = recipe.optimisation.batch
-    return recipe.optimisation.epochs * (recipe.data.train_count // batch * batch)
+    return len(recipe.epochs) * (recipe.data.train_count // batch * batch)
 
 
-def make_group(
-    group: list[Recipe], samples: Samples, world: World, workers: int, progress: Callable[[int], object]
-) -> None:
-    """Train what the recipes of ``group`` share, unless it is complete, and evaluate those that are not."""
-    recipe = group[0]
+def make_task(task: Task, samples: Samples, world: World, workers: int, progress: Callable[[int], object]) -> None:
+    """Train what a task names, unless it is complete, and evaluate those of its recipes that are not."""
+    recipe = task.training
     if not world.leads:
         world.wait()
-        if not is_trained(recipe):
-            train(recipe, samples.train, _partial(recipe), Job(world, workers))
+        if not _is_done(task):
+            train(recipe, samples.train, _partial(recipe), Job(world, workers), _before(recipe))
         world.wait()
         return
     with locked(paths.runs() / f"{recipe.training_key}.lock", f"run {recipe.training_key}"):
-        if not is_trained(recipe):
+        if not _is_done(task):
             _partial(recipe).mkdir(parents=True, exist_ok=True)
             write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
         world.wait()
-        if not is_trained(recipe):
-            train(recipe, samples.train, _partial(recipe), Job(world, workers, progress))
-            _finish(recipe, describe(world.device, world.size))
-        for one in group:
-            if not _evaluation(one).exists():
-                evaluate(one, samples, world.device, workers)
+        if not _is_done(task):
+            train(recipe, samples.train, _partial(recipe), Job(world, workers, progress), _before(recipe))
+            _finish(recipe, describe(world.device, world.size), kept=task.kept)
+        for recipes in _evaluated_together(task):
+            evaluate(recipes, samples, world.device, workers)
         world.wait()
+
+
+def _is_done(task: Task) -> bool:
+    """Whether nothing is left to be trained. A complete run whose state is needed and was not kept is trained again."""
+    return is_trained(task.training) and (not task.kept or _has_state(task.training))
+
+
+def _has_state(recipe: Recipe) -> bool:
+    return is_trained(recipe) and (folder(recipe) / "state.json").exists()
+
+
+def _before(recipe: Recipe) -> Path | None:
+    """The folder of the stage before the recipe's last one."""
+    return folder(recipe.first_stage) if recipe.second_stage else None
+
+
+def _evaluated_together(task: Task) -> list[list[Recipe]]:
+    """The recipes of a task that are not evaluated yet, those whose networks see the same images together."""
+    found: dict[Any, list[Recipe]] = {}
+    for recipe in task.evaluated:
+        if not _evaluation(recipe).exists():
+            found.setdefault(recipe.evaluation, []).append(recipe)
+    return list(found.values())
 
 
 def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
@@ -248,7 +347,7 @@ def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
             _partial(recipe).mkdir(parents=True, exist_ok=True)
             write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
             train(recipe, persons, _partial(recipe), Job(world, progress=bar.update))
-            _finish(recipe, describe(world.device, world.size))
+            _finish(recipe, describe(world.device, world.size), kept=False)
     return folder(recipe)
 
 
@@ -256,46 +355,89 @@ def _partial(recipe: Recipe) -> Path:
     return paths.runs() / f"{recipe.training_key}.partial"
 
 
-def _finish(recipe: Recipe, environment: dict[str, Any]) -> None:
-    """Write ``run.json``, give the folder its name, and only then drop the state that was needed to go on."""
-    seconds = sum(line["seconds"] for line in _log(_partial(recipe)))  # of all sessions that the training took
-    write_json(_partial(recipe) / "run.json", {"environment": environment, "seconds": round(seconds, 1)})
-    os.replace(_partial(recipe), folder(recipe))
-    for pattern in ("state*", ".*"):  # hidden are the halves of files that a kill left
-        for file in folder(recipe).glob(pattern):
+def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
+    """Write ``run.json``, give the folder its name, and only then drop the state that was needed to go on.
+
+    Args:
+        recipe: that was trained.
+        environment: that it was trained in.
+        kept: whether the state stays, for a second stage.
+    """
+    partial, final = _partial(recipe), folder(recipe)
+    seconds = sum(line["seconds"] for line in read_log(partial))  # of all sessions that the training took
+    write_json(partial / "run.json", {"environment": environment, "seconds": round(seconds, 1)})
+    if final.exists():  # complete, but without the state that a second stage needs: its evaluations stay
+        (final / "evaluations").exists() and os.replace(final / "evaluations", partial / "evaluations")
+        shutil.rmtree(final)
+    os.replace(partial, final)
+    for pattern in (".*",) if kept else ("state*", ".*"):  # hidden are the halves of files that a kill left
+        for file in final.glob(pattern):
             file.unlink()
 
 
-def evaluate(recipe: Recipe, samples: Samples, device: torch.device, workers: int = 0) -> None:
-    """Evaluate a trained recipe: its poses, its metrics, and the metrics of its snapshots, which make the learning curve."""
-    place = folder(recipe)
-    network = build_network(recipe, samples.val, device)
-    log = _log(place)
-    curve = []
-    for file in sorted((place / "snapshots").glob("epoch-*.safetensors")):
+def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, workers: int = 0) -> None:
+    """Evaluate trained recipes: their poses, their metrics, and the metrics of the snapshots, which make the learning curve.
+
+    Args:
+        recipes: of one training and one protocol: they differ in their decoders alone.
+        samples: the persons.
+        device: to compute on.
+        workers: processes that read images.
+    """
+    first = recipes[0]
+    persons = samples.evaluated(first)
+    network = build_network(first, persons, device)
+    curves: list[list[dict[str, float]]] = [[] for _ in recipes]
+    for file, seen in _snapshots(first):
         load_weights(network, file)
-        poses = predict(network, samples.val, recipe, device, workers)
-        metrics = measure(samples.val, poses, recipe, samples.measures)
-        epoch = int(file.stem.removeprefix("epoch-"))
-        overall = {name: value for name, value in metrics.items() if "/" not in name}
-        curve.append({"epoch": epoch, "persons": log[epoch - 1]["persons"], **overall})
-    target = _evaluation(recipe)  # the last snapshot is the final network
-    target.parent.mkdir(exist_ok=True)
-    temporary = target.with_name(f".{recipe.key}.{os.getpid()}.npz")
-    np.savez_compressed(temporary, points=poses.points.astype(np.float32), scores=poses.scores.astype(np.float32))
-    os.replace(temporary, target.with_suffix(".npz"))
-    write_json(target, {"recipe": recipe.to_plain(), "metrics": metrics, "curve": curve})
+        found = predict_with(network, persons, first, device, [recipe.method.decoder for recipe in recipes], workers)
+        measured = [
+            measure(persons, poses, recipe, samples.measures) for poses, recipe in zip(found, recipes, strict=True)
+        ]
+        for curve, metrics in zip(curves, measured, strict=True):
+            curve.append({**seen, **{name: value for name, value in metrics.items() if "/" not in name}})
+    for recipe, curve, poses, metrics in zip(recipes, curves, found, measured, strict=True):  # of the last snapshot
+        target = _evaluation(recipe)
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_name(f".{recipe.key}.{os.getpid()}.npz")
+        np.savez_compressed(temporary, points=poses.points.astype(np.float32), scores=poses.scores.astype(np.float32))
+        os.replace(temporary, target.with_suffix(".npz"))
+        write_json(target, {"recipe": recipe.to_plain(), "metrics": metrics, "curve": curve})
+
+
+def _snapshots(recipe: Recipe) -> list[tuple[Path, dict[str, float]]]:
+    """The kept weights of all stages in their order, each with the epochs and persons seen; the last are the final ones."""
+    found = []
+    for place in [folder(stage) for stage in stages_of(recipe)]:
+        seen = {line["epoch"]: line["persons"] for line in read_log(place)}
+        for file in sorted((place / "snapshots").glob("epoch-*.safetensors")):
+            epoch = int(file.stem.removeprefix("epoch-"))
+            found.append((file, {"epoch": epoch, "persons": seen[epoch]}))
+    return found
+
+
+def stages_of(recipe: Recipe) -> list[Recipe]:
+    """The recipes of the trainings that lead to a recipe's network: one, or two."""
+    return [recipe.first_stage, recipe] if recipe.second_stage else [recipe]
 
 
 def load_run(recipe: Recipe) -> Run:
-    """The complete run of a recipe."""
+    """The complete run of a recipe; log and seconds are those of all its stages."""
     stored = json.loads(_evaluation(recipe).read_text())
-    place = folder(recipe)
-    about = json.loads((place / "run.json").read_text())
-    return Run(recipe, stored["metrics"], stored["curve"], _log(place), about["environment"], about["seconds"])
+    places = [folder(stage) for stage in stages_of(recipe)]
+    about = [json.loads((place / "run.json").read_text()) for place in places]
+    log = [line for place in places for line in read_log(place)]
+    seconds = sum(one["seconds"] for one in about)
+    return Run(recipe, stored["metrics"], stored["curve"], log, about[-1]["environment"], seconds)
 
 
-def _log(place: Path) -> list[dict[str, float]]:
+def training_of(recipe: Recipe) -> dict[str, Any]:
+    """``environment`` and ``seconds`` of one complete training, a recipe's last stage."""
+    return json.loads((folder(recipe) / "run.json").read_text())
+
+
+def read_log(place: Path) -> list[dict[str, float]]:
+    """The lines of a training's log, one an epoch."""
     return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
 
 
@@ -303,9 +445,11 @@ def announce(recipes: list[Recipe]) -> None:
     """Say how many trainings there are and how many of them are complete already."""
     if not processes.leads():
         return
-    trainings = {r.training_key: r for r in recipes}
+    trainings = {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs from {len(trainings)} trainings"
     click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
     if any(recipe.initialisation is None for recipe in recipes):
-        click.echo("Some of them start from random weights: no warm start was asked for, or none is there for their backbone.")
+        click.echo(
+            "Some of them start from random weights: no warm start was asked for, or none is there for their backbone."
+        )

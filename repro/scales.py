@@ -6,10 +6,15 @@ training, the batch and the numerical precision, and it changes them for all row
 - **Input**: all inputs of a table are divided by one power of two, the smallest that brings the largest of them within the
   scale's area. Inputs of different sizes stay different.
 - **Backbone**: reduced scales take one exchange module a stage, two blocks a branch, one bottleneck and a stem of 32; the width
-  is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32.
+  is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32. A ResNet's width is halved likewise, 64 becomes
+  32, and its blocks are divided by four and rounded up stage by stage: ResNet-50 has 1, 1, 2, 1, ResNet-101 1, 1, 6, 1 and
+  ResNet-152 1, 2, 9, 1. The layers between a ResNet and its maps have a quarter of their channels, 256 become 64.
 - **Drawn people** are milder than by default: everyday poses mostly, less that hides and confuses (``people.settings.MILD``).
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
   same shares of training as in the paper.
+  A second stage keeps its share of the first.
+- **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
+- **Boxes** of a detector are simulated (``data.detections``).
 - **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``).
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
@@ -19,13 +24,14 @@ training, the batch and the numerical precision, and it changes them for all row
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from repro.data.people.settings import MILD, PeopleSettings
 from repro.data.sources import data_set
 from repro.errors import choice_error
 from repro.models.backbones.hrnet import HRNet
-from repro.recipe import REVISION, Data, Recipe
+from repro.models.backbones.resnet import ResNet
+from repro.recipe import REVISION, Data, Network, Recipe
 from repro.warm_start import choose_start
 
 
@@ -89,11 +95,11 @@ SCALES = {
             area=128 * 96,
             train=4000,
             val=800,
-            drawn_train=12_000,
+            drawn_train=4000,
             drawn_val=1000,
             people=MILD,
             crops=120_000,
-            drawn_crops=48_000,
+            drawn_crops=36_000,
             batch=32,
             warm_up=200,
             precision="bfloat16",
@@ -133,10 +139,25 @@ def input_divisor(scale: Scale, sizes: list[tuple[int, int]]) -> int:
     return divisor
 
 
-def small_backbone(backbone: HRNet) -> HRNet:
-    """The reduced backbone: half the width rounded up to a multiple of 16, and the least depth that has all stages."""
+def small_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
+    """The reduced backbone: half the width rounded up to a multiple of 16, and less depth.
+
+    An HRNet keeps the least depth that has all stages, a ResNet a quarter of the blocks of each stage, rounded up, so that
+    ResNets of different depths stay different.
+    """
     width = -(-backbone.width // 32) * 16
+    if isinstance(backbone, ResNet):
+        return replace(backbone, width=width, blocks=tuple(-(-n // 4) for n in backbone.stage_blocks))
     return replace(backbone, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+
+
+def small_network(network: Network) -> Network:
+    """The network on its reduced backbone; after a ResNet, the layers between it and the maps have a quarter of the channels."""
+    changes: dict[str, Any] = {"backbone": small_backbone(network.backbone)}
+    if isinstance(network.backbone, ResNet):
+        channels = {name: getattr(network, name, None) for name in ("deconv_channels", "reduction")}
+        changes |= {name: -(-count // 4) for name, count in channels.items() if count is not None}
+    return replace(network, **changes)
 
 
 def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: str = "warm") -> Recipe:
@@ -150,27 +171,59 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start
         start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights, or the name of
             imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
     """
-    width, height = recipe.input.size
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
-        method = method.but(network=replace(method.network, backbone=small_backbone(method.network.backbone)))
+        method = method.but(network=small_network(method.network))
     if scale.batch is not None:
         optimisation = replace(optimisation, batch=min(scale.batch, max(1, data.train_count)))
     crops = scale.crops if data_set(data.name).needs_root else scale.drawn_crops
     if crops is not None:
         epoch = data.train_count // optimisation.batch * optimisation.batch
         optimisation = replace(optimisation, epochs=max(1, round(crops / max(1, epoch))))
+    second = recipe.second_stage
+    if second is not None and optimisation.epochs != recipe.optimisation.epochs:
+        share = second.epochs / recipe.optimisation.epochs
+        second = replace(second, epochs=max(1, round(share * optimisation.epochs)))
     if scale.warm_up is not None:
         optimisation = replace(optimisation, warm_up=scale.warm_up)
     if scale.precision is not None:
         optimisation = replace(optimisation, precision=scale.precision)
     if start == "warm" and scale.name == "paper":
         start = "random"
+    size, source = scaled_sizes(recipe, scale, divisor)
+    evaluation = replace(recipe.evaluation, enlarged_from=source)
+    if evaluation.boxes != "truth" and scale.name != "paper":
+        evaluation = replace(evaluation, boxes="simulated")
     return recipe.but(
         method=method,
         data=data,
         initialisation=choose_start(start, method.network.backbone),
-        input=replace(recipe.input, size=(width // divisor, height // divisor)),
+        input=replace(recipe.input, size=size),
         optimisation=optimisation,
+        second_stage=second,
+        evaluation=evaluation,
         revision=REVISION,
     )
+
+
+def shown_size(recipe: Recipe) -> tuple[int, int]:
+    """(width, height) of the crops that are cut of images: the input's, or the smaller ones that are enlarged to it."""
+    return recipe.evaluation.enlarged_from or recipe.input.size
+
+
+def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """The input's size at a scale, and that of crops that are enlarged to it, None where none are.
+
+    Args:
+        recipe: at paper size.
+        scale: whose area the input keeps to.
+        divisor: of the table's crops. An input that crops are enlarged to is halved on its own until it keeps to the area,
+            but stays at least twice as large as they are.
+    """
+    width, height = recipe.input.size
+    if recipe.evaluation.enlarged_from is None:
+        return (width // divisor, height // divisor), None
+    w, h = (side // divisor for side in recipe.evaluation.enlarged_from)
+    while scale.area is not None and width * height > scale.area and width > 2 * w:
+        width, height = width // 2, height // 2
+    return (width, height), (w, h)

@@ -61,7 +61,7 @@ class TableView:
 
     def verdicts(self) -> None:
         """Count the verdicts and say what they mean."""
-        counts = table.long_table(self.outcome)["verdict"].value_counts()
+        counts = self.steps()["verdict"].value_counts()
         for name, meaning in VERDICTS.items():
             print(f"{counts.get(name, 0)} {name}: {meaning}")
 

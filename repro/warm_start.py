@@ -4,6 +4,11 @@ The papers start from ImageNet weights. From random weights a small budget shows
 table (losses on heatmaps learn slowly at first), so below ``paper`` scale every row starts from the same backbone. It is
 trained on an objective that no row uses, the segmentation of body parts, so that it favours none.
 
+What a network takes from it goes by the names of its layers. Those of a backbone (``BACKBONE``) must be in the file and fit,
+the others are heads and start from it only where it has them in the same shape, as the transposed convolutions of a ResNet. A
+network may say more by two methods: ``warm_copies()`` names parts that start as copies of other parts of it (own prefix to the
+prefix in the file), ``warm_fresh()`` parts of the backbone that may stay random (prefixes).
+
 The backbones of the ``smoke`` and ``laptop`` scales are kept in ``repro/weights/`` as half-precision safetensors, each with a
 manifest (recipe, checksum, accuracy, code) beside it. ``repro warm-start`` makes them; those of larger scales go to
 ``runs/weights/``.
@@ -13,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +28,14 @@ from torch import nn
 from repro import paths, serial
 from repro.errors import ReproError, choice_error
 from repro.models.backbones.hrnet import HRNet
-from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, load_weights, read_weights
+from repro.models.backbones.resnet import ResNet
+from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, is_under, load_weights, read_weights
 from repro.recipe import Initialisation
 from repro.training.checkpoints import write_json
 
 HEAD = "final_layer."
-BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's parts begin
+BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's and a ResNet's parts begin
+CLASSIFIERS = (*TIMM_EXTRAS, "fc")  # what files of timm's HRNets and torchvision's ResNets have beyond the backbone
 
 
 def weight_files() -> dict[str, Path]:
@@ -37,21 +45,28 @@ def weight_files() -> dict[str, Path]:
     return {file.stem: file for file in reversed(files)}
 
 
-def backbone_name(backbone: HRNet) -> str:
+def backbone_name(backbone: HRNet | ResNet) -> str:
     """The name that a backbone's weights are kept under."""
-    return f"people-parts-w{backbone.width}-{serial.digest(backbone)[:6]}"
+    depth = f"r{backbone.depth}-" if isinstance(backbone, ResNet) else ""
+    return f"people-parts-{depth}w{backbone.width}-{serial.digest(backbone)[:6]}"
 
 
-def initialisation_for(backbone: HRNet) -> Initialisation | None:
+def plain_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
+    """The backbone that the warm start is made with: an HRNet's stage 4 is neither multi-scale nor widened there."""
+    if isinstance(backbone, ResNet):
+        return backbone
+    return replace(backbone, multi_scale_stage4=False, fuse_width=None)
+
+
+def initialisation_for(backbone: HRNet | ResNet) -> Initialisation | None:
     """The warm start of a backbone; None where none has been made."""
-    plain = HRNet(**{**vars(backbone), "multi_scale_stage4": False, "fuse_width": None})
-    file = weight_files().get(backbone_name(plain))
+    file = weight_files().get(backbone_name(plain_backbone(backbone)))
     if file is None:
         return None
     return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"])
 
 
-def choose_start(start: str, backbone: HRNet) -> Initialisation | None:
+def choose_start(start: str, backbone: HRNet | ResNet) -> Initialisation | None:
     """The initialisation that ``start`` names: ``warm``, ``random``, or weights that ``import_weights`` took in.
 
     Raises:
@@ -68,7 +83,7 @@ def choose_start(start: str, backbone: HRNet) -> Initialisation | None:
 
 
 def import_weights(path: Path) -> str:
-    """Take a checkpoint (official HRNet or timm, .pth or .safetensors) into ``runs/weights``; returns its name there.
+    """Take a checkpoint (HRNet, timm, torchvision; .pth or .safetensors) into ``runs/weights``; returns its name there.
 
     Raises:
         ReproError: when the file does not exist or does not hold weights.
@@ -86,7 +101,11 @@ def import_weights(path: Path) -> str:
 
 
 def load_initialisation(network: nn.Module, initialisation: Initialisation) -> None:
-    """Load a warm start into a network whose heads keep their random weights.
+    """Load a warm start into a network; heads that it lacks keep their random weights.
+
+    Args:
+        network: any of the package's; see the module for ``warm_copies`` and ``warm_fresh``.
+        initialisation: the weights.
 
     Raises:
         ReproError: when there is no such file, its checksum differs, or the backbone is another one.
@@ -98,12 +117,27 @@ def load_initialisation(network: nn.Module, initialisation: Initialisation) -> N
             "make them with `repro warm-start`."
         )
     tensors = file.with_suffix(".safetensors")
-    heads = tuple(sorted({n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}))
-    load_weights(network, tensors, allow_missing=heads, ignore=TIMM_EXTRAS, expected_sha256=initialisation.sha256)
+    copies, fresh = _warm("copies", network, {}), _warm("fresh", network, ())
+    heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}
+    optional = (*sorted(heads | set(copies)), *fresh)
+    excused = load_weights(
+        network, tensors, allow_missing=optional, ignore=CLASSIFIERS, expected_sha256=initialisation.sha256
+    )
+    for own, source in copies.items():
+        if any(is_under(name, (own,)) for name in excused.missing):  # a checkpoint of the same network has it
+            network.get_submodule(own).load_state_dict(network.get_submodule(source).state_dict())
 
 
-def export_backbone(weights: Path, folder: Path, backbone: HRNet, manifest: dict[str, Any]) -> Path:
+def _warm(what: str, network: nn.Module, default: Any) -> Any:
+    """What the network's method ``warm_copies`` or ``warm_fresh`` says; ``default`` where it has none."""
+    method = getattr(network, f"warm_{what}", None)
+    return default if method is None else method()
+
+
+def export_backbone(weights: Path, folder: Path, backbone: HRNet | ResNet, manifest: dict[str, Any]) -> Path:
     """Keep a trained backbone in half precision, without its head, with its manifest beside it.
+
+    A ResNet keeps its transposed convolutions, which serve SimpleBaseline.
 
     Args:
         weights: safetensors of the part network.

@@ -3,6 +3,9 @@
 Order and sigmas are those of the COCO-WholeBody evaluation. Keypoints of the face that a mirror exchanges are named
 left_ and right_ from the person's view, so that ``Skeleton.flip_pairs`` finds the 61 pairs (8 body, 3 feet, 29 face, 21
 hands); the annotations count the face from the person's right to its left.
+
+Half-body augmentation counts the body's keypoints from nose to wrists as upper and all others as lower, face and hands too,
+as MMPose's version 0.x does, whose published rows are the baselines of FoWKAL. Version 1.x counts body and feet alone.
 """
 
 from __future__ import annotations

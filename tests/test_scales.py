@@ -7,9 +7,13 @@ import pytest
 from repro import scales
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
+from repro.models.backbones.resnet import ResNet
+from repro.models.networks import HeatmapNetwork, PartNetwork
+from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
+from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
-from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone
+from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone, small_network
 
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
 DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)
@@ -56,6 +60,41 @@ def test_the_small_backbone_keeps_what_is_not_its_size():
 
 
 @pytest.mark.parametrize(
+    ("depth", "blocks"),
+    [
+        (50, (1, 1, 2, 1)),  # 3, 4, 6, 3 over four, rounded up
+        (101, (1, 1, 6, 1)),  # 23 / 4 = 5.75
+        (152, (1, 2, 9, 1)),  # 3, 8, 36, 3
+    ],
+)
+def test_the_small_resnet_has_half_the_width_and_a_quarter_of_the_blocks(depth, blocks):
+    assert small_backbone(ResNet(depth=depth)) == ResNet(depth=depth, width=32, blocks=blocks)
+
+
+@pytest.mark.parametrize(
+    ("network", "small"),
+    [
+        (HeatmapNetwork(), HeatmapNetwork(backbone=small_backbone(HRNet()))),
+        (PartNetwork(parts=9), PartNetwork(parts=9, backbone=small_backbone(HRNet()))),
+        (OffsetNetwork(), OffsetNetwork(backbone=small_backbone(HRNet()))),
+        (TwoBranchNetwork(), TwoBranchNetwork(backbone=small_backbone(HRNet()))),
+        (DeconvNetwork(), DeconvNetwork(backbone=small_backbone(ResNet()), deconv_channels=64)),
+        (
+            IntegralNetwork(),
+            IntegralNetwork(backbone=small_backbone(ResNet(depth=101)), deconv_channels=32, reduction=128),
+        ),
+        (
+            IntegralNetwork(reduction=None),
+            IntegralNetwork(backbone=small_backbone(ResNet(depth=101)), deconv_channels=32, reduction=None),
+        ),
+        (PartNetwork(backbone=ResNet()), PartNetwork(backbone=small_backbone(ResNet()), deconv_channels=64)),
+    ],
+)
+def test_the_layers_after_a_small_resnet_have_a_quarter_of_the_channels(network, small):
+    assert small_network(network) == small
+
+
+@pytest.mark.parametrize(
     ("count", "batch", "epochs"),
     [
         (4000, 32, 15),  # 125 steps of 32 an epoch: 60,000 / 4000
@@ -74,7 +113,9 @@ def test_training_shows_the_scales_crops_whatever_the_size_of_the_data(count, ba
     )
     assert (made.optimisation.batch, made.optimisation.epochs) == (batch, epochs)
     assert drawn.optimisation.epochs == max(1, round(epochs / 2))
-    assert made.optimisation.steps == Optimisation().steps  # shares of training, so the rate falls where the paper's does
+    assert (
+        made.optimisation.steps == Optimisation().steps
+    )  # shares of training, so the rate falls where the paper's does
 
 
 def test_paper_scale_changes_nothing():

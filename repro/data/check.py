@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from repro.data import check_coco, check_lspet, check_mpii
+from repro.data import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco_wholebody
 from repro.data.coco import annotation_path, read_json
 from repro.data.mpii import FILES, find_file
 from repro.data.problems import Found, Problem, format_problems
@@ -24,6 +24,11 @@ __all__ = ["Problem", "check_data", "format_problems"]
 # For data sets with one JSON file a split: its path, the check of its content, and its images' names by id.
 _JSON_CHECKS: dict[str, tuple[Callable, Callable, Callable]] = {
     "coco": (annotation_path, check_coco.check_coco, check_coco.image_names),
+    "coco-wholebody": (
+        coco_wholebody.annotation_path,
+        check_coco_wholebody.check_coco_wholebody,
+        check_coco.image_names,
+    ),
     "mpii": (lambda root, split: find_file(root, FILES[split]), check_mpii.check_mpii, check_mpii.image_names),
 }
 

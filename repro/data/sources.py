@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from repro.data import coco, lspet, mpii
+from repro.data import coco, coco_wholebody, lspet, mpii
 from repro.data.people.load import load_people
 from repro.data.people.settings import PeopleSettings
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.skeletons import COCO17, LSPET14, MPII16, Skeleton
+from repro.wholebody import WHOLEBODY133
 
 Split = Literal["train", "val"]
 
@@ -116,6 +117,18 @@ DATA_SETS: dict[str, DataSet] = {
             measures=frozenset({"oks", "pckh"}),
             load=lambda w: lspet.load_lspet(w.root, w.split, limit=w.limit),
         ),
+        DataSet(
+            name="coco-wholebody",
+            title="COCO-WholeBody",
+            skeleton=WHOLEBODY133,
+            layout=coco_wholebody.LAYOUT,
+            needs_root=True,
+            measures=frozenset({"oks"}),
+            load=lambda w: coco_wholebody.load_coco_wholebody(
+                *coco_wholebody.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes
+            ),
+            takes_boxes=True,
+        ),
     )
 }
 
@@ -145,7 +158,7 @@ def load_persons(
         root: the folder of the data set; None for one that is drawn.
         split: ``train`` or ``val``.
         limit: the first so many persons only, with their images.
-        boxes: a detector's JSON, in place of the ground-truth boxes; COCO only.
+        boxes: a detector's JSON, in place of the ground-truth boxes; COCO and COCO-WholeBody only.
         size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
         skeleton: of drawn persons; others have their own.
         people: difficulty of drawn persons; None for the defaults.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from repro.errors import ReproError, choice_error
 from repro.skeletons import Skeleton
 
 WINDOW = 3  # half width of a truncated Gaussian, in sigmas
@@ -17,7 +19,9 @@ def round_to_pixel(points: Tensor) -> Tensor:
     return torch.trunc(points + 0.5)
 
 
-def gaussian_heatmaps(points: Tensor, size: tuple[int, int], sigma: float, *, truncated: bool) -> Tensor:
+def gaussian_heatmaps(
+    points: Tensor, size: tuple[int, int], sigma: float, *, truncated: bool, window: Tensor | None = None
+) -> Tensor:
     """Draw a Gaussian of peak 1 at each point.
 
     Args:
@@ -25,15 +29,20 @@ def gaussian_heatmaps(points: Tensor, size: tuple[int, int], sigma: float, *, tr
         size: (width, height) of the heatmap.
         sigma: standard deviation in heatmap px.
         truncated: whether the Gaussian ends at the square of half width 3 sigma, as in HRNet; else it fills the map.
+        window: (B, K, 2) centres of those squares; None for the points themselves.
 
     Returns:
         (B, K, H, W) in the dtype and on the device of ``points``.
     """
     profiles = []
     for axis, length in enumerate(size):
-        distance = torch.arange(length, device=points.device, dtype=points.dtype) - points[..., axis, None]
+        pixels = torch.arange(length, device=points.device, dtype=points.dtype)
+        distance = pixels - points[..., axis, None]
         profile = torch.exp(-distance.square() / (2 * sigma**2))
-        profiles.append(torch.where(distance.abs() <= WINDOW * sigma, profile, 0) if truncated else profile)
+        if truncated:
+            from_window = distance if window is None else pixels - window[..., axis, None]
+            profile = torch.where(from_window.abs() <= WINDOW * sigma, profile, 0)
+        profiles.append(profile)
     across, down = profiles
     return down[..., :, None] * across[..., None, :]
 
@@ -59,19 +68,33 @@ def weights_in_view(points: Tensor, size: tuple[int, int], sigma: float) -> Tens
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianHeatmap:
-    """Heatmap targets of HRNet, or of DARK with ``rounded=False, truncated=False``.
+    """Heatmap targets of HRNet; of DARK (``rounded=False, truncated=False``); of UDP (``rounded=False, window="pixel"``).
 
-    UDP's Gaussian target is neither: its centre is continuous, but it ends at the window around the rounded centre.
+    UDP's Gaussian target has a continuous centre, but ends at the window around the rounded centre.
 
     Args:
         sigma: standard deviation in heatmap px; HRNet takes 2 at 256x192 and 3 at 384x288.
         rounded: whether the centre is rounded to a pixel before drawing.
         truncated: whether the Gaussian ends at 3 sigma.
+        window: where 3 sigma are counted from: the Gaussian's ``centre``, or the ``pixel`` that the keypoint is rounded to.
+
+    Raises:
+        ReproError: for an unknown window, or a window of a Gaussian that does not end.
     """
 
     sigma: float = 2.0
     rounded: bool = True
     truncated: bool = True
+    window: Literal["centre", "pixel"] = "centre"
+
+    def __post_init__(self) -> None:
+        if self.window not in ("centre", "pixel"):
+            raise choice_error("GaussianHeatmap window", self.window, ("centre", "pixel"))
+        if self.window == "pixel" and not self.truncated:
+            raise ReproError(
+                "GaussianHeatmap window is 'pixel' but truncated is False: a Gaussian that fills the map has no window, "
+                "leave one of the two out."
+            )
 
     def __call__(
         self, points: Tensor, labelled: Tensor, *, size: tuple[int, int], skeleton: Skeleton
@@ -85,7 +108,8 @@ class GaussianHeatmap:
             skeleton: of the K keypoints.
         """
         centres = round_to_pixel(points) if self.rounded else points
+        window = round_to_pixel(points) if self.window == "pixel" else None
         return {
-            "heatmaps": gaussian_heatmaps(centres, size, self.sigma, truncated=self.truncated),
+            "heatmaps": gaussian_heatmaps(centres, size, self.sigma, truncated=self.truncated, window=window),
             "weights": labelled * weights_in_view(points, size, self.sigma),
         }

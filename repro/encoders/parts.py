@@ -57,5 +57,7 @@ class PartMap:
             ReproError: when the data set has no parts.
         """
         if parts is None:
-            raise ReproError("Body parts are learned from drawn people only: this data set has no part maps, take people.")
+            raise ReproError(
+                "Body parts are learned from drawn people only: this data set has no part maps, take people."
+            )
         return {"parts": shrink_parts(parts, size, self.convention)}

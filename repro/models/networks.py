@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from repro.encoders.skeletal_links import link_indices, upper_links
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
+from repro.models.backbones.resnet import ResNet
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.skeletal_attention import SkeletalAttention, check_width
+from repro.models.simple_baseline import DeconvResNet, check_channels
 from repro.skeletons import Skeleton
 
 
@@ -69,18 +71,28 @@ class SkeletalNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class PartNetwork:
-    """Settings of HRNet with one map of logits a body part: the network of the warm start.
+    """Settings of a backbone with one map of logits a body part: the network of the warm start.
 
     Args:
-        backbone: the HRNet.
+        backbone: the HRNet, or the ResNet, which SimpleBaseline's transposed convolutions follow.
         parts: number of classes, background included.
+        deconv_channels: of each transposed convolution after a ResNet; an HRNet has none.
+
+    Raises:
+        ReproError: when ``deconv_channels`` is below 1.
     """
 
-    backbone: HRNet = HRNet()
+    backbone: HRNet | ResNet = HRNet()
     parts: int = 15
+    deconv_channels: int = 256
+
+    def __post_init__(self) -> None:
+        check_channels("PartNetwork", deconv_channels=self.deconv_channels)
 
     def build(self, skeleton: Skeleton) -> nn.Module:
         """The network; it does not depend on ``skeleton``."""
+        if isinstance(self.backbone, ResNet):
+            return PartResNet(self.backbone, parts=self.parts, deconv_channels=self.deconv_channels)
         return PartHRNet(self.backbone, parts=self.parts)
 
 
@@ -95,6 +107,18 @@ class PartHRNet(HRNetBackbone):
         """(B, 3, H, W) images to the named maps."""
         high, *_ = super().forward(images)
         return {"parts": self.final_layer(high)}
+
+
+class PartResNet(DeconvResNet):
+    """SimpleBaseline's network with a layer for parts. Returns logits ``parts`` (B, P, H / 4, W / 4)."""
+
+    def __init__(self, settings: ResNet, *, parts: int, deconv_channels: int) -> None:
+        super().__init__(settings, deconv_channels=deconv_channels)
+        self.final_layer = heatmap_head(deconv_channels, parts)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) images to the named maps."""
+        return {"parts": self.final_layer(super().forward(images))}
 
 
 class HeatmapHRNet(HRNetBackbone):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from dataclasses import dataclass, field
+
+import pandas as pd
 
 from repro.papers import PAPERS
 from repro.papers.spec import reported
@@ -29,33 +33,83 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Extra:
+    """What stands beside the numbers of a row that this package adds to a printed table.
+
+    Args:
+        settings: the cells that describe it, by the names of the table's settings.
+        after: slug of the row that it stands behind.
+        why: what it is there for, in one sentence.
+    """
+
+    settings: dict[str, str]
+    after: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A step between two rows that the paper argues for without printing both, or without comparing them.
+
+    Args:
+        baseline: slug of the row that the step starts from.
+        row: slug of the row that it leads to.
+        sign: +1 where the metric should rise, -1 where it should fall.
+        metric: the label of the column.
+    """
+
+    baseline: str
+    row: str
+    sign: int
+    metric: str = "AP"
+
+
+@dataclass(frozen=True)
 class TableRows:
     """The rows of a table that have recipes, by the slug of the printed table.
 
     Args:
         data: the paper's data set.
         skeleton: of that data set, for the counted columns.
-        rows: by slug.
+        rows: by slug; those that ``extras`` names too.
+        extras: the rows that are not printed.
+        expected: steps that are judged although they are not printed.
+        note: what a reader must know of how this package runs the table.
     """
 
     data: str
     skeleton: Skeleton
     rows: dict[str, Row] = field(default_factory=dict)
+    extras: dict[str, Extra] = field(default_factory=dict)
+    expected: tuple[Expected, ...] = ()
+    note: str = ""
 
 
 def table_rows(paper: str, number: int) -> TableRows | None:
     """The rows of a table that can be run; None where there are none yet.
 
     Raises:
-        ReproError: when the paper has no such table, or a recipe belongs to no printed row.
+        ReproError: when the paper has no such table.
     """
     PAPERS[paper].table(number)
-    if paper != "skeletal":
+    name = f"repro.papers.{paper}.rows"
+    if importlib.util.find_spec(name) is None:
         return None
-    from repro.papers.skeletal import rows  # a paper's recipes bring in torch: only when they are asked for
-
-    found = rows.TABLES.get(number)
+    found = importlib.import_module(name).TABLES.get(number)  # brings in torch: only when it is asked for
     if found is not None:
-        unknown = set(found.rows) - set(reported(paper, number)["row"])
+        unknown = set(found.rows) - set(reported(paper, number)["row"]) - set(found.extras)
         assert not unknown, f"recipes without a printed row in {paper} table {number}: {sorted(unknown)}"
     return found
+
+
+def shown_rows(paper: str, number: int) -> pd.DataFrame:
+    """The printed table as ``spec.reported`` gives it, with the rows that this package adds, of kind ``extra``."""
+    printed, rows = reported(paper, number), table_rows(paper, number)
+    lines = printed.to_dict("records")
+    for slug, extra in (rows.extras if rows else {}).items():
+        place = next(i for i, line in enumerate(lines) if line["row"] == extra.after) + 1
+        while place < len(lines) and lines[place]["kind"] == "extra":
+            place += 1
+        blank = {name: "-" for name in printed.columns}
+        lines.insert(place, {**blank, "row": slug, "kind": "extra", "baseline": "", **extra.settings})
+    return pd.DataFrame(lines, columns=list(printed.columns), dtype=str)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.papers import PAPERS
-from repro.papers.spec import reported
+from repro.papers.recipes import shown_rows
 from repro.reporting.outcome import Outcome
 from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
@@ -21,7 +21,7 @@ from repro.skeletons import Skeleton
 def row_labels(outcome: Outcome) -> dict[str, str]:
     """For each row that was run what the paper calls it."""
     spec = PAPERS[outcome.paper].table(outcome.table)
-    printed = reported(outcome.paper, outcome.table).set_index("row")
+    printed = shown_rows(outcome.paper, outcome.table).set_index("row")
     run = dict.fromkeys(r.row for r in outcome.runs)
     return {row: " ".join(v for v in (printed.loc[row, name] for name in spec.settings) if v) for row in run}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from repro.papers import PAPERS
-from repro.papers.recipes import table_rows
-from repro.papers.spec import Column, TableSpec, printed_value, reported
+from repro.papers.recipes import shown_rows, table_rows
+from repro.papers.spec import Column, TableSpec, printed_value
 from repro.reporting.outcome import Outcome
 from repro.reporting.verdicts import Step, paired_step, verdict
 
@@ -62,13 +62,12 @@ def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
 def cell(spec: TableSpec, outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str) -> Cell:
     """One number of one row; ``printed`` is the printed table, indexed by row."""
     baseline = printed.loc[row, "baseline"]
-    factor = unit(metric)
 
     def ours(of: str) -> dict[int, float]:
         if metric in COUNTED:
             value = outcome.counted.get(of, {}).get(metric)
             return {} if value is None else {0: value}
-        return {seed: factor * value for seed, value in outcome.values(of, metric).items()}
+        return _in_unit(outcome, of, metric)
 
     def theirs(of: str) -> float | None:
         return printed_value(printed.loc[of, label]) if label in printed.columns else None
@@ -92,7 +91,10 @@ def metric_of(column: Column) -> str:
 
 def long_table(outcome: Outcome) -> pd.DataFrame:
     """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of."""
-    spec, printed = PAPERS[outcome.paper].table(outcome.table), reported(outcome.paper, outcome.table).set_index("row")
+    spec, printed = (
+        PAPERS[outcome.paper].table(outcome.table),
+        shown_rows(outcome.paper, outcome.table).set_index("row"),
+    )
     lines = []
     for row in printed.index:
         for column in measured_columns(spec, outcome):
@@ -148,7 +150,7 @@ def steps_table(outcome: Outcome) -> pd.DataFrame:
     spec = PAPERS[outcome.paper].table(outcome.table)
     counted = {c.label for c in spec.columns if c.metric in COUNTED}
     table = table[~table["metric"].isin(counted)]
-    return pd.DataFrame(
+    printed = pd.DataFrame(
         {
             "step": table["baseline"] + " → " + table["row"],
             "metric": table["metric"],
@@ -160,7 +162,37 @@ def steps_table(outcome: Outcome) -> pd.DataFrame:
             ],
             "verdict": [v or "not printed" for v in table["verdict"]],
         }
-    ).reset_index(drop=True)
+    )
+    return pd.concat([printed, expected_steps(outcome)], ignore_index=True)
+
+
+def expected_steps(outcome: Outcome) -> pd.DataFrame:
+    """The steps that the paper argues for without printing them, in the columns of ``steps_table``."""
+    rows, spec = table_rows(outcome.paper, outcome.table), PAPERS[outcome.paper].table(outcome.table)
+    metrics = {column.label: metric_of(column) for column in measured_columns(spec, outcome)}
+    lines = []
+    for one in rows.expected if rows else ():
+        if one.metric not in metrics:
+            continue
+        metric = metrics[one.metric]
+        step = paired_step(*(_in_unit(outcome, row, metric) for row in (one.baseline, one.row)))
+        if step is not None:
+            lines.append(
+                {
+                    "step": f"{one.baseline} → {one.row}",
+                    "metric": one.metric,
+                    "printed": f"expected {'+' if one.sign > 0 else '-'}",
+                    "ours": _signed(step.mean, 2),
+                    "95 % interval": "one seed" if step.seeds < 2 else f"[{step.low:+.2f}, {step.high:+.2f}]",
+                    "verdict": verdict(float(one.sign), step),
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def _in_unit(outcome: Outcome, row: str, metric: str) -> dict[int, float]:
+    """The metric of a row by seed, in the printed unit."""
+    return {seed: unit(metric) * value for seed, value in outcome.values(row, metric).items()}
 
 
 def _show(value: float | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
 from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
 from repro.metrics.oks import oks, oks_nms, rescore
 from repro.metrics.pck import pck_torso, pckh
-from repro.recipe import Recipe
+from repro.models.enlarge import enlarge, load_enlarger
+from repro.recipe import Decoder, Recipe
 from repro.training.loop import autocast, uses_channels_last
 
 BATCH = 64  # persons a forward pass
@@ -29,24 +31,57 @@ class Poses:
     scores: np.ndarray
 
 
-@torch.inference_mode()
 def predict(network: nn.Module, persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Poses:
     """Poses of all persons, by the recipe's decoder and protocol (flip test, shift, pixel convention)."""
+    return predict_with(network, persons, recipe, device, [recipe.method.decoder], workers)[0]
+
+
+@torch.inference_mode()
+def predict_with(
+    network: nn.Module,
+    persons: PersonSet,
+    recipe: Recipe,
+    device: torch.device,
+    decoders: Sequence[Decoder],
+    workers: int = 0,
+) -> list[Poses]:
+    """Poses of all persons by each of several decoders, which read the same maps; else as ``predict``."""
     network.eval()
-    points, scores, size = [], [], None
-    for batch in CropBatches(persons, recipe.input, workers=workers).evaluation(BATCH):
-        images = normalise(batch["images"].to(device), channels_last=uses_channels_last(recipe))
+    found, size = [([], []) for _ in decoders], None
+    for images in evaluation_images(persons, recipe, device, workers):
+        images = normalise(images, channels_last=uses_channels_last(recipe))
         outputs = network_outputs(network, images, recipe, persons)
         size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
-        decoded, heights = recipe.method.decoder(outputs)
-        points.append(decoded.cpu().numpy())
-        scores.append(heights.cpu().numpy())
-    if not points:
+        for decoder, (points, scores) in zip(decoders, found, strict=True):
+            decoded, heights = decoder(outputs)
+            points.append(decoded.cpu().numpy())
+            scores.append(heights.cpu().numpy())
+    if size is None:
         k = len(persons.skeleton)
-        return Poses(np.zeros((0, k, 2)), np.zeros((0, k)))
+        return [Poses(np.zeros((0, k, 2)), np.zeros((0, k))) for _ in decoders]
     centers, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
-    in_image = heatmap_to_image(np.concatenate(points), centers, scales, size, recipe.input.convention)
-    return Poses(in_image, np.concatenate(scores).astype(np.float64))
+    return [
+        Poses(
+            heatmap_to_image(np.concatenate(points), centers, scales, size, recipe.input.convention),
+            np.concatenate(scores).astype(np.float64),
+        )
+        for points, scores in found
+    ]
+
+
+def evaluation_images(persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Iterator[Tensor]:
+    """Batches (B, H, W, 3) uint8 of the persons' crops at the input's size, on the device.
+
+    Where the protocol says that crops are enlarged they are cut at the smaller size first and brought to the input's size by
+    super-resolution (``models.enlarge``).
+    """
+    source = recipe.evaluation.enlarged_from
+    settings = recipe.input if source is None else replace(recipe.input, size=source)
+    times = recipe.input.size[0] // settings.size[0]
+    enlarger = None if source is None else load_enlarger(device)
+    for batch in CropBatches(persons, settings, workers=workers).evaluation(BATCH):
+        images = batch["images"].to(device)
+        yield images if enlarger is None else enlarge(enlarger, images, times, recipe.input.convention)
 
 
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from repro.decoders.dark import Dark
-from repro.decoders.flip import average_with_mirror, mirror_back
+from repro.decoders.flip import average_with_mirror, mirror_back, mirror_back_offsets
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.geometry import heatmap_factor
 from repro.skeletons import COCO17, MPII16, Skeleton
@@ -100,3 +100,27 @@ def test_where_a_perfect_network_finds_keypoints_with_the_flip_test(convention, 
     torch.testing.assert_close((alone - plain)[0, :, 0], torch.full((3,), back), atol=1e-3, rtol=0)
     torch.testing.assert_close((together - plain)[0, :, 0], torch.full((3,), mean), atol=5e-3, rtol=0)
     torch.testing.assert_close((together - plain)[0, :, 1], torch.zeros(3), atol=5e-3, rtol=0)
+
+
+def test_offsets_by_hand():
+    """The x parts are mirrored and change their sign, the y parts are only mirrored; the eyes change places."""
+    fields = torch.tensor(
+        [[[[[1.0, 2, 3]], [[4.0, 5, 6]]], [[[7.0, 8, 9]], [[1.0, 1, 0]]], [[[0.0, 2, 4]], [[3.0, 5, 7]]]]]
+    )
+    back = mirror_back_offsets(fields, EYES.flip_permutation, shift=False)
+    assert back.tolist() == [
+        [[[[-3, -2, -1]], [[6, 5, 4]]], [[[-4, -2, 0]], [[7, 5, 3]]], [[[-9, -8, -7]], [[0, 1, 1]]]]
+    ]
+    shifted = mirror_back_offsets(fields, EYES.flip_permutation, shift=True)
+    assert shifted[0, 0].tolist() == [[[-3, -3, -2]], [[6, 6, 5]]]
+    assert torch.equal(mirror_back_offsets(back, EYES.flip_permutation, shift=False), fields)
+
+
+def test_offsets_are_averaged_beside_the_heatmaps():
+    maps, field = torch.zeros(1, 3, 1, 2), torch.tensor([[0.5, 0.25]])  # of one row: dx = .5 and .25
+    fields = torch.stack([field, 4 * field]).expand(1, 3, 2, 1, 2)
+    outputs = {"heatmaps": maps, "offsets": fields, "other": maps}
+    got = average_with_mirror(outputs, {**outputs, "other": maps + 1}, EYES, shift=False)
+    # dx: (.5 - .25) / 2 and (.25 - .5) / 2; dy: (2 + 1) / 2 twice.
+    assert got["offsets"][0, 0].tolist() == [[[0.125, -0.125]], [[1.5, 1.5]]]
+    assert list(got) == list(outputs) and got["other"] is maps

@@ -7,8 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro import serial
 from repro.decoders.peaks import heatmap_peaks
 from repro.encoders.gaussian import GaussianHeatmap, gaussian_heatmaps, round_to_pixel, weights_in_view
+from repro.errors import ReproError
 from repro.skeletons import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
@@ -151,3 +153,49 @@ def test_the_highest_pixel_is_within_half_a_pixel_of_the_keypoint(x, y, rounded)
     targets = encode(GaussianHeatmap(rounded=rounded, truncated=rounded), at((x, y)))
     peak = heatmap_peaks(targets["heatmaps"])[0]
     assert (peak - at((x, y))).abs().max() <= 0.5 + 1e-5
+
+
+def udp_target(x: float, y: float, size: tuple[int, int], sigma: int) -> list[list[float]]:
+    """What UDP draws with ``TARGET_TYPE: gaussian``: a patch around the rounded centre, the Gaussian in it not rounded."""
+    width, height = size
+    mu_x, mu_y = int(x + 0.5), int(y + 0.5)
+    centre = 3 * sigma
+    heatmap = [[0.0] * width for _ in range(height)]
+    for j in range(2 * centre + 1):
+        for i in range(2 * centre + 1):
+            column, row = mu_x - centre + i, mu_y - centre + j
+            if 0 <= column < width and 0 <= row < height:
+                u, v = i - (centre + x - mu_x), j - (centre + y - mu_y)
+                heatmap[row][column] = math.exp(-(u**2 + v**2) / (2 * sigma**2))
+    return heatmap
+
+
+@pytest.mark.parametrize("sigma", [1, 2])
+@pytest.mark.parametrize("place", [(20.3, 30.7), (20.5, 30.5), (0.2, 63.4), (-1.2, 5.9), (46.9, -3.6)])
+def test_udps_gaussian_is_not_rounded_but_its_window_is(place, sigma):
+    encoder = GaussianHeatmap(sigma=float(sigma), rounded=False, window="pixel")
+    got = encode(encoder, at(place))["heatmaps"][0, 0]
+    torch.testing.assert_close(got, torch.tensor(udp_target(*place, SIZE, sigma)), atol=1e-6, rtol=0)
+
+
+def test_the_windows_differ_by_the_fraction_of_a_pixel():
+    """At 20.4, sigma 2: pixels 14.4 to 26.4 are 15 to 26, the window of pixel 20 is 14 to 26."""
+    drawn = [
+        torch.nonzero(encode(GaussianHeatmap(rounded=False, window=w), at((20.4, 30.0)))["heatmaps"][0, 0, 30])[:, 0]
+        for w in ("centre", "pixel")
+    ]
+    assert [(d.min().item(), d.max().item()) for d in drawn] == [(15, 26), (14, 26)]
+
+
+def test_the_window_leaves_older_json_as_it_was():
+    assert serial.to_plain(GaussianHeatmap()) == {"type": "GaussianHeatmap"}
+    udp = GaussianHeatmap(rounded=False, window="pixel")
+    assert serial.to_plain(udp) == {"type": "GaussianHeatmap", "rounded": False, "window": "pixel"}
+    assert serial.from_plain(GaussianHeatmap, serial.to_plain(udp)) == udp
+
+
+def test_impossible_windows_are_errors():
+    with pytest.raises(ReproError, match="window is 'pixel' but truncated is False"):
+        GaussianHeatmap(rounded=False, truncated=False, window="pixel")
+    with pytest.raises(ReproError, match="'map': choose one of centre, pixel"):
+        GaussianHeatmap(window="map")
