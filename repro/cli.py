@@ -144,15 +144,34 @@ def _papers_with(paper: str, number: int) -> list[str]:
 
 @main.command("warm-start")
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop or gpu")
-@click.option("--width", default="32", show_default=True, help="width of the papers' backbone")
+@click.option("--width", default="32", show_default=True, help="width of the papers' HRNet")
+@click.option("--depth", default="", help="of a ResNet, 50, 101 or 152, in place of the HRNet")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
-def warm_start(scale: str, width: str, device: str, keep: bool) -> None:
+def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> None:
     """Train the backbone that all rows start from, on the body parts of drawn people."""
+    from repro.models.backbones.hrnet import HRNet
+    from repro.models.backbones.resnet import ResNet
     from repro.pretrain import make_warm_start
     from repro.scales import get_scale
 
-    click.echo(f"Kept in {make_warm_start(get_scale(scale), _number('width', width, 1), device, keep=keep)}")
+    backbone = ResNet(depth=_number("depth", depth, 1)) if depth else HRNet(width=_number("width", width, 1))
+    click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
+
+
+@main.command()
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
+def enlarger(device: str, keep: bool) -> None:
+    """Train the small super-resolution network that stands for SPSR in table 2 of cal."""
+    import cv2
+    import torch
+
+    from repro.enlarger_training import make_enlarger
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    click.echo(f"Kept in {make_enlarger(device, keep=keep)}")
 
 
 @main.command()
@@ -176,6 +195,17 @@ def weighted_pixels(lspet_root: str, seeds: str) -> None:
 
     data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
     click.echo(f"Written to {run_weighted_pixels(data_sets, parse_seeds(seeds))}")
+
+
+@main.command()
+@click.option("--seed", default="0", show_default=True, help="of the runs of cal table 8")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def displacements(seed: str, device: str) -> None:
+    """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
+    from repro.experiments.displacements import run_displacements
+    from repro.runs import Machine
+
+    click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
 
 
 @main.command("list")

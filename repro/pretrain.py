@@ -1,4 +1,4 @@
-"""Training of the warm start: HRNet on the body parts of drawn people (see ``warm_start``)."""
+"""Training of the warm start: HRNet or ResNet on the body parts of drawn people (see ``warm_start``)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from repro.errors import ReproError
 from repro.locks import locked
 from repro.losses.parts import PartCrossEntropy
 from repro.models.backbones.hrnet import HRNet
+from repro.models.backbones.resnet import ResNet
 from repro.models.checkpoints import load_weights
 from repro.models.networks import PartNetwork
 from repro.plan import open_samples
@@ -46,9 +47,8 @@ METHOD = Method(
 )
 
 
-def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
-    """The recipe of the warm start of a backbone at a scale; ``width`` is that of the papers' backbone."""
-    backbone = HRNet(width=width)
+def warm_start_recipe(scale: Scale, backbone: HRNet | ResNet, data: Data) -> Recipe:
+    """The recipe of the warm start of a backbone, as the papers have it, at a scale."""
     paper = Recipe(
         method=METHOD.but(network=replace(METHOD.network, backbone=backbone)),
         input=Input(size=SIZE),
@@ -59,8 +59,8 @@ def warm_start_recipe(scale: Scale, width: int, data: Data) -> Recipe:
     return apply_scale(paper, longer, divisor=1, data=data, start="random")
 
 
-def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Path:
-    """Train a warm start and keep it: in the package, or in ``runs/weights``.
+def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep: bool) -> Path:
+    """Train the warm start of a backbone, as the papers have it, and keep it: in the package, or in ``runs/weights``.
 
     Returns:
         its manifest's path.
@@ -72,15 +72,15 @@ def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Pat
         raise ReproError("The paper scale has no warm start: choose smoke, laptop or gpu.")
     scale = replace(scale, drawn_train=max(PERSONS, scale.drawn_train or 0)) if scale.name != "smoke" else scale
     samples, data = open_samples("people", None, scale, SIZE, COCO17)
-    recipe = warm_start_recipe(scale, width, data)
+    recipe = warm_start_recipe(scale, backbone, data)
     world = World(0, 1, choose_device(device))
     torch.set_num_threads(1)
     place = make_training(recipe, samples.train, world)
     network = build_network(recipe, samples.val, world.device)
     load_weights(network, place / "model.safetensors")
     manifest = {
-        "what": "HRNet trained on the body parts of drawn people; head removed; half precision",
-        "command": f"repro warm-start --scale {scale.name} --width {width}",
+        "what": f"{type(backbone).__name__} trained on the body parts of drawn people; head removed; half precision",
+        "command": f"repro warm-start --scale {scale.name} {_option(backbone)}",
         **segmentation_quality(network, samples.val, recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
@@ -88,9 +88,14 @@ def make_warm_start(scale: Scale, width: int, device: str, *, keep: bool) -> Pat
         **describe(world.device),
     }
     folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"
-    backbone = small_backbone(HRNet(width=width)) if scale.small_backbone else HRNet(width=width)
+    backbone = small_backbone(backbone) if scale.small_backbone else backbone
     with locked(paths.runs() / "weights.lock", "the warm start"):
         return export_backbone(place / "model.safetensors", folder, backbone, manifest)
+
+
+def _option(backbone: HRNet | ResNet) -> str:
+    """What the command names a backbone by."""
+    return f"--depth {backbone.depth}" if isinstance(backbone, ResNet) else f"--width {backbone.width}"
 
 
 @torch.inference_mode()

@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 import matplotlib.pyplot as plt
+import numpy as np
 from PIL import Image
 
 from repro import paths, processes
+from repro.data.detections import closest_boxes
 from repro.data.sources import data_set
 from repro.environment import describe
 from repro.notebooks import run_notebook
@@ -33,10 +35,11 @@ from repro.recipe import Data, Recipe
 from repro.reporting import examples, figures, table
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
-from repro.runs import Machine, Samples, announce, load_run, make_runs
+from repro.runs import Machine, Samples, announce, load_run, make_runs, stages_of, training_of
 from repro.scales import Scale
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
+from repro.training.evaluate import Poses
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
 
 def make_table_runs(request: Request, samples: Samples, data: Data, machine: Machine) -> dict[tuple[str, int], Recipe]:
     """Make the runs of a table that are not complete; returns their recipes by (row, seed)."""
-    recipes = table_recipes(request.paper, request.table, request.scale, data, request.seeds, request.rows, request.start)
+    recipes = table_recipes(
+        request.paper, request.table, request.scale, data, request.seeds, request.rows, request.start
+    )
     announce(list(recipes.values()))
     make_runs(recipes.values(), samples, machine)
     return recipes
@@ -144,7 +149,8 @@ def make_manifest(
     request: Request, outcome: Outcome, about: dict[str, Any], now: datetime, seconds: float
 ) -> dict[str, Any]:
     """Where every number of a folder comes from."""
-    trainings = {run.training_key: run.seconds for run in outcome.runs}
+    stages = [stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe))]
+    trainings = {stage.training_key: training_of(stage)["seconds"] for stage in stages}
     return {
         "paper": request.paper,
         "table": request.table,
@@ -167,10 +173,10 @@ def make_manifest(
 def training_environments(recipes: Iterable[Recipe]) -> list[dict[str, Any]]:
     """What trainings were computed with, those that agree together: complete ones may be older than the folder's code."""
     found: dict[str, dict[str, Any]] = {}
-    for recipe in {recipe.training_key: recipe for recipe in recipes}.values():
-        environment = load_run(recipe).environment
+    for key, stage in {s.training_key: s for recipe in recipes for s in stages_of(recipe)}.items():
+        environment = training_of(stage)["environment"]
         agreeing = found.setdefault(json.dumps(environment, sort_keys=True), {"trainings": [], **environment})
-        agreeing["trainings"].append(recipe.training_key)
+        agreeing["trainings"].append(key)
     return list(found.values())
 
 
@@ -178,10 +184,18 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
     """Keep some persons with the poses that the rows' first seed predicted."""
     seed = outcome.seeds[0]
     own = {row: recipe for (row, s), recipe in recipes.items() if s == seed}
-    poses = {row: load_run(recipe).poses for row, recipe in own.items()}
-    aspect = next(iter(own.values())).input.aspect
-    found = examples.make_examples(samples.val, poses, aspect)
+    poses = {row: poses_of_persons(load_run(recipe).poses, samples, recipe) for row, recipe in own.items()}
+    found = examples.make_examples(samples.val, poses, next(iter(own.values())).input.aspect)
     examples.write_examples(found, folder, images=data_set(outcome.data).redistributable)
+
+
+def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
+    """One pose for each evaluation person: with a detector's boxes that of the closest box, nan where there is none."""
+    if recipe.evaluation.boxes == "truth":
+        return poses
+    index = closest_boxes(samples.val, samples.evaluated(recipe))
+    points = np.where((index >= 0)[:, None, None], poses.points[index], np.nan)
+    return Poses(points, np.where((index >= 0)[:, None], poses.scores[index], np.nan))
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:

@@ -106,7 +106,9 @@ def _from_union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
             return from_plain(option, plain, where)
         except ReproError:
             continue
-    names = ", ".join("None" if option is type(None) else getattr(option, "__name__", str(option)) for option in options)
+    names = ", ".join(
+        "None" if option is type(None) else getattr(option, "__name__", str(option)) for option in options
+    )
     raise ReproError(f"{where} is {plain!r}, expected one of {names}: correct its value.")
 
 

@@ -16,7 +16,7 @@ from repro import paths
 from repro.data.sources import data_set
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.plan import table_recipes, table_skeleton
+from repro.plan import runnable_rows, table_recipes, table_skeleton
 from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import figures, table
@@ -39,6 +39,7 @@ class TableView:
     def heading(self) -> None:
         """Say which table this is and what it was reproduced with."""
         one, spec = self.outcome, PAPERS[self.outcome.paper].table(self.outcome.table)
+        rows = runnable_rows(one.paper, one.table)
         recipe = Recipe.from_plain(one.runs[0].recipe)
         epochs, persons = recipe.optimisation.epochs, recipe.data
         print(f"{PAPERS[one.paper].title}, table {one.table}: {spec.caption}.")
@@ -50,6 +51,11 @@ class TableView:
         print(f"Result folder: {folder_name(self.folder)}")
         if spec.note:
             print(f"About the print: {spec.note}")
+        if rows.note:
+            print(f"About these runs: {rows.note}")
+        for slug, extra in rows.extras.items():
+            if slug in {run.row for run in one.runs}:
+                print(f"Added row {slug}: {extra.why}")
 
     def table(self) -> pd.DataFrame:
         """The printed table with our numbers beside: ``printed / ours ± deviation over seeds``."""
@@ -82,6 +88,11 @@ class TableView:
     def learning_curves(self) -> None:
         """Draw metrics against crops seen."""
         figures.learning_curves(self.outcome)
+        plt.show()
+
+    def by_setting(self, setting: str, metric: str = "AP") -> None:
+        """Draw a metric against one of the table's settings, as ``Input size``."""
+        figures.by_setting(self.outcome, setting, metric, metric)
         plt.show()
 
     def keypoints(self) -> None:

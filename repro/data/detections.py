@@ -122,6 +122,17 @@ def box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
 
 
+def closest_boxes(persons: PersonSet, detected: PersonSet, least: float = 0.3) -> np.ndarray:
+    """(N,) for each person the position of the detection that overlaps its box most, -1 where none reaches ``least``."""
+    found = np.full(len(persons), -1)
+    for image in np.unique(persons.image_index):
+        own, boxes = np.flatnonzero(persons.image_index == image), np.flatnonzero(detected.image_index == image)
+        if len(boxes):
+            overlaps = np.stack([box_overlaps(persons.boxes[n], detected.boxes[boxes]) for n in own])
+            found[own] = np.where(overlaps.max(1) >= least, boxes[overlaps.argmax(1)], -1)
+    return found
+
+
 def shift_box(box: np.ndarray, by: np.ndarray, image_size: np.ndarray) -> np.ndarray:
     """Move and resize a box and cut it at the borders of its image.
 

@@ -55,9 +55,12 @@ def run_weighted_pixels(data_sets: dict[str, Path | None], seeds: tuple[int, ...
             load_weights(network, folder(recipe) / "model.safetensors")
             for label, decoder in DECODERS.items():
                 one = recipe.but(method=recipe.method.but(decoder=decoder))
-                found = measure(samples.val, predict(network, samples.val, one, torch.device("cpu")), one, samples.measures)
+                found = measure(
+                    samples.val, predict(network, samples.val, one, torch.device("cpu")), one, samples.measures
+                )
                 lines.append(
-                    {"data": name, "seed": seed, "decoder": label} | {metric: round(found[metric], 4) for metric in SHOWN}
+                    {"data": name, "seed": seed, "decoder": label}
+                    | {metric: round(found[metric], 4) for metric in SHOWN}
                 )
     path = paths.results() / "skeletal" / "weighted_pixels.json"
     path.parent.mkdir(parents=True, exist_ok=True)

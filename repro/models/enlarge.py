@@ -2,7 +2,7 @@
 
 CAL (its section 5.4 and Table 2) enlarges crops of 64x48 to 256x192 by SPSR (Ma et al., "Structure-Preserving Super
 Resolution with Gradient Guidance", CVPR 2020) before a pose network sees them. SPSR's weights are not available here; this
-is a stand-in, some thousand times smaller: bicubic enlargement and a residual of a few convolutions with sub-pixel
+is a stand-in, far smaller: bicubic enlargement and a residual of a few convolutions with sub-pixel
 convolution (Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN", CVPR 2016),
 trained on drawn people (``enlarger_training``). Results with it answer the paper's question, whether enlarging first helps,
 not how well SPSR does.

@@ -21,17 +21,29 @@ COUNT = 6
 HEIGHT = 192  # of a crop, px
 
 
-def choose_persons(persons: PersonSet, count: int = COUNT) -> np.ndarray:
-    """Positions of the persons that are shown: evenly spread over those with at least half their keypoints labelled."""
-    labelled = np.flatnonzero((persons.visibility > 0).sum(1) * 2 >= len(persons.skeleton))
+def choose_persons(persons: PersonSet, found: np.ndarray, count: int = COUNT) -> np.ndarray:
+    """Positions of the persons that are shown: evenly spread over those with at least half their keypoints labelled.
+
+    Args:
+        persons: to choose from.
+        found: (N,) bool, those that have a pose.
+        count: how many.
+    """
+    labelled = np.flatnonzero(((persons.visibility > 0).sum(1) * 2 >= len(persons.skeleton)) & found)
     chosen = labelled if len(labelled) else np.arange(len(persons))
     return chosen[np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))]
 
 
 def make_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) -> list[Example]:
-    """Crops of some persons with their truth and the predicted poses of each row, images included."""
+    """Crops of some persons with their truth and the predicted poses of each row, images included.
+
+    Args:
+        persons: with ground-truth boxes.
+        poses: one a person, nan for persons that a detector has missed.
+        aspect: width / height of the crops.
+    """
     size = (round(HEIGHT * aspect), HEIGHT)
-    index = choose_persons(persons)
+    index = choose_persons(persons, ~np.isnan(next(iter(poses.values())).points).any((1, 2)))
     centers, scales = box_to_center_scale(persons.boxes[index], aspect)
     matrices = crop_matrices(centers, scales, np.zeros(len(index)), size, "unbiased")
     truth = transform_points(matrices, persons.keypoints[index])

@@ -17,6 +17,8 @@ from repro.reporting.outcome import Outcome
 from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
 
+MOST_ROWS = 8  # that one picture shows side by side
+
 
 def row_labels(outcome: Outcome) -> dict[str, str]:
     """For each row that was run what the paper calls it."""
@@ -35,21 +37,42 @@ def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
     return printed[:1] + extra
 
 
+def row_groups(outcome: Outcome) -> dict[str, dict[str, str]]:
+    """The rows that were run in groups that one picture can show: by group its rows and what each is called within it.
+
+    A table of more than MOST_ROWS rows is parted by all settings but the first, as backbone and input size; a smaller one,
+    and one with a single setting, stays whole, as the group without a name.
+    """
+    labels, spec = row_labels(outcome), PAPERS[outcome.paper].table(outcome.table)
+    if len(labels) <= MOST_ROWS or len(spec.settings) < 2:
+        return {"": labels}
+    printed = shown_rows(outcome.paper, outcome.table).set_index("row")
+    groups: dict[str, dict[str, str]] = {}
+    for row in labels:
+        name, *others = (printed.loc[row, setting] for setting in spec.settings)
+        groups.setdefault(" ".join(others), {})[row] = name
+    return groups
+
+
 def learning_curves(outcome: Outcome) -> Figure:
-    """Metrics against crops seen, a line a row, a band over seeds where there are several."""
-    labels, metrics = row_labels(outcome), curve_metrics(outcome)
+    """Metrics against crops seen, a line a row, a band over seeds where there are several; a column a group of rows."""
+    groups, metrics = row_groups(outcome), curve_metrics(outcome)
     if not metrics:
         return _not_measured("No metric of the learning curves was measured.")
-    figure, axes = plt.subplots(1, len(metrics), figsize=(5.5 * len(metrics), 3.8), squeeze=False)
-    for axis, (metric, label) in zip(axes[0], metrics, strict=True):
+    panels = [(group, metric) for metric in metrics for group in groups]
+    columns = len(groups) if len(groups) > 1 else len(metrics)
+    shape = (-(-len(panels) // columns), columns)
+    figure, axes = plt.subplots(*shape, figsize=(min(5.5, 16 / columns) * columns, 3.8 * shape[0]), squeeze=False)
+    for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [
-            {"crops seen": p["persons"], label: 100 * p[metric], "row": labels[run.row]}
+            {"crops seen": p["persons"], label: 100 * p[metric], "row": groups[group][run.row]}
             for run in outcome.runs
             for p in run.curve
-            if p.get(metric) is not None
+            if run.row in groups[group] and p.get(metric) is not None
         ]
         sns.lineplot(pd.DataFrame(points), x="crops seen", y=label, hue="row", marker="o", errorbar="sd", ax=axis)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k")
+        axis.set_title(group)
         axis.get_legend().set_title(None)
     figure.tight_layout()
     return figure
@@ -57,20 +80,53 @@ def learning_curves(outcome: Outcome) -> Figure:
 
 def keypoint_bars(outcome: Outcome) -> Figure:
     """Keypoint similarity by kind of keypoint, left and right together, a bar a row, a whisker over seeds."""
-    labels, values = row_labels(outcome), []
+    groups, values = row_groups(outcome), []
     for run in outcome.runs:
         for name, value in run.metrics.items():
             kind, _, keypoint = name.partition("/")
             if kind == "OKS" and keypoint and value is not None:
                 merged = keypoint.removeprefix("left_").removeprefix("right_")
-                values.append({"keypoint": merged, "similarity": 100 * value, "row": labels[run.row], "seed": run.seed})
+                values.append({"keypoint": merged, "similarity": 100 * value, "row": run.row, "seed": run.seed})
     if not values:
         return _not_measured("The similarity of keypoints is measured with ground-truth boxes alone.")
     frame = pd.DataFrame(values).groupby(["keypoint", "row", "seed"], sort=False, as_index=False)["similarity"].mean()
-    figure, axis = plt.subplots(figsize=(9, 3.8))
-    sns.barplot(frame, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis)
-    axis.set(xlabel=None, ylabel="mean keypoint similarity, %")
-    sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncol=min(4, len(labels)), title=None, frameon=False)
+    figure, axes = plt.subplots(len(groups), figsize=(9, 3.8 * len(groups)), squeeze=False)
+    for axis, (group, rows) in zip(axes[:, 0], groups.items(), strict=True):
+        own = frame[frame["row"].isin(rows)].replace({"row": rows})
+        sns.barplot(own, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis)
+        axis.set(xlabel=None, ylabel="mean keypoint similarity, %", title=group)
+        above = 1.08 if group else 1.0
+        sns.move_legend(
+            axis, "lower center", bbox_to_anchor=(0.5, above), ncol=min(4, len(rows)), title=None, frameon=False
+        )
+    figure.tight_layout()
+    return figure
+
+
+def by_setting(outcome: Outcome, setting: str, metric: str, label: str) -> Figure:
+    """A metric against one of the table's settings, a line for each combination of the others, a band over seeds.
+
+    Args:
+        outcome: of the table.
+        setting: name of the column on the x axis, as ``Input size``.
+        metric: key of the metric.
+        label: of the y axis.
+    """
+    spec = PAPERS[outcome.paper].table(outcome.table)
+    printed = shown_rows(outcome.paper, outcome.table).set_index("row")
+    others = [name for name in spec.settings if name != setting]
+    points = [
+        {
+            setting: printed.loc[run.row, setting],
+            label: 100 * run.metrics[metric],
+            "row": " ".join(printed.loc[run.row, name] for name in others),
+        }
+        for run in outcome.runs
+        if run.metrics.get(metric) is not None
+    ]
+    figure, axis = plt.subplots(figsize=(7, 4.2))
+    sns.lineplot(pd.DataFrame(points), x=setting, y=label, hue="row", style="row", markers=True, errorbar="sd", ax=axis)
+    sns.move_legend(axis, "center left", bbox_to_anchor=(1, 0.5), title=None, frameon=False)
     figure.tight_layout()
     return figure
 
@@ -110,8 +166,11 @@ def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skele
 
 
 def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
-    """Examples in columns, rows of the table below each other: the truth in grey, the prediction in colour."""
-    rows = list(labels)
+    """Examples in columns, rows of the table below each other: the truth in grey, the prediction in colour.
+
+    Of more than MOST_ROWS rows the first ones are drawn.
+    """
+    rows = list(labels)[:MOST_ROWS]
     shape = (1.9 * len(examples), 2.0 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
     figure, axes = plt.subplots(len(rows), len(examples), figsize=shape, squeeze=False)
     colors = sns.color_palette(n_colors=len(rows)).as_hex()

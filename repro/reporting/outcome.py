@@ -27,7 +27,7 @@ class RunOutcome:
         training_key: hash of what was trained.
         metrics: as fractions.
         curve: metrics of the snapshots, with ``persons`` seen.
-        seconds: that the training took; rows that share a training name the same ones.
+        seconds: that its training took, all stages; rows that share a training name the same ones.
     """
 
     row: str

@@ -12,7 +12,13 @@ def make_outcome() -> Outcome:
     runs = []
     for row, values in PCKH.items():
         for seed, value in enumerate(values):
-            metrics = {"pckh@0.5": value, "pckh@0.1": value / 10, "OKS": value + 0.1, "OKS/left_hip": 0.5, "AP_M": float("nan")}
+            metrics = {
+                "pckh@0.5": value,
+                "pckh@0.1": value / 10,
+                "OKS": value + 0.1,
+                "OKS/left_hip": 0.5,
+                "AP_M": float("nan"),
+            }
             curve = [{"persons": n, "pckh@0.5": value * n / 200, "OKS": value * n / 200} for n in (100, 200)]
             runs.append(
                 RunOutcome(

@@ -12,6 +12,8 @@ import pytest
 from repro.reporting.examples import choose_persons, make_examples, read_examples, write_examples
 from repro.training.evaluate import Poses
 
+ALL = np.ones(8, dtype=bool)
+
 
 @pytest.fixture
 def examples(val_persons) -> list:
@@ -24,22 +26,28 @@ def examples(val_persons) -> list:
 
 
 def test_persons_are_spread_evenly_over_those_with_half_their_keypoints(val_persons) -> None:
-    assert choose_persons(val_persons, 3).tolist() == [0, 4, 7]  # 0, 3.5 (to even) and 7 of 0 ... 7
+    assert choose_persons(val_persons, ALL, 3).tolist() == [0, 4, 7]  # 0, 3.5 (to even) and 7 of 0 ... 7
     visibility = val_persons.visibility.copy()
     visibility[:6, :8] = 0  # six of fourteen are left
     visibility[6, :7] = 0  # half of them
-    assert choose_persons(replace(val_persons, visibility=visibility), 3).tolist() == [6, 7]
+    assert choose_persons(replace(val_persons, visibility=visibility), ALL, 3).tolist() == [6, 7]
     visibility[:] = 0
-    assert choose_persons(replace(val_persons, visibility=visibility), 3).tolist() == [0, 4, 7]
+    assert choose_persons(replace(val_persons, visibility=visibility), ALL, 3).tolist() == [0, 4, 7]
+
+
+def test_persons_without_a_pose_are_passed_over(val_persons) -> None:
+    found = ALL.copy()
+    found[[0, 7]] = False
+    assert choose_persons(val_persons, found, 2).tolist() == [1, 6]
 
 
 def test_fewer_persons_than_wanted_are_taken_once(val_persons) -> None:
-    assert choose_persons(val_persons.take(np.arange(2)), 6).tolist() == [0, 1]
+    assert choose_persons(val_persons.take(np.arange(2)), ALL[:2], 6).tolist() == [0, 1]
 
 
 def test_poses_lie_in_the_crop_of_their_person(examples, val_persons) -> None:
     assert len(examples) == 6
-    for example, person in zip(examples, choose_persons(val_persons), strict=True):
+    for example, person in zip(examples, choose_persons(val_persons, ALL), strict=True):
         assert example.size == (144, 192) and example.image.shape == (192, 144, 3)
         np.testing.assert_allclose(example.poses["right"], example.truth)
         # The box, widened to 3 : 4 and padded by 1.25, spans the 143 intervals between the crop's pixels.

@@ -35,7 +35,9 @@ def test_keypoint_bars_show_each_row() -> None:
     figure = keypoint_bars(make_outcome())
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["hip"]
-    heights = [patch.get_height() for container in axis.containers for patch in container if hasattr(patch, "get_height")]
+    heights = [
+        patch.get_height() for container in axis.containers for patch in container if hasattr(patch, "get_height")
+    ]
     assert [h for h in heights if h] == pytest.approx([50.0] * 3)
 
 

@@ -30,7 +30,14 @@ def _results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_manifest(folder: Path, created: str, table: int = 3) -> None:
     """A manifest with the fields that the index shows."""
-    manifest = {"paper": "skeletal", "table": table, "scale": "smoke", "data": "people", "seeds": [0, 1], "rows": {"a": ""}}
+    manifest = {
+        "paper": "skeletal",
+        "table": table,
+        "scale": "smoke",
+        "data": "people",
+        "seeds": [0, 1],
+        "rows": {"a": ""},
+    }
     more = {"created": created, "commit": "c0ffee", "dirty": False, "minutes": 2}
     (folder / "manifest.json").write_text(json.dumps(manifest | more))
 
@@ -117,7 +124,9 @@ def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: P
             write_table(folder, same | {("own", "PCKh"): (ours, told)})
     a, b, c = (find_folder(name) for name in "abc")
     changed, fields = compare_folders(a, b)
-    assert changed[["row", "metric", "ours A", "ours B", "change"]].values.tolist() == [["own", "PCKh", 41.0, 42.5, 1.5]]
+    assert changed[["row", "metric", "ours A", "ours B", "change"]].values.tolist() == [
+        ["own", "PCKh", 41.0, 42.5, 1.5]
+    ]
     assert fields == {}
     changed, fields = compare_folders(a, c)
     assert changed[["row", "verdict A", "verdict B"]].values.tolist() == [["own", "open", "consistent"]]

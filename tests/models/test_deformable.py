@@ -1,0 +1,75 @@
+"""The CPU form of the deformable convolution against torchvision's operator, values and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import deform_conv2d
+
+from repro.models.deformable import corners, deformable_convolution, gathered_convolution
+
+
+def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
+    values = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return (scale * values).requires_grad_()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    scale=st.sampled_from([0.0, 0.3, 3.0, 30.0]),
+    dilation=st.integers(1, 3),
+    masked=st.booleans(),
+    size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+)
+def test_values_and_gradients_are_those_of_torchvision(seed, scale, dilation, masked, size):
+    """Also far outside and exactly on pixels (scale 0), where the gradient is that of the pixels right and below."""
+    x, offsets = draw(2, 3, *size, seed=seed), draw(2, 18, *size, seed=seed + 1, scale=scale)
+    weight, bias = draw(4, 3, 3, 3, seed=seed + 2), draw(4, seed=seed + 3)
+    mask = draw(2, 9, *size, seed=seed + 4) if masked else None
+    inputs = [t for t in (x, offsets, weight, bias, mask) if t is not None]
+    found = gathered_convolution(x, offsets, weight, bias=bias, mask=mask, dilation=dilation)
+    expected = deform_conv2d(x, offsets, weight, bias, padding=dilation, dilation=dilation, mask=mask)
+    torch.testing.assert_close(found, expected)
+    pull = torch.randn(found.shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * pull).sum(), inputs),
+        torch.autograd.grad((expected * pull).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_corners_by_hand():
+    """2x3 pixels, second image, all offsets (dy, dx) = (0.25, -0.5). Centre of pixel (1, 0): x 0.5, y 0.25."""
+    offsets = torch.tensor([0.25, -0.5]).repeat(9).view(1, 18, 1, 1).expand(2, 18, 2, 3)
+    places, factors = corners(offsets, 1)
+    assert places.shape == factors.shape == (2, 2, 3, 9, 4)
+    assert places[1, 0, 1, 4].tolist() == [6 + 0, 6 + 1, 6 + 3, 6 + 4]
+    assert factors[1, 0, 1, 4].tolist() == [0.5 * 0.75, 0.5 * 0.75, 0.5 * 0.25, 0.5 * 0.25]
+    # The tap above it lies at y = -0.75: only the row below the top edge counts.
+    assert factors[1, 0, 1, 1].tolist() == [0, 0, 0.5 * 0.25, 0.5 * 0.25]
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_without_offsets_it_is_an_ordinary_convolution(grad):
+    """Whether the form for training or torchvision's operator runs."""
+    x, weight, bias = draw(2, 3, 5, 6), draw(4, 3, 3, 3, seed=1), draw(4, seed=2)
+    with torch.set_grad_enabled(grad):
+        found = deformable_convolution(x, torch.zeros(2, 18, 5, 6).double(), weight, bias=bias, dilation=2)
+    assert found.requires_grad == grad
+    torch.testing.assert_close(found, F.conv2d(x, weight, bias, padding=2, dilation=2))
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_lower_precision_is_computed_in_float32(grad):
+    x, weight = draw(1, 3, 5, 6).detach().bfloat16(), draw(4, 3, 3, 3, seed=1).detach().float()
+    expected = F.conv2d(x.float(), weight, padding=1).bfloat16()
+    with torch.set_grad_enabled(grad), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = deformable_convolution(x, torch.zeros(1, 18, 5, 6).bfloat16(), weight)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected)
