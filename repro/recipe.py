@@ -22,13 +22,16 @@ from repro.encoders.gaussian import GaussianHeatmap
 from repro.encoders.offsets import OffsetField
 from repro.encoders.parts import PartMap
 from repro.encoders.skeletal import SkeletalHeatmap
+from repro.encoders.whole_body import WholeBodyHeatmap
 from repro.losses.integral import JointL1
+from repro.losses.keypoint_adaptive import HeuristicPartLoss, KeypointAdaptiveLoss, UniformHeatmapLoss
 from repro.losses.mse import HeatmapMSE, SkeletalLoss
 from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss
 from repro.losses.parts import PartCrossEntropy
 from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
+from repro.models.whole_body import AdaptiveFactorNetwork
 
 # Raise this when a change of the code alters the numbers of recipes that stay the same: recipes made from then on carry it and
 # have other keys. The default of ``Recipe.revision`` stays 1, because defaults are left out of keys.
@@ -36,10 +39,28 @@ REVISION = 1
 
 # The parts that a method is made of. A new paper adds its classes here; recipes can then name them.
 Network = (
-    HeatmapNetwork | SkeletalNetwork | PartNetwork | OffsetNetwork | TwoBranchNetwork | DeconvNetwork | IntegralNetwork
+    HeatmapNetwork
+    | SkeletalNetwork
+    | PartNetwork
+    | OffsetNetwork
+    | TwoBranchNetwork
+    | DeconvNetwork
+    | IntegralNetwork
+    | AdaptiveFactorNetwork
 )
-Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates
-Loss = HeatmapMSE | SkeletalLoss | PartCrossEntropy | UdpLoss | DetectionOffsetLoss | WeightedOffsetLoss | JointL1
+Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates | WholeBodyHeatmap
+Loss = (
+    HeatmapMSE
+    | SkeletalLoss
+    | PartCrossEntropy
+    | UdpLoss
+    | DetectionOffsetLoss
+    | WeightedOffsetLoss
+    | JointL1
+    | UniformHeatmapLoss
+    | HeuristicPartLoss
+    | KeypointAdaptiveLoss
+)
 Decoder = Argmax | QuarterOffset | Dark | WeightedInference | OffsetDecoder | SoftArgmax
 
 

@@ -41,7 +41,9 @@ CLASSIFIERS = (*TIMM_EXTRAS, "fc")  # what files of timm's HRNets and torchvisio
 def weight_files() -> dict[str, Path]:
     """The manifests of all backbones that are there, by name; committed ones first."""
     folders = (Path(__file__).parent / "weights", paths.runs() / "weights")
-    files = [file for folder in folders for file in sorted(folder.glob("*.json")) if not file.stem.startswith("enlarge-")]
+    files = [
+        file for folder in folders for file in sorted(folder.glob("*.json")) if not file.stem.startswith("enlarge-")
+    ]
     return {file.stem: file for file in reversed(files)}
 
 

@@ -56,6 +56,8 @@ def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
     have = {name for run in outcome.runs for name in run.metrics}
     if not any(metric.startswith("pckh") for metric in taken):
         have -= {"pckh@0.10"}  # the second reading of a column that is not printed
+    if "whole_AP" in taken:
+        have -= {"AP"}  # the same
     return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
 
 

@@ -16,6 +16,7 @@ from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
 from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
 from repro.metrics.oks import oks, oks_nms, rescore
 from repro.metrics.pck import pck_torso, pckh
+from repro.metrics.whole_body import evaluate_whole_body
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
 from repro.training.loop import autocast, uses_channels_last
@@ -122,13 +123,15 @@ def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozense
         measures: of the data set: ``oks`` and ``pckh``.
 
     Returns:
-        COCO's ten figures; with ground-truth boxes also ``OKS``, each person's mean similarity with its own pose, by keypoint
-        too (``OKS/<keypoint>``), and PCK.
+        COCO's ten figures, of a whole body those of each part too (``hand_AP``); with ground-truth boxes also ``OKS``, each
+        person's mean similarity with its own pose, by keypoint too (``OKS/<keypoint>``), and PCK.
     """
     skeleton = persons.skeleton
     scores, kept = person_scores(persons, poses, recipe)
     results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
     figures = evaluate_coco(persons.annotations, persons.images.ids, results, skeleton.sigma_array)
+    if {"body", "face"} <= set(dict(skeleton.parts)):
+        figures |= evaluate_whole_body(persons.annotations, persons.images.ids, results, skeleton=skeleton)
     if recipe.evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)
