@@ -88,7 +88,7 @@ def reproduce(
     settings = (_number("THREADS", threads, 1), _number("JOBS", jobs, 0), _number("WORKERS", workers, 0))
     import matplotlib
 
-    from repro.data.sources import data_set
+    from repro.data.image_sources import known_data
     from repro.papers.recipes import table_rows
     from repro.reproduce import Request, say_result
     from repro.reproduce import reproduce as run
@@ -98,7 +98,7 @@ def reproduce(
 
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
     chosen, machine = get_scale(scale), Machine(device, *settings)
-    data_set(data)
+    known_data(data)
     choose_device(device)
     if start not in ("warm", "random"):
         start = _import_start(start)
@@ -206,6 +206,31 @@ def displacements(seed: str, device: str) -> None:
     from repro.runs import Machine
 
     click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
+
+
+@main.command()
+@click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
+@click.option("--seeds", default="0-2", show_default=True, help="of the runs of fowkal table 2")
+def factors(scale: str, seeds: str) -> None:
+    """Collect the adaptive factors over the trainings of fowkal table 2 (its Fig. 5)."""
+    from repro.experiments.factors import run_factors
+    from repro.scales import get_scale
+
+    click.echo(f"Written to {run_factors(get_scale(scale), parse_seeds(seeds))}")
+
+
+@main.command("overfit-photographs")
+@click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
+def overfit_photographs(data_root: str) -> None:
+    """Let a small whole-body network learn a few photographs by heart: shows that data, targets and decoder fit."""
+    import cv2
+    import torch
+
+    from repro.experiments.overfit_photographs import run_overfit
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
 @main.command("list")

@@ -7,10 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro.data.cached import cache_images
+from repro.data.image_sources import (
+    IMAGE_SETS,
+    evaluation_split,
+    image_data,
+    known_data,
+    load_images,
+    training_split,
+)
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, data_set, load_persons
 from repro.errors import ReproError, choice_error
-from repro.metrics.counts import count_gflops, count_parameters
+from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
 from repro.recipe import Data, Recipe
@@ -18,7 +26,9 @@ from repro.runs import Samples
 from repro.scales import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
 from repro.skeletons import Skeleton
 
-NEEDS = {"pckh": "head sizes", "oks": "person areas"}
+NEEDS = {"pckh": "head sizes", "oks": "person areas", "crowd": "crowd indices"}
+COUNTED = {"params_M", "gflops"}
+CROWD = {"AP_easy", "AP_medium", "AP_hard"}
 
 
 def runnable_rows(paper: str, number: int) -> TableRows:
@@ -80,20 +90,28 @@ def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
 
 def table_divisor(paper: str, number: int, scale: Scale) -> int:
     """What all inputs of a table are divided by at a scale; it does not depend on the rows that are chosen."""
-    return input_divisor(scale, [shown_size(row.recipe) for row in runnable_rows(paper, number).rows.values()])
+    table = runnable_rows(paper, number)
+    sizes = [shown_size(row.recipe) for row in table.rows.values()]
+    return input_divisor(scale, sizes, scenes=table.takes_scenes)
+
+
+def counts_alone(paper: str, number: int) -> bool:
+    """Whether a table prints #Params and GFLOPs and nothing else, so that nothing is trained for it."""
+    return {column.metric for column in PAPERS[paper].table(number).columns} <= COUNTED
 
 
 def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[str, dict[str, float]]:
     """#Params in millions and GFLOPs of each row, at the paper's size; empty for tables that do not print them."""
     printed = {column.metric for column in PAPERS[paper].table(number).columns}
-    if not {"params_M", "gflops"} & printed:
+    if not COUNTED & printed:
         return {}
     table = runnable_rows(paper, number)
     counted = {}
     for name, row in table.rows.items():
         if not only or name in only:
             network = row.counted_network.build(table.skeleton)
-            gflops = count_gflops(network, row.recipe.input.size)
+            unit = GIGA if table.decimal else GIBI
+            gflops = count_gflops(network, row.recipe.input.size, unit=unit, shared_once=table.decimal)
             counted[name] = {"params_M": count_parameters(network) / 1e6, "gflops": gflops}
     return counted
 
@@ -101,25 +119,33 @@ def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[s
 def check_measurable(paper: str, number: int, data_name: str) -> None:
     """Raise ReproError when none of a table's printed columns can be measured on a data set."""
     metrics = {column.metric for column in PAPERS[paper].table(number).columns if column.metric}
-    wanted = {"pckh" if m.startswith("pckh") else "oks" for m in metrics if m not in ("params_M", "gflops")}
-    chosen = data_set(data_name)
-    if not wanted & chosen.measures:
+    kinds = {m: "pckh" if m.startswith("pckh") else "crowd" if m in CROWD else "oks" for m in metrics - COUNTED}
+    wanted = set(kinds.values())
+    sets = IMAGE_SETS if runnable_rows(paper, number).takes_scenes else DATA_SETS
+    if data_name not in sets:
+        known_data(data_name)
+        raise choice_error(f"data set for table {number} of {paper}", data_name, sets)
+    if wanted and not wanted & sets[data_name].measures:
         lacking = " and ".join(NEEDS[w] for w in sorted(wanted))
-        able = ", ".join(name for name, other in DATA_SETS.items() if wanted & other.measures)
+        able = ", ".join(name for name, other in sets.items() if wanted & other.measures)
         raise ReproError(
-            f"Table {number} of {paper} cannot be measured on {chosen.title}, which has no {lacking}: choose one of {able}."
+            f"Table {number} of {paper} cannot be measured on {sets[data_name].title}, which has no {lacking}: choose one "
+            f"of {able}."
         )
 
 
 def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
     """The skeleton that a table is run with on a data set: the data set's own, or the paper's where people are drawn."""
-    return data_set(data_name).skeleton or runnable_rows(paper, number).skeleton
+    return known_data(data_name).skeleton or runnable_rows(paper, number).skeleton
 
 
 def table_samples(paper: str, number: int, data_name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
-    """The persons that a table is run on; drawn ones are drawn for its largest input."""
+    """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods."""
+    table = runnable_rows(paper, number)
+    if table.takes_scenes:
+        return open_scene_samples(data_name, root, scale, table_skeleton(paper, number, data_name), table.split)
     divisor = table_divisor(paper, number, scale)
-    sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in runnable_rows(paper, number).rows.values()]
+    sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in table.rows.values()]
     largest = max(sizes, key=lambda size: size[0] * size[1])
     return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name))
 
@@ -153,6 +179,41 @@ def open_samples(
         drawn=None if data_set(name).needs_root else scale.people.fingerprint(),
     )
     return Samples(_cached(train), _cached(val), data_set(name).measures), data
+
+
+def open_scene_samples(
+    name: str, root: Path | None, scale: Scale, skeleton: Skeleton, split: str
+) -> tuple[Samples, Data]:
+    """Load the images of a data set, as many as the scale takes; they are decoded each time they are read.
+
+    Args:
+        name: of the data set.
+        root: its folder; None for one that is drawn.
+        scale: for the number and size of scenes, and how hard drawn ones are.
+        skeleton: that people are drawn with.
+        split: that is evaluated, ``val`` or ``test``.
+    """
+    scenes, drawn = scale.scenes, not image_data(name).needs_root
+    size = (scenes.side, scenes.side)
+    train, val = (
+        load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
+        for part, limit in (
+            (training_split(name, split), scenes.train),
+            (evaluation_split(name, split), scenes.val),
+        )
+    )
+    for what, images in (("training", train), ("evaluation", val)):
+        if not len(images):
+            raise ReproError(f"Data set {name} has no {what} images under {root}: run `repro data check`.")
+    data = Data(
+        name=name,
+        train_fingerprint=train.fingerprint(),
+        train_count=len(train),
+        val_fingerprint=val.fingerprint(),
+        val_count=len(val),
+        drawn=scenes.people.fingerprint() if drawn else None,
+    )
+    return Samples(train, val, image_data(name).measures), data
 
 
 def _cached(persons: PersonSet) -> PersonSet:

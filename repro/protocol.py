@@ -7,6 +7,8 @@ from repro.recipe import Recipe
 
 def protocol_of(recipe: Recipe) -> str:
     """One line that names everything of the evaluation that explains differences between published numbers."""
+    if recipe.takes_scenes:
+        return scene_protocol_of(recipe)
     evaluation, (width, height) = recipe.evaluation, recipe.input.size
     flip = ("flip test, shifted" if evaluation.shift else "flip test") if evaluation.flip else "no flip test"
     boxes = "ground-truth boxes" if evaluation.boxes == "truth" else f"{evaluation.boxes} boxes"
@@ -20,5 +22,22 @@ def protocol_of(recipe: Recipe) -> str:
         f"rescoring > {evaluation.rescoring:g}",
         f"OKS-NMS {evaluation.nms:g}",
         f"from {start}",
+    )
+    return " · ".join(parts)
+
+
+def scene_protocol_of(recipe: Recipe) -> str:
+    """The same of a bottom-up recipe."""
+    evaluation, side = recipe.evaluation, recipe.input.size[0]
+    scales = ", ".join(f"{scale:g}" for scale in evaluation.scales)
+    several = f"scales {scales} {evaluation.reading}" if len(evaluation.scales) > 1 else "single scale"
+    parts = (
+        f"whole images, short side {side}",
+        "test split" if evaluation.split == "test" else "val split",
+        "flip test, aligned" if evaluation.flip else "no flip test",
+        several,
+        f"grouper {type(recipe.method.decoder).__name__}",
+        "scoring network" if evaluation.scoring is not None else "naive scores",
+        f"from {recipe.initialisation.name if recipe.initialisation else 'random weights'}",
     )
     return " · ".join(parts)

@@ -12,22 +12,37 @@ from typing import Any, Literal
 from repro import serial
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
+from repro.data.scene_augment import SceneAugmentation
+from repro.data.scene_batches import SceneInput
 from repro.decoders.dark import Dark
 from repro.decoders.integral import SoftArgmax
 from repro.decoders.offset import OffsetDecoder
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
+from repro.encoders.centernet import CenterNetTargets
+from repro.encoders.centre_offsets import GuidedTargets
 from repro.encoders.coordinates import Coordinates
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.encoders.offsets import OffsetField
 from repro.encoders.parts import PartMap
 from repro.encoders.skeletal import SkeletalHeatmap
+from repro.encoders.tags import AssociativeTargets
 from repro.encoders.whole_body import WholeBodyHeatmap
+from repro.grouping.centernet import CenterNetGrouper
+from repro.grouping.guided import GuidedGrouper
+from repro.grouping.scores import ScoringTraining
+from repro.grouping.tags import TagGrouper
+from repro.losses.centernet import CenterNetLoss
+from repro.losses.centre_regression import GuidedLoss
 from repro.losses.integral import JointL1
 from repro.losses.keypoint_adaptive import HeuristicPartLoss, KeypointAdaptiveLoss, UniformHeatmapLoss
 from repro.losses.mse import HeatmapMSE, SkeletalLoss
 from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss
 from repro.losses.parts import PartCrossEntropy
+from repro.losses.tags import AssociativeLoss
+from repro.models.centernet import CenterNetwork
+from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
+from repro.models.higher import HigherNetwork
 from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
@@ -47,8 +62,22 @@ Network = (
     | DeconvNetwork
     | IntegralNetwork
     | AdaptiveFactorNetwork
+    | GuidedNetwork
+    | GuidedHigherNetwork
+    | HigherNetwork
+    | CenterNetwork
 )
-Encoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates | WholeBodyHeatmap
+Encoder = (
+    GaussianHeatmap
+    | SkeletalHeatmap
+    | PartMap
+    | OffsetField
+    | Coordinates
+    | WholeBodyHeatmap
+    | GuidedTargets
+    | AssociativeTargets
+    | CenterNetTargets
+)
 Loss = (
     HeatmapMSE
     | SkeletalLoss
@@ -60,13 +89,18 @@ Loss = (
     | UniformHeatmapLoss
     | HeuristicPartLoss
     | KeypointAdaptiveLoss
+    | GuidedLoss
+    | AssociativeLoss
+    | CenterNetLoss
 )
-Decoder = Argmax | QuarterOffset | Dark | WeightedInference | OffsetDecoder | SoftArgmax
+PersonDecoder = Argmax | QuarterOffset | Dark | WeightedInference | OffsetDecoder | SoftArgmax
+Grouper = GuidedGrouper | TagGrouper | CenterNetGrouper
+Decoder = PersonDecoder | Grouper
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """The samples, by name and content; where they lie on a machine does not matter.
+    """The samples, by name and content; where they lie on a machine does not matter. Bottom-up methods count images as samples.
 
     Args:
         name: of the data set.
@@ -87,7 +121,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method: encoder, network, loss and decoder. ``but`` exchanges parts."""
+    """A method: encoder, network, loss and decoder; a bottom-up method's decoder groups. ``but`` exchanges parts."""
 
     encoder: Encoder
     network: Network
@@ -158,7 +192,7 @@ class Evaluation:
     """The protocol that stands beside every number.
 
     Args:
-        boxes: ``truth`` for ground-truth boxes; ``simulated`` for those of ``data.detections``, which stand for a detector's
+        boxes: ``truth`` for ground-truth boxes; ``data.detections.SIMULATED`` for simulated ones, which stand for a detector's
             below the paper's scale; else the name of a detector's file.
         enlarged_from: (width, height) of the crops that are cut and then enlarged by super-resolution to the input's size;
             None for crops of the input's size.
@@ -177,13 +211,47 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """The scoring network of Sun et al. (``grouping.scores``), trained after the main network on the people it finds.
+
+    Args:
+        images: training images whose people it learns from, the first ones; None for all.
+        training: how it is trained.
+    """
+
+    images: int | None = None
+    training: ScoringTraining = ScoringTraining()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneEvaluation:
+    """The protocol of bottom-up methods, which are shown whole images.
+
+    Args:
+        flip: whether maps are averaged with those of the mirror image.
+        scales: of the image that maps are made at, 1 among them: (0.5, 1, 2) for multi-scale testing.
+        reading: how several scales become one, see ``grouping.multi_scale``.
+        scoring: the network that scores people; None for the naive score.
+        split: ``val``, or ``test``: the held-out split of drawn people and of CrowdPose; COCO's test-dev has no public labels,
+            there its val stands for it.
+    """
+
+    flip: bool = True
+    scales: tuple[float, ...] = (1.0,)
+    reading: Literal["concatenated", "averaged"] = "concatenated"
+    scoring: Scoring | None = None
+    split: Literal["val", "test"] = "val"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that determines a run's numbers.
 
     Args:
         method: encoder, network, loss, decoder.
         data: the samples; None in a paper's recipe until a data set is chosen.
-        input: crop size and convention.
+        input: crop size and convention; a ``SceneInput`` for bottom-up methods, then augmentation and evaluation are those of
+            scenes too.
         augmentation: of the training crops.
         optimisation: optimiser and schedule.
         second_stage: a second stage of training after it; None for none.
@@ -195,12 +263,12 @@ class Recipe:
 
     method: Method
     data: Data | None = None
-    input: Input = field(default_factory=Input)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    input: Input | SceneInput = field(default_factory=Input)
+    augmentation: Augmentation | SceneAugmentation = field(default_factory=Augmentation)
     optimisation: Optimisation = field(default_factory=Optimisation)
     second_stage: SecondStage | None = None
     initialisation: Initialisation | None = None
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: Evaluation | SceneEvaluation = field(default_factory=Evaluation)
     seed: int = 0
     revision: int = 1
 
@@ -215,8 +283,20 @@ class Recipe:
 
     @property
     def training_key(self) -> str:
-        """12 hex digits: the identity of what is trained, the same for recipes that differ in their evaluation alone."""
-        return serial.digest(self.but(method=self.method.but(decoder=Argmax()), evaluation=Evaluation()))
+        """12 hex digits: the identity of what is trained, the same for recipes that differ in their evaluation alone.
+
+        Bottom-up methods are evaluated on one of two splits, which is left out too.
+        """
+        data = self.data
+        if self.takes_scenes and data is not None:
+            data = replace(data, val_fingerprint="", val_count=0)
+        plain = self.but(method=self.method.but(decoder=Argmax()), evaluation=Evaluation(), data=data)
+        return serial.digest(plain)
+
+    @property
+    def takes_scenes(self) -> bool:
+        """Whether the network is shown whole images, with all their people."""
+        return isinstance(self.input, SceneInput)
 
     @property
     def first_stage(self) -> Recipe:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from repro import paths, processes
 from repro.data.detections import closest_boxes
-from repro.data.sources import data_set
+from repro.data.image_sources import known_data
+from repro.data.images import ImageSet
 from repro.environment import describe
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
@@ -25,6 +26,7 @@ from repro.plan import (
     check_measurable,
     check_rows,
     counted_columns,
+    counts_alone,
     table_divisor,
     table_recipes,
     table_samples,
@@ -57,7 +59,7 @@ class Request:
 
 
 def reproduce(request: Request, machine: Machine) -> Path | None:
-    """Make or load the runs of a table and write its result folder.
+    """Make or load the runs of a table and write its result folder. A table that prints counts alone has no runs.
 
     Returns:
         the folder; None on the processes of ``torchrun`` that write nothing.
@@ -68,8 +70,10 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     started = time.perf_counter()
     check_rows(request.paper, request.table, request.rows)
     check_measurable(request.paper, request.table, request.data)
-    samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
-    recipes = make_table_runs(request, samples, data, machine)
+    samples, recipes = None, {}
+    if not counts_alone(request.paper, request.table):
+        samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
+        recipes = make_table_runs(request, samples, data, machine)
     if not processes.leads():
         return None
     outcome = collect(request, recipes)
@@ -119,7 +123,7 @@ def write_folder(
     request: Request,
     outcome: Outcome,
     recipes: dict[tuple[str, int], Recipe],
-    samples: Samples,
+    samples: Samples | None,
     machine: Machine,
     seconds: float,
 ) -> Path:
@@ -133,9 +137,10 @@ def write_folder(
         write_json(folder / "manifest.json", manifest | {"computed_with": training_environments(recipes.values())})
         outcome.write(folder / "runs.json")
         outcome = Outcome.read(folder / "runs.json")  # as the notebook will see it, rounded
-        write_examples(folder, outcome, recipes, samples)
         write_tables(folder, outcome)
-        write_figures(folder, outcome)
+        if samples is not None:
+            write_examples(folder, outcome, recipes, samples)
+            write_figures(folder, outcome)
         name = f"table{request.table}.ipynb"
         run_notebook(
             paths.NOTEBOOKS / request.paper / name,
@@ -157,10 +162,11 @@ def make_manifest(
         "title": PAPERS[request.paper].title,
         "scale": request.scale.name,
         "data": request.data,
-        "samples": outcome.runs[0].recipe["data"],
+        "samples": outcome.runs[0].recipe["data"] if outcome.runs else None,
         "input_divisor": outcome.divisor,
         "seeds": outcome.seeds,
-        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe)) for run in outcome.runs},
+        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe)) for run in outcome.runs}
+        or dict.fromkeys(outcome.counted, "counted at the printed size"),
         "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
         "trainings": trainings,
         "training_minutes": round(sum(trainings.values()) / 60, 1),
@@ -184,9 +190,16 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
     """Keep some persons with the poses that the rows' first seed predicted."""
     seed = outcome.seeds[0]
     own = {row: recipe for (row, s), recipe in recipes.items() if s == seed}
+    images = known_data(outcome.data).redistributable
+    if isinstance(samples.val, ImageSet):
+        found = examples.make_scene_examples(
+            samples.val, {row: load_run(recipe).scene_poses for row, recipe in own.items()}
+        )
+        examples.write_examples(found, folder, images=images)
+        return
     poses = {row: poses_of_persons(load_run(recipe).poses, samples, recipe) for row, recipe in own.items()}
     found = examples.make_examples(samples.val, poses, next(iter(own.values())).input.aspect)
-    examples.write_examples(found, folder, images=data_set(outcome.data).redistributable)
+    examples.write_examples(found, folder, images=images)
 
 
 def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
@@ -217,7 +230,8 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
-    """``figures/*.png``: learning curves, keypoints, poses; poses on photographs that may not be passed on: private."""
+    """``figures/*.png``: learning curves, keypoints, poses, and errors where they were told apart; poses on photographs that
+    may not be passed on: private."""
     (folder / "figures").mkdir()
     labels = figures.row_labels(outcome)
     skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
@@ -226,6 +240,8 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
         folder / "figures" / "keypoints.png": figures.keypoint_bars(outcome),
         folder / "figures" / "poses.png": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
     }
+    if figures.has_errors(outcome):
+        drawn[folder / "figures" / "errors.png"] = figures.error_bars(outcome)
     if (folder / "private").exists():
         own = examples.read_examples(folder, private=True)
         drawn[folder / "private" / "poses.png"] = figures.pose_grid(own, labels, skeleton)

@@ -31,16 +31,19 @@ import torch
 from tqdm import tqdm
 
 from repro import paths, processes
-from repro.data.detections import DETECTORS, detect
+from repro.data.detections import DETECTORS, SIMULATED, detect
+from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.environment import describe
 from repro.errors import ReproError
 from repro.locks import locked
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
+from repro.scene_runs import evaluate_scene_recipe
 from repro.training.checkpoints import write_json
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 from repro.training.evaluate import Poses, measure, predict_with
+from repro.training.evaluate_scenes import ScenePoses
 from repro.training.loop import Job, build_network, train
 
 
@@ -49,22 +52,24 @@ class Samples:
     """What runs are made on.
 
     Args:
-        train: training persons.
-        val: evaluation persons with their ground-truth boxes.
+        train: training persons, or images for bottom-up recipes.
+        val: evaluation persons with their ground-truth boxes, or images.
         measures: what the data set allows to be measured.
         detected: the boxes of a detector in the evaluation images, read from its file; None where there is none.
     """
 
-    train: PersonSet
-    val: PersonSet
+    train: PersonSet | ImageSet
+    val: PersonSet | ImageSet
     measures: frozenset[str]
     detected: PersonSet | None = None
 
-    def evaluated(self, recipe: Recipe) -> PersonSet:
-        """The persons, or a detector's boxes, that a recipe is evaluated on."""
+    def evaluated(self, recipe: Recipe) -> PersonSet | ImageSet:
+        """The persons, a detector's boxes, or the images that a recipe is evaluated on."""
+        if recipe.takes_scenes:
+            return self.val
         if recipe.evaluation.boxes == "truth":
             return self.val
-        if recipe.evaluation.boxes == "simulated":
+        if recipe.evaluation.boxes == SIMULATED:
             return detect(self.val, DETECTORS["detector-65"])
         if self.detected is None:
             raise ReproError(
@@ -90,6 +95,12 @@ class Run:
         """The predicted poses of the evaluation persons."""
         with np.load(_evaluation(self.recipe).with_suffix(".npz")) as file:
             return Poses(file["points"], file["scores"])
+
+    @property
+    def scene_poses(self) -> ScenePoses:
+        """The people that a bottom-up recipe found in the evaluation images."""
+        with np.load(_evaluation(self.recipe).with_suffix(".npz")) as file:
+            return ScenePoses(*(file[name] for name in ("image_index", "points", "keypoint_scores", "scores")))
 
 
 def folder(recipe: Recipe) -> Path:
@@ -385,6 +396,13 @@ def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, work
         workers: processes that read images.
     """
     first = recipes[0]
+    if first.takes_scenes:
+        for recipe in recipes:
+            poses, metrics, curve = evaluate_scene_recipe(
+                recipe, samples.train, samples.val, device, _snapshots(recipe), folder(recipe), workers
+            )
+            _write_evaluation(recipe, metrics, curve, vars(poses))
+        return
     persons = samples.evaluated(first)
     network = build_network(first, persons, device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
@@ -397,12 +415,20 @@ def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, work
         for curve, metrics in zip(curves, measured, strict=True):
             curve.append({**seen, **{name: value for name, value in metrics.items() if "/" not in name}})
     for recipe, curve, poses, metrics in zip(recipes, curves, found, measured, strict=True):  # of the last snapshot
-        target = _evaluation(recipe)
-        target.parent.mkdir(exist_ok=True)
-        temporary = target.with_name(f".{recipe.key}.{os.getpid()}.npz")
-        np.savez_compressed(temporary, points=poses.points.astype(np.float32), scores=poses.scores.astype(np.float32))
-        os.replace(temporary, target.with_suffix(".npz"))
-        write_json(target, {"recipe": recipe.to_plain(), "metrics": metrics, "curve": curve})
+        _write_evaluation(recipe, metrics, curve, vars(poses))
+
+
+def _write_evaluation(
+    recipe: Recipe, metrics: dict[str, float], curve: list[dict[str, float]], poses: dict[str, np.ndarray]
+) -> None:
+    """Keep an evaluation; the JSON, which says that it is complete, comes last."""
+    target = _evaluation(recipe)
+    target.parent.mkdir(exist_ok=True)
+    temporary = target.with_name(f".{recipe.key}.{os.getpid()}.npz")
+    short = {n: column.astype(np.float32) if column.dtype.kind == "f" else column for n, column in poses.items()}
+    np.savez_compressed(temporary, **short)
+    os.replace(temporary, target.with_suffix(".npz"))
+    write_json(target, {"recipe": recipe.to_plain(), "metrics": metrics, "curve": curve})
 
 
 def _snapshots(recipe: Recipe) -> list[tuple[Path, dict[str, float]]]:

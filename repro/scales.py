@@ -15,7 +15,10 @@ training, the batch and the numerical precision, and it changes them for all row
   A second stage keeps its share of the first.
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``).
-- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``).
+- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``). A DLA and an hourglass,
+  which only CenterNet has, begin with random weights; reduced they have half the width and the least depth.
+- **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scene_scales``); the regression head of
+  a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
 ``paper`` changes nothing. Counted columns (#Params, GFLOPs) are always those of the paper's size.
@@ -26,12 +29,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from repro.data.detections import SIMULATED
+from repro.data.image_sources import known_data
 from repro.data.people.settings import MILD, PeopleSettings
-from repro.data.sources import data_set
 from repro.errors import choice_error
+from repro.models.backbones.dla import DLA
+from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
+from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
+from repro.scene_scales import FEW, SceneScale, apply_scene_scale, scene_size
 from repro.warm_start import choose_start
 
 
@@ -54,6 +62,7 @@ class Scale:
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
         precision: that the network computes in; None for the paper's.
         small_backbone: whether the backbone is reduced.
+        scenes: sizes and numbers of bottom-up recipes.
     """
 
     name: str
@@ -70,6 +79,7 @@ class Scale:
     warm_up: int | None = None
     precision: Literal["float32", "bfloat16"] | None = None
     small_backbone: bool = False
+    scenes: SceneScale = SceneScale()
 
 
 SCALES = {
@@ -88,6 +98,17 @@ SCALES = {
             drawn_crops=256,
             batch=16,
             small_backbone=True,
+            scenes=SceneScale(
+                area=80 * 80,
+                side=128,
+                train=16,
+                val=8,
+                people=FEW,
+                crops=64,
+                batch=4,
+                scoring=8,
+                scoring_batch=8,
+            ),
         ),
         Scale(
             name="laptop",
@@ -104,6 +125,17 @@ SCALES = {
             warm_up=200,
             precision="bfloat16",
             small_backbone=True,
+            scenes=SceneScale(
+                area=160 * 160,
+                side=256,
+                train=2000,
+                val=400,
+                people=FEW,
+                crops=10_000,
+                batch=8,
+                scoring=800,
+                scoring_batch=64,
+            ),
         ),
         Scale(
             name="gpu",
@@ -118,6 +150,16 @@ SCALES = {
             batch=128,
             warm_up=200,
             precision="bfloat16",
+            scenes=SceneScale(
+                area=320 * 320,
+                side=512,
+                train=20_000,
+                val=1000,
+                crops=200_000,
+                batch=32,
+                scoring=5000,
+                scoring_batch=256,
+            ),
         ),
         Scale(name="paper", description="the printed recipe: days on several GPUs"),
     )
@@ -131,20 +173,22 @@ def get_scale(name: str) -> Scale:
     return SCALES[name]
 
 
-def input_divisor(scale: Scale, sizes: list[tuple[int, int]]) -> int:
-    """The power of two that brings the largest (width, height) of a table within the scale's area."""
-    divisor = 1
-    while scale.area is not None and max(w * h for w, h in sizes) > scale.area * divisor**2:
+def input_divisor(scale: Scale, sizes: list[tuple[int, int]], *, scenes: bool = False) -> int:
+    """The power of two that brings the largest (width, height) of a table within the scale's area, or that of its scenes."""
+    divisor, area = 1, scale.scenes.area if scenes else scale.area
+    while area is not None and max(w * h for w, h in sizes) > area * divisor**2:
         divisor *= 2
     return divisor
 
 
-def small_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
+def small_backbone(backbone: HRNet | ResNet | DLA | Hourglass) -> HRNet | ResNet | DLA | Hourglass:
     """The reduced backbone: half the width rounded up to a multiple of 16, and less depth.
 
     An HRNet keeps the least depth that has all stages, a ResNet a quarter of the blocks of each stage, rounded up, so that
     ResNets of different depths stay different.
     """
+    if isinstance(backbone, (DLA, Hourglass)):
+        return backbone.reduced()
     width = -(-backbone.width // 32) * 16
     if isinstance(backbone, ResNet):
         return replace(backbone, width=width, blocks=tuple(-(-n // 4) for n in backbone.stage_blocks))
@@ -152,11 +196,16 @@ def small_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
 
 
 def small_network(network: Network) -> Network:
-    """The network on its reduced backbone; after a ResNet, the layers between it and the maps have a quarter of the channels."""
+    """The network on its reduced backbone.
+
+    After a ResNet the layers between it and the maps have a quarter of the channels, and so has a guided network's regression.
+    """
     changes: dict[str, Any] = {"backbone": small_backbone(network.backbone)}
     if isinstance(network.backbone, ResNet):
         channels = {name: getattr(network, name, None) for name in ("deconv_channels", "reduction")}
         changes |= {name: -(-count // 4) for name, count in channels.items() if count is not None}
+    if isinstance(network, (GuidedNetwork, GuidedHigherNetwork)):
+        changes["regression_channels"] = -(-network.regression_channels // 4)
     return replace(network, **changes)
 
 
@@ -171,12 +220,18 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start
         start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights, or the name of
             imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
     """
+    drawn = not known_data(data.name).needs_root
+    if recipe.takes_scenes:
+        recipe = apply_scene_scale(recipe, scale.scenes, divisor=divisor, drawn=drawn)
+        batch, crops = scale.scenes.batch, scale.scenes.crops
+    else:
+        recipe = apply_crop_scale(recipe, scale, divisor)
+        batch, crops = scale.batch, scale.drawn_crops if drawn else scale.crops
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
         method = method.but(network=small_network(method.network))
-    if scale.batch is not None:
-        optimisation = replace(optimisation, batch=min(scale.batch, max(1, data.train_count)))
-    crops = scale.crops if data_set(data.name).needs_root else scale.drawn_crops
+    if batch is not None:
+        optimisation = replace(optimisation, batch=min(batch, max(1, data.train_count)))
     if crops is not None:
         epoch = data.train_count // optimisation.batch * optimisation.batch
         optimisation = replace(optimisation, epochs=max(1, round(crops / max(1, epoch))))
@@ -190,25 +245,28 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start
         optimisation = replace(optimisation, precision=scale.precision)
     if start == "warm" and scale.name == "paper":
         start = "random"
-    size, source = scaled_sizes(recipe, scale, divisor)
-    evaluation = replace(recipe.evaluation, enlarged_from=source)
-    if evaluation.boxes != "truth" and scale.name != "paper":
-        evaluation = replace(evaluation, boxes="simulated")
     return recipe.but(
         method=method,
         data=data,
         initialisation=choose_start(start, method.network.backbone),
-        input=replace(recipe.input, size=size),
         optimisation=optimisation,
         second_stage=second,
-        evaluation=evaluation,
         revision=REVISION,
     )
 
 
+def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int) -> Recipe:
+    """A top-down recipe with its input and the boxes of its evaluation brought to a scale."""
+    size, source = scaled_sizes(recipe, scale, divisor)
+    evaluation = replace(recipe.evaluation, enlarged_from=source)
+    if evaluation.boxes != "truth" and scale.name != "paper":
+        evaluation = replace(evaluation, boxes=SIMULATED)
+    return recipe.but(input=replace(recipe.input, size=size), evaluation=evaluation)
+
+
 def shown_size(recipe: Recipe) -> tuple[int, int]:
-    """(width, height) of the crops that are cut of images: the input's, or the smaller ones that are enlarged to it."""
-    return recipe.evaluation.enlarged_from or recipe.input.size
+    """(width, height) of what is cut of images: the input's, or that of the smaller crops that are enlarged to it."""
+    return recipe.input.size if recipe.takes_scenes else recipe.evaluation.enlarged_from or recipe.input.size
 
 
 def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
@@ -221,6 +279,8 @@ def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int,
             but stays at least twice as large as they are.
     """
     width, height = recipe.input.size
+    if recipe.takes_scenes:
+        return scene_size(recipe.input.size, divisor), None
     if recipe.evaluation.enlarged_from is None:
         return (width // divisor, height // divisor), None
     w, h = (side // divisor for side in recipe.evaluation.enlarged_from)

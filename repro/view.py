@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
-from repro.data.sources import data_set
+from repro.data.image_sources import known_data
 from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.plan import runnable_rows, table_recipes, table_skeleton
@@ -40,14 +40,9 @@ class TableView:
         """Say which table this is and what it was reproduced with."""
         one, spec = self.outcome, PAPERS[self.outcome.paper].table(self.outcome.table)
         rows = runnable_rows(one.paper, one.table)
-        recipe = Recipe.from_plain(one.runs[0].recipe)
-        epochs, persons = recipe.optimisation.epochs, recipe.data
         print(f"{PAPERS[one.paper].title}, table {one.table}: {spec.caption}.")
         print(f"Printed: {spec.data}.")
-        print(
-            f"Ours: {data_set(one.data).title}, scale {one.scale}, seeds {one.seeds}; {persons.train_count} training and "
-            f"{persons.val_count} evaluation persons, {epochs} epochs, inputs divided by {one.divisor}."
-        )
+        print(f"Ours: {self._ours()}")
         print(f"Result folder: {folder_name(self.folder)}")
         if spec.note:
             print(f"About the print: {spec.note}")
@@ -56,6 +51,18 @@ class TableView:
         for slug, extra in rows.extras.items():
             if slug in {run.row for run in one.runs}:
                 print(f"Added row {slug}: {extra.why}")
+
+    def _ours(self) -> str:
+        """What the numbers were made with."""
+        one = self.outcome
+        if not one.runs:
+            return "counted at the printed size."
+        recipe = Recipe.from_plain(one.runs[0].recipe)
+        what = "images" if recipe.takes_scenes else "persons"
+        return (
+            f"{known_data(one.data).title}, scale {one.scale}, seeds {one.seeds}; {recipe.data.train_count} training and "
+            f"{recipe.data.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
+        )
 
     def table(self) -> pd.DataFrame:
         """The printed table with our numbers beside: ``printed / ours ± deviation over seeds``."""
@@ -100,14 +107,40 @@ class TableView:
         figures.keypoint_bars(self.outcome)
         plt.show()
 
+    def errors(self) -> None:
+        """Draw which errors the keypoints of found people have, for bottom-up methods."""
+        figures.error_bars(self.outcome)
+        plt.show()
+
     def poses(self) -> None:
-        """Draw the poses of a few evaluated persons: truth in grey, rows below each other."""
+        """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
         skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
         figure = figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
         photograph = io.BytesIO()  # a PNG of it would be ten times as large
         figure.savefig(photograph, format="jpeg", dpi=90, pil_kwargs={"quality": 85})
         plt.close(figure)
         display(Image(photograph.getvalue()))
+
+
+class NoResults:
+    """Stands for a table that has no result folder yet: its heading says so, everything else is empty."""
+
+    def __init__(self, paper: str, number: int) -> None:
+        self.paper, self.number = paper, number
+
+    def heading(self) -> None:
+        """Say which table this is and how to reproduce it."""
+        spec = PAPERS[self.paper].table(self.number)
+        print(f"{PAPERS[self.paper].title}, table {self.number}: {spec.caption}.")
+        print(
+            f"No result folder of it is kept yet. `make reproduce PAPER={self.paper} TABLE={self.number}` makes one, which "
+            "holds this notebook executed."
+        )
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if not hasattr(TableView, name):
+            raise AttributeError(name)
+        return lambda *arguments: None
 
 
 def open_table(
@@ -120,7 +153,7 @@ def open_table(
     data_root: str = "",
     seeds: Sequence[int] = (0,),
     device: str = "auto",
-) -> TableView:
+) -> TableView | NoResults:
     """Open a table.
 
     Args:
@@ -142,14 +175,21 @@ def open_table(
         root = Path(data_root) if data_root else None
         place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))
     else:
-        place = _find(folder) if folder else newest_folder(paper, number)
+        try:
+            place = _find(folder) if folder else newest_folder(paper, number)
+        except ReproError:
+            if folder:
+                raise
+            return NoResults(paper, number)
     outcome = Outcome.read(place / "runs.json")
     check_current(outcome)
     return TableView(outcome, place)
 
 
 def check_current(outcome: Outcome) -> None:
-    """Raise ReproError, naming the table, when the recipes of an outcome are not today's."""
+    """Raise ReproError, naming the table, when the recipes of an outcome are not today's; counts have none."""
+    if not outcome.runs:
+        return
     try:
         recipe = Recipe.from_plain(outcome.runs[0].recipe)
         rows = list(dict.fromkeys(run.row for run in outcome.runs))

@@ -27,6 +27,8 @@ from torch import nn
 
 from repro import paths, serial
 from repro.errors import ReproError, choice_error
+from repro.models.backbones.dla import DLA
+from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, is_under, load_weights, read_weights
@@ -68,13 +70,16 @@ def initialisation_for(backbone: HRNet | ResNet) -> Initialisation | None:
     return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"])
 
 
-def choose_start(start: str, backbone: HRNet | ResNet) -> Initialisation | None:
+def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Initialisation | None:
     """The initialisation that ``start`` names: ``warm``, ``random``, or weights that ``import_weights`` took in.
+
+    A DLA and an hourglass start from random weights whatever is asked for: there is no warm start of theirs, and what the
+    other rows of their tables start from does not fit.
 
     Raises:
         ReproError: for another name.
     """
-    if start == "random":
+    if start == "random" or isinstance(backbone, (DLA, Hourglass)):
         return None
     if start == "warm":
         return initialisation_for(backbone)

@@ -56,7 +56,9 @@ def test_a_mistake_is_answered_in_one_sentence(
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-@pytest.mark.parametrize(("text", "seeds"), [("0", (0,)), ("0,1,2", (0, 1, 2)), ("0-2", (0, 1, 2)), ("3 5-6", (3, 5, 6))])
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("0", (0,)), ("0,1,2", (0, 1, 2)), ("0-2", (0, 1, 2)), ("3 5-6", (3, 5, 6))]
+)
 def test_seeds_are_lists_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
     assert parse_seeds(text) == seeds
 

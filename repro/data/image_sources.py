@@ -9,7 +9,8 @@ from pathlib import Path
 from repro.data import coco
 from repro.data.images import ImageSet, from_scenes, load_coco_images, load_crowdpose
 from repro.data.people.load import load_scenes
-from repro.data.sources import check_root
+from repro.data.people.settings import PeopleSettings
+from repro.data.sources import DATA_SETS, DataSet, check_root
 from repro.errors import ReproError, choice_error
 from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
 
@@ -25,6 +26,7 @@ class WantedImages:
     limit: int | None = None
     size: tuple[int, int] = (512, 512)
     skeleton: Skeleton = COCO17
+    people: PeopleSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ImageData:
         needs_root: whether files have to be given.
         splits: what can be asked for.
         load: gives the images of a ``WantedImages``.
+        measures: what can be computed on it: ``oks`` (AP), and ``crowd`` (AP by how crowded an image is).
+        redistributable: whether its images may be passed on, as in committed result folders.
     """
 
     name: str
@@ -48,6 +52,8 @@ class ImageData:
     needs_root: bool
     splits: tuple[str, ...]
     load: Callable[[WantedImages], ImageSet]
+    measures: frozenset[str] = frozenset({"oks"})
+    redistributable: bool = False
 
 
 DRAWN_SCENES = {"train": 64_115, "val": 5_000, "test": 5_000}  # where no limit is given: as many as COCO has
@@ -75,7 +81,8 @@ def find_crowdpose(root: Path, split: str) -> tuple[list[Path], Path]:
 
 def _people(wanted: WantedImages) -> ImageSet:
     limit = DRAWN_SCENES[wanted.split] if wanted.limit is None else wanted.limit
-    return from_scenes(load_scenes(wanted.split, wanted.skeleton.name, limit=limit, size=wanted.size))
+    scenes = load_scenes(wanted.split, wanted.skeleton.name, limit=limit, size=wanted.size, settings=wanted.people)
+    return from_scenes(scenes)
 
 
 def _coco(wanted: WantedImages) -> ImageSet:
@@ -91,7 +98,17 @@ def _crowdpose(wanted: WantedImages) -> ImageSet:
 IMAGE_SETS: dict[str, ImageData] = {
     data.name: data
     for data in (
-        ImageData("people", "drawn people", None, "", False, ("train", "val", "test"), _people),
+        ImageData(
+            "people",
+            "drawn people",
+            None,
+            "",
+            False,
+            ("train", "val", "test"),
+            _people,
+            measures=frozenset({"oks", "crowd"}),
+            redistributable=True,
+        ),
         ImageData("coco", "COCO 2017 keypoints", COCO17, coco.LAYOUT, True, ("train", "val"), _coco),
         ImageData(
             "crowdpose",
@@ -101,9 +118,36 @@ IMAGE_SETS: dict[str, ImageData] = {
             True,
             ("train", "val", "trainval", "test"),
             _crowdpose,
+            measures=frozenset({"oks", "crowd"}),
         ),
     )
 }
+
+
+def image_data(name: str) -> ImageData:
+    """The data set of images of this name. Raises ReproError, with the names there are, for an unknown one."""
+    if name not in IMAGE_SETS:
+        raise choice_error("data set of images", name, IMAGE_SETS)
+    return IMAGE_SETS[name]
+
+
+def known_data(name: str) -> DataSet | ImageData:
+    """What is known about a data set of either kind. Raises ReproError, with all names there are, for an unknown one."""
+    known = {**DATA_SETS, **{key: one for key, one in IMAGE_SETS.items() if key not in DATA_SETS}}
+    if name not in known:
+        raise choice_error("data set", name, known)
+    return known[name]
+
+
+def evaluation_split(name: str, split: str) -> str:
+    """The split that a recipe's ``val`` or ``test`` is on a data set: COCO, whose test-dev has no labels, has only ``val``."""
+    return split if split in image_data(name).splits else "val"
+
+
+def training_split(name: str, split: str) -> str:
+    """The split that is trained on where ``split`` is evaluated: training and validation of CrowdPose before its test."""
+    both = split == "test" and "trainval" in image_data(name).splits
+    return "trainval" if both else "train"
 
 
 def load_images(
@@ -114,6 +158,7 @@ def load_images(
     limit: int | None = None,
     size: tuple[int, int] = (512, 512),
     skeleton: Skeleton = COCO17,
+    settings: PeopleSettings | None = None,
 ) -> ImageSet:
     """Read a split of a data set with all people of each image.
 
@@ -128,16 +173,15 @@ def load_images(
         limit: the first so many images only, 1 or more; None for all.
         size: (width, height) of the scenes to draw in px; others do not depend on it.
         skeleton: of drawn people; others have their own.
+        settings: how hard drawn people are; None for the defaults.
 
     Raises:
         ReproError: for an unknown name or split, a limit below 1, a root or file that is missing (the message names the
             path and the expected files) or files that cannot be used.
     """
-    if name not in IMAGE_SETS:
-        raise choice_error("data set of images", name, IMAGE_SETS)
-    chosen = IMAGE_SETS[name]
+    chosen = image_data(name)
     if split not in chosen.splits:
         raise choice_error(f"split of {chosen.title}", split, chosen.splits)
     if limit is not None and limit < 1:
         raise ReproError(f"The limit of images is {limit}: give 1 or more, or none for all.")
-    return chosen.load(WantedImages(check_root(chosen, root), split, limit, size, skeleton))
+    return chosen.load(WantedImages(check_root(chosen, root), split, limit, size, skeleton, settings))

@@ -105,6 +105,29 @@ def concatenated_cues(scales: Scales, *, stride: int, grouper: GuidedGrouper, de
     return Cues(points=torch.cat(points), scores=torch.cat(scores))
 
 
+def averaged_tag_maps(scales: Scales, stride: int) -> tuple[dict[str, Tensor], int]:
+    """What ``TagGrouper`` needs of several scales, and its stride in input px of scale 1.
+
+    Heatmaps are averaged over the scales at half the size of scale 1's input, where HigherHRNet's code takes the input's size;
+    tags are those of scale 1 alone, as there.
+
+    Args:
+        scales: as in ``MultiScale``, with ``tags`` (1, K, h, w) or (1, K, T, h, w) in place of centres and offsets.
+        stride: input px a px of ``heatmaps`` at each scale.
+
+    Raises:
+        ReproError: when scale 1 is missing.
+    """
+    if 1 not in scales:
+        raise ReproError(f"Got the scales {', '.join(str(s) for s in scales)}: scale 1 must be one of them.")
+    tags = one_image(scales[1], "tags").float()
+    tags = tags[:, None] if tags.dim() == 3 else tags
+    size = (2 * tags.shape[-1], 2 * tags.shape[-2])
+    heat = torch.stack([resample(fused_heatmaps(maps, stride)[0], size) for maps in scales.values()]).mean(0)
+    fine = resample(tags.flatten(0, 1), size).unflatten(0, tags.shape[:2])
+    return {"heatmaps": heat[None], "tags": fine[None]}, stride // 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class MultiScale:
     """Grouping over several scales.

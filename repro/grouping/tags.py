@@ -112,7 +112,7 @@ class TagGrouper:
     """Associative-embedding grouping; the numbers are those of HigherHRNet's recipes.
 
     Args:
-        skeleton: whose names give the order of the joints.
+        skeleton: whose names give the order of the joints; None in recipes, where it is the data set's.
         max_people: peaks a joint and people that peaks are matched to.
         detection_threshold: smallest heat of a peak.
         tag_threshold: people and peaks farther apart do not match.
@@ -125,7 +125,7 @@ class TagGrouper:
         shift: added to all points, in input px; 0.5 in the official code.
     """
 
-    skeleton: Skeleton
+    skeleton: Skeleton | None = None
     max_people: int = 30
     detection_threshold: float = 0.1
     tag_threshold: float = 1.0
@@ -144,8 +144,12 @@ class TagGrouper:
             stride: input px a px of ``heatmaps``.
 
         Raises:
-            ReproError: when maps are missing or do not have one channel a keypoint.
+            ReproError: when maps are missing or do not have one channel a keypoint, or the skeleton is not known.
         """
+        if self.skeleton is None:
+            raise ReproError(
+                "TagGrouper has no skeleton, whose names give the order of the joints: give the data set's."
+            )
         heatmaps, step = fused_heatmaps(outputs, stride)
         tags = one_image(outputs, "tags").float()
         tags = tags[:, None] if tags.dim() == 3 else tags

@@ -132,7 +132,8 @@ def predictions_to_coco(
             f"Got {lengths[0]} image ids, {lengths[1]} scores, keypoints {keypoints.shape} and keypoint scores "
             f"{keypoint_scores.shape}: expected N, N, (N, K, 2) and (N, K)."
         )
-    flat = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1).reshape(len(keypoints), -1)
+    flat = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1)
+    flat = flat.reshape(len(keypoints), 3 * keypoint_scores.shape[1])
     return [
         {"image_id": int(image), "category_id": category_id, "keypoints": row.tolist(), "score": float(score)}
         for image, row, score in zip(image_ids, flat, scores, strict=True)

@@ -74,6 +74,8 @@ class TableRows:
         rows: by slug; those that ``extras`` names too.
         extras: the rows that are not printed.
         expected: steps that are judged although they are not printed.
+        decimal: how GFLOPs are counted: as bottom-up papers print them, 10^9 multiply-adds with each shared weight counted once;
+            else as HRNet's tool does (``metrics.counts``).
         note: what a reader must know of how this package runs the table.
     """
 
@@ -82,7 +84,18 @@ class TableRows:
     rows: dict[str, Row] = field(default_factory=dict)
     extras: dict[str, Extra] = field(default_factory=dict)
     expected: tuple[Expected, ...] = ()
+    decimal: bool = False
     note: str = ""
+
+    @property
+    def takes_scenes(self) -> bool:
+        """Whether the rows are bottom-up methods, which are shown whole images; all rows of a table are of one kind."""
+        return any(row.recipe.takes_scenes for row in self.rows.values())
+
+    @property
+    def split(self) -> str:
+        """The split that the rows of bottom-up methods are evaluated on, ``val`` or ``test``."""
+        return next(iter(self.rows.values())).recipe.evaluation.split
 
 
 def table_rows(paper: str, number: int) -> TableRows | None:

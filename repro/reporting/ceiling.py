@@ -10,9 +10,20 @@ import torch
 
 from repro.data.augment import plain_crops
 from repro.data.persons import PersonSet
-from repro.geometry import crop_matrices, heatmap_factor, heatmap_to_image, transform_points
+from repro.geometry import (
+    PIXEL_STD,
+    box_to_center_scale,
+    crop_matrices,
+    heatmap_factor,
+    heatmap_to_image,
+    transform_points,
+)
+from repro.metrics.coco import predictions_to_coco
 from repro.metrics.pck import pckh
+from repro.metrics.whole_body import WHOLE, evaluate_whole_body
 from repro.recipe import Decoder, Recipe
+
+WHOLE_BODY_PARTS = ("body", "foot", "face", "hand", WHOLE)
 
 
 def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], decoder: Decoder) -> np.ndarray:
@@ -48,4 +59,41 @@ def pckh_ceiling(
             measured = pckh(points, persons.keypoints, persons.visibility, persons.head_sizes, persons.skeleton)
             kept = ("pckh@0.5", "pckh@0.1")
             found[f"{side}x{side}", name] = {metric: round(100 * measured[metric], 1) for metric in kept}
+    return found
+
+
+def whole_body_ceiling(
+    sets: dict[str, PersonSet],
+    recipe: Recipe,
+    size: tuple[int, int],
+    *,
+    jitter: Sequence[float] = (0.0,),
+    seed: int = 0,
+) -> dict[tuple[str, float], dict[str, float]]:
+    """AP in percent of each part of a whole body that perfect heatmaps reach, by (name of the set, jitter).
+
+    Every person gets its own decoded pose with score 1, so that only the distances count. A jitter tells how exact a network
+    has to be: each coordinate is moved by a normal of that many px of the input before it is measured.
+
+    Args:
+        sets: persons with the keypoints of a whole body, by name.
+        recipe: for encoder, decoder, pixel convention and padding.
+        size: (width, height) of the input; heatmaps are a quarter as large.
+        jitter: standard deviations in px of the input.
+        seed: of the jitter.
+
+    Returns:
+        For each part of ``WHOLE_BODY_PARTS`` its AP; nan where no person has the part.
+    """
+    found = {}
+    for name, persons in sets.items():
+        points = decode_truth(persons, recipe, size, recipe.method.decoder)
+        _, scales = box_to_center_scale(persons.boxes, size[0] / size[1], recipe.input.padding)
+        pixel = (scales[:, 0] * PIXEL_STD / size[0])[:, None, None]
+        for spread in jitter:
+            moved = points + spread * pixel * np.random.default_rng(seed).standard_normal(points.shape)
+            ones = np.ones(points.shape[:2])
+            results = predictions_to_coco(persons.image_ids, moved, ones, ones[:, 0])
+            measured = evaluate_whole_body(persons.annotations, persons.images.ids, results, skeleton=persons.skeleton)
+            found[name, spread] = {part: round(100 * measured[f"{part}_AP"], 1) for part in WHOLE_BODY_PARTS}
     return found

@@ -1,4 +1,4 @@
-"""A few evaluated persons that a result folder keeps, for the figure of predicted poses.
+"""A few evaluated persons, or images with all their people, that a result folder keeps for the figure of predicted poses.
 
 ``examples.json`` holds truth and predictions in crop coordinates. The crops themselves lie beside it as PNG files only
 where the data set's images may be passed on; else they go to ``private/``, which git ignores.
@@ -12,13 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.geometry import box_to_center_scale, crop_matrices, transform_points
 from repro.reporting.figures import Example
 from repro.training.evaluate import Poses
+from repro.training.evaluate_scenes import ScenePoses
 
 COUNT = 6
 HEIGHT = 192  # of a crop, px
+SHOWN = 0.3  # people whose score is below this share of their image's best are not drawn
 
 
 def choose_persons(persons: PersonSet, found: np.ndarray, count: int = COUNT) -> np.ndarray:
@@ -60,6 +63,40 @@ def make_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) ->
     ]
 
 
+def make_scene_examples(images: ImageSet, poses: dict[str, ScenePoses]) -> list[Example]:
+    """Some images, evenly spread over those with labelled people, with their truth and what each row found there.
+
+    Args:
+        images: the evaluated set.
+        poses: by row.
+    """
+    labelled = (images.visibility > 0).any(1)
+    with_people = np.unique(images.image_index[labelled])
+    with_people = with_people if len(with_people) else np.arange(len(images))
+    chosen = with_people[np.unique(np.linspace(0, len(with_people) - 1, COUNT).round().astype(int))]
+    return [_scene_example(images, int(image), labelled & (images.image_index == image), poses) for image in chosen]
+
+
+def _scene_example(images: ImageSet, image: int, own: np.ndarray, poses: dict[str, ScenePoses]) -> Example:
+    """One image HEIGHT px high, with the people that ``own`` (N,) marks and those found."""
+    width, height = images.images.sizes[image].tolist()
+    factor = HEIGHT / height
+    size = (round(width * factor), HEIGHT)
+    found = {}
+    for row, one in poses.items():
+        people = one.of_image(image)
+        best = people.scores.max(initial=-np.inf)
+        shown = people.scores >= (SHOWN * best if best > 0 else best)  # a scoring network may go below 0
+        found[row] = people.points[shown] * factor
+    return Example(
+        truth=images.keypoints[own] * factor,
+        visibility=images.visibility[own],
+        poses=found,
+        image=cv2.warpAffine(images.images.read(image), factor * np.eye(2, 3), size),
+        size=size,
+    )
+
+
 def write_examples(examples: list[Example], folder: Path, *, images: bool) -> None:
     """Write ``examples.json`` to a result folder, and the crops as PNG files: to ``private/`` unless ``images``."""
     place = folder if images else folder / "private"
@@ -82,16 +119,24 @@ def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
     """The examples of a result folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
     plain = json.loads((folder / "examples.json").read_text())
     place = folder / "private" if private else folder
-    return [
-        Example(
-            truth=np.array(one["truth"]),
-            visibility=np.array(one["visibility"]),
-            poses={row: np.array(points) for row, points in one["poses"].items()},
-            image=_read_crop(place / f"example{number}.png"),
-            size=tuple(one["size"]),
+    examples = []
+    for number, one in enumerate(plain):
+        visibility = np.array(one["visibility"])
+        shape = (
+            *[-1] * (visibility.ndim - 1),
+            visibility.shape[-1],
+            2,
+        )  # an image in which nobody was found stays (0, K, 2)
+        examples.append(
+            Example(
+                truth=np.array(one["truth"]),
+                visibility=visibility,
+                poses={row: np.array(points).reshape(shape) for row, points in one["poses"].items()},
+                image=_read_crop(place / f"example{number}.png"),
+                size=tuple(one["size"]),
+            )
         )
-        for number, one in enumerate(plain)
-    ]
+    return examples
 
 
 def _read_crop(path: Path) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -18,20 +19,29 @@ from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
+ERRORS = ("jitter", "miss", "inversion", "swap")
+READINGS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
 
 
 def row_labels(outcome: Outcome) -> dict[str, str]:
-    """For each row that was run what the paper calls it."""
+    """For each row that was run, or counted, what the paper calls it."""
     spec = PAPERS[outcome.paper].table(outcome.table)
     printed = shown_rows(outcome.paper, outcome.table).set_index("row")
-    run = dict.fromkeys(r.row for r in outcome.runs)
-    return {row: " ".join(v for v in (printed.loc[row, name] for name in spec.settings) if v) for row in run}
+    run = dict.fromkeys(r.row for r in outcome.runs) or outcome.counted
+    return {row: settings_label({name: printed.loc[row, name] for name in spec.settings}) or row for row in run}
+
+
+def settings_label(settings: dict[str, str]) -> str:
+    """The settings of a row in one line: a part that is switched on by its name, one that is off not at all."""
+    shown = [name if value == "yes" else value for name, value in settings.items() if value not in ("", "no")]
+    return (" + " if "yes" in settings.values() else " ").join(shown)
 
 
 def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
     """(metric, label) of the learning curves: the first printed metric that was measured, and the mean OKS."""
     spec = PAPERS[outcome.paper].table(outcome.table)
-    have = {name for run in outcome.runs for name in run.metrics if outcome.values(run.row, name)}
+    drawn = {name for run in outcome.runs for point in run.curve for name in point}
+    have = {name for run in outcome.runs for name in run.metrics if name in drawn and outcome.values(run.row, name)}
     printed = [(c.metric, c.label) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
     extra = [("OKS", EXTRAS["OKS"])] if "OKS" in have else []
     return printed[:1] + extra
@@ -40,18 +50,21 @@ def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
 def row_groups(outcome: Outcome) -> dict[str, dict[str, str]]:
     """The rows that were run in groups that one picture can show: by group its rows and what each is called within it.
 
-    A table of more than MOST_ROWS rows is parted by all settings but the first, as backbone and input size; a smaller one,
-    and one with a single setting, stays whole, as the group without a name.
+    A table of more than MOST_ROWS rows is parted by all settings but the first, as backbone and input size, or by the first
+    where that leaves hardly a pair in a group; a smaller one, and one with a single setting, stays whole, as the group without
+    a name.
     """
     labels, spec = row_labels(outcome), PAPERS[outcome.paper].table(outcome.table)
     if len(labels) <= MOST_ROWS or len(spec.settings) < 2:
         return {"": labels}
     printed = shown_rows(outcome.paper, outcome.table).set_index("row")
     groups: dict[str, dict[str, str]] = {}
+    turned: dict[str, dict[str, str]] = {}
     for row in labels:
         name, *others = (printed.loc[row, setting] for setting in spec.settings)
         groups.setdefault(" ".join(others), {})[row] = name
-    return groups
+        turned.setdefault(name, {})[row] = " ".join(others)
+    return turned if max(map(len, groups.values())) < 3 else groups
 
 
 def learning_curves(outcome: Outcome) -> Figure:
@@ -88,7 +101,7 @@ def keypoint_bars(outcome: Outcome) -> Figure:
                 merged = keypoint.removeprefix("left_").removeprefix("right_")
                 values.append({"keypoint": merged, "similarity": 100 * value, "row": run.row, "seed": run.seed})
     if not values:
-        return _not_measured("The similarity of keypoints is measured with ground-truth boxes alone.")
+        return _not_measured("The similarity of keypoints is not measured: it takes ground-truth boxes.")
     frame = pd.DataFrame(values).groupby(["keypoint", "row", "seed"], sort=False, as_index=False)["similarity"].mean()
     figure, axes = plt.subplots(len(groups), figsize=(9, 3.8 * len(groups)), squeeze=False)
     for axis, (group, rows) in zip(axes[:, 0], groups.items(), strict=True):
@@ -100,6 +113,38 @@ def keypoint_bars(outcome: Outcome) -> Figure:
             axis, "lower center", bbox_to_anchor=(0.5, above), ncol=min(4, len(rows)), title=None, frameon=False
         )
     figure.tight_layout()
+    return figure
+
+
+def has_errors(outcome: Outcome) -> bool:
+    """Whether the errors of keypoints were told apart."""
+    return any(name.startswith("diagnosis/") for run in outcome.runs for name in run.metrics)
+
+
+def error_bars(outcome: Outcome) -> Figure:
+    """The share of each error among the keypoints of found people, a bar a row, a whisker over seeds, a panel a reading.
+
+    As Fig. 4 of hgr; the errors are those of ``metrics.diagnosis``.
+    """
+    labels, values = row_labels(outcome), []
+    for run in outcome.runs:
+        for name, value in run.metrics.items():
+            _, reading, error, *_ = (*name.split("/"), "", "")
+            if name.startswith("diagnosis/") and error in ERRORS and value is not None:
+                values.append({"reading": reading, "error": error, "share": 100 * value, "row": labels[run.row]})
+    if not values:
+        return _not_measured("The errors of keypoints are told apart for bottom-up methods alone.")
+    frame, rows = pd.DataFrame(values), list(labels.values())
+    readings = [reading for reading in READINGS if reading in set(frame["reading"])]
+    figure, axes = plt.subplots(1, len(readings), figsize=(min(9, 5 * len(readings)), 4.2), squeeze=False, sharey=True)
+    for axis, reading in zip(axes[0], readings, strict=True):
+        own = frame[frame["reading"] == reading]
+        sns.barplot(own, x="error", y="share", hue="row", order=ERRORS, hue_order=rows, errorbar="sd", ax=axis)
+        axis.set(xlabel=None, ylabel="share of keypoints, %", title=READINGS[reading])
+        axis.get_legend().remove()
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.tight_layout(rect=(0, 0, 1, 0.98 - 0.05 * -(-len(names) // 2)))
+    figure.legend(handles, names, loc="upper center", ncol=2, frameon=False)
     return figure
 
 
@@ -140,12 +185,12 @@ def _not_measured(why: str) -> Figure:
 
 @dataclass(frozen=True)
 class Example:
-    """One evaluated person in a crop of its own.
+    """One evaluated person in a crop of its own, or an image with all its people.
 
     Args:
-        truth: (K, 2) x, y in px of the crop.
-        visibility: (K,).
-        poses: (K, 2) by row, of the first seed.
+        truth: (K, 2) x, y in px of the crop; (P, K, 2) of the P people of an image.
+        visibility: (K,), or (P, K).
+        poses: by row, of the first seed: (K, 2), or (M, K, 2) of the M people that were found.
         image: (H, W, 3) uint8 RGB; None where the data set's photographs may not be passed on.
         size: (width, height) of the crop.
     """
@@ -177,7 +222,7 @@ def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleto
     for line, (row, color) in enumerate(zip(rows, colors, strict=True)):
         for axis, example in zip(axes[line], examples, strict=True):
             _draw_example(axis, example, row, skeleton, color)
-        axes[line][0].set_ylabel(labels[row], fontsize=7)
+        axes[line][0].set_ylabel(textwrap.fill(labels[row], 24), fontsize=7)
     figure.tight_layout(pad=0.3)
     return figure
 
@@ -186,7 +231,13 @@ def _draw_example(axis: Axes, example: Example, row: str, skeleton: Skeleton, co
     width, height = example.size
     if example.image is not None:
         axis.imshow(example.image)
-    shown = example.visibility > 0
-    draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6)
-    draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3)
+    if example.truth.ndim == 2:
+        shown = example.visibility > 0
+        draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6)
+        draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3)
+    else:
+        for truth, visibility in zip(example.truth, example.visibility, strict=True):
+            draw_pose(axis, truth, visibility > 0, skeleton, "0.75", 2.6)
+        for pose in example.poses[row]:
+            draw_pose(axis, pose, np.ones(len(pose), dtype=bool), skeleton, color, 1.0)
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[], aspect="equal")

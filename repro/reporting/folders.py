@@ -87,17 +87,17 @@ def write_index() -> None:
 def newest_folder(paper: str, number: int) -> Path:
     """The newest version of a table.
 
-    Of the versions that git knows (committed or staged), where it knows any: a reproduction on somebody's machine does not
-    change what the committed notebooks show. Raises ReproError when there is none.
+    Of the versions that git knows (committed or staged), where it knows any results: a reproduction on somebody's machine does
+    not change what the committed notebooks show. Raises ReproError when there is none.
     """
+    known = known_to_git(paths.results())
     own = {name: m for name, m in manifests().items() if m["paper"] == paper and m["table"] == number}
+    own = {name: m for name, m in own.items() if not known or f"{name}/manifest.json" in known}
     if not own:
         raise ReproError(
             f"Table {number} of {paper} has no result folder: run `make reproduce PAPER={paper} TABLE={number}`."
         )
-    known = known_to_git(paths.results())
-    candidates = [name for name in own if f"{name}/manifest.json" in known] or list(own)
-    return paths.results() / max(candidates, key=lambda name: (own[name]["created"], name))
+    return paths.results() / max(own, key=lambda name: (own[name]["created"], name))
 
 
 def find_folder(name: str) -> Path:

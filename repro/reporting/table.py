@@ -131,7 +131,8 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
     """
     spec, table = PAPERS[outcome.paper].table(outcome.table), long_table(outcome)
     rows = table_rows(outcome.paper, outcome.table)
-    run, recipes = {one.row for one in outcome.runs}, set(rows.rows) if rows else set()
+    run = {one.row for one in outcome.runs} or set(outcome.counted)
+    recipes = set(rows.rows) if rows else set()
     lines = []
     for row, group in table.groupby("row", sort=False):
         first = group.iloc[0]

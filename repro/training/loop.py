@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from repro.data.crops import CropBatches, normalise
+from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
-from repro.encoders.parts import PartMap
+from repro.data.scene_batches import SceneBatches
 from repro.errors import ReproError
-from repro.geometry import heatmap_factor
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
+from repro.training.batches import make_batches, make_targets
 from repro.training.checkpoints import load_state, save_state
 from repro.training.distributed import World, share_of_batch
 from repro.training.schedule import learning_rate
@@ -38,7 +39,7 @@ class Job:
     Args:
         world: processes and device.
         workers: processes that read and cut images.
-        progress: called after each step with the persons seen in it.
+        progress: called after each step with the persons, or images, seen in it.
     """
 
     world: World
@@ -46,7 +47,7 @@ class Job:
     progress: Callable[[int], object] = lambda persons: None
 
 
-def build_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn.Module:
+def build_network(recipe: Recipe, persons: PersonSet | ImageSet, device: torch.device) -> nn.Module:
     """The recipe's network: random weights from its seed, then those of its initialisation where it has one."""
     torch.manual_seed(recipe.seed)
     network = recipe.method.network.build(persons.skeleton)
@@ -68,22 +69,11 @@ def autocast(recipe: Recipe, device: torch.device) -> torch.autocast | nullconte
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def make_targets(
-    recipe: Recipe, batch: dict[str, Tensor], outputs: dict[str, Tensor], persons: PersonSet
-) -> dict[str, Tensor]:
-    """Targets of a batch, on its device, at the size (H, W) of the network's first output."""
-    first = next(iter(outputs.values()))
-    size = (first.shape[-1], first.shape[-2])
-    factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
-    points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
-    extra = {"parts": batch["parts"]} if "parts" in batch else {}
-    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=persons.skeleton, **extra)
-
-
-def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job, before: Path | None = None) -> None:
+def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job, before: Path | None = None) -> None:
     """Train the last stage of a recipe's network in ``folder``, going on where an earlier call was stopped.
 
-    A second stage begins with the state that the first one left in the folder ``before``.
+    A second stage begins with the state that the first one left in the folder ``before``. Bottom-up recipes take images in
+    place of persons, which are counted in their stead.
 
     Leaves ``model.safetensors``, ``snapshots/`` and ``log.jsonl`` (one line an epoch). Numbers are a function of the recipe,
     the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every epoch ends with a
@@ -110,10 +100,9 @@ def train(recipe: Recipe, persons: PersonSet, folder: Path, job: Job, before: Pa
         _cut_log(folder / "log.jsonl", done - recipe.epochs.start)
     job.progress((done - recipe.epochs.start) * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
-    wants_parts = isinstance(recipe.method.encoder, PartMap)
-    batches = CropBatches(persons, recipe.input, workers=job.workers, parts=wants_parts)
+    batches = make_batches(recipe, persons, job.workers)
     for epoch in range(done, recipe.epochs.stop):
-        line = _train_epoch(recipe, model, optimiser, batches, epoch, steps, job)
+        line = _train_epoch(recipe, model, optimiser, batches, persons, epoch, steps, job)
         if job.world.leads:
             _end_epoch(folder, recipe, line, network, optimiser)
         job.world.wait()
@@ -125,7 +114,8 @@ def _train_epoch(
     recipe: Recipe,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    batches: CropBatches,
+    batches: CropBatches | SceneBatches,
+    persons: PersonSet | ImageSet,
     epoch: int,
     steps: int,
     job: Job,
@@ -146,7 +136,7 @@ def _train_epoch(
         rate = learning_rate(optimisation, epoch * steps + step, steps)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        terms = _train_step(recipe, model, optimiser, {k: v.to(device) for k, v in batch.items()}, batches.persons)
+        terms = _train_step(recipe, model, optimiser, {k: v.to(device) for k, v in batch.items()}, persons)
         for name, value in terms.items():
             sums[name] = sums.get(name, 0) + value.detach()
         job.progress(optimisation.batch)
@@ -157,14 +147,14 @@ def _train_epoch(
             f"{optimisation.learning_rate} or train in float32."
         )
     seconds = time.perf_counter() - started
-    persons = steps * optimisation.batch
+    seen = steps * optimisation.batch
     return {
         "epoch": epoch + 1,
-        "persons": (epoch + 1) * persons,
+        "persons": (epoch + 1) * seen,
         **means,
         "learning_rate": rate,
         "seconds": round(seconds, 2),
-        "persons_per_second": round(persons / seconds, 1),
+        "persons_per_second": round(seen / seconds, 1),
         "peak_memory_mb": round(peak_memory(device) / 1e6),
     }
 
@@ -174,7 +164,7 @@ def _train_step(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     batch: dict[str, Tensor],
-    persons: PersonSet,
+    persons: PersonSet | ImageSet,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the named loss terms."""
     images = normalise(batch["images"], channels_last=uses_channels_last(recipe))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from repro.data.detections import SIMULATED
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
 from repro.losses.offsets import WeightedOffsetLoss
@@ -74,7 +75,7 @@ def test_boxes_are_a_detectors_in_tables_1_and_9_alone(table):
 
 def test_below_paper_scale_boxes_are_simulated_and_networks_those_of_table_8():
     ours = at("laptop", 1)
-    assert {one.evaluation.boxes for one in ours.values()} == {"simulated"}
+    assert {one.evaluation.boxes for one in ours.values()} == {SIMULATED}
     theirs = at("laptop", 8)
     for method in ("hrnet", "udp", "cal"):
         row = f"{method}-w32-128x96"

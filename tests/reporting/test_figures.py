@@ -9,7 +9,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from repro.reporting.figures import Example, keypoint_bars, learning_curves, pose_grid, row_labels
+from repro.reporting.figures import (
+    Example,
+    error_bars,
+    has_errors,
+    keypoint_bars,
+    learning_curves,
+    pose_grid,
+    row_groups,
+    row_labels,
+    settings_label,
+)
 from repro.skeletons import LSPET14
 
 from .sample_outcome import PCKH, make_outcome
@@ -67,7 +77,57 @@ def test_bars_are_means_of_left_and_right_and_over_seeds() -> None:
 def test_what_was_not_measured_is_said_and_not_drawn() -> None:
     outcome = make_outcome()
     none = replace(outcome, runs=tuple(replace(run, metrics={"pckh@0.5": None}) for run in outcome.runs))
-    for figure, text in ((learning_curves(none), "No metric"), (keypoint_bars(none), "with ground-truth boxes alone")):
+    for figure, text in (
+        (learning_curves(none), "No metric"),
+        (keypoint_bars(none), "not measured: it takes ground-truth boxes"),
+    ):
         assert text in figure.axes[0].texts[0].get_text()
     one = replace(outcome, runs=tuple(replace(run, metrics={"pckh@0.5": 0.5}) for run in outcome.runs))
     assert [axis.get_ylabel() for axis in learning_curves(one).axes] == ["PCKh@0.5"]
+
+
+def guided_outcome(rows: dict[str, dict[str, float]], paper: str = "hgr", table: int = 4):
+    """Runs of a bottom-up table with given metrics."""
+    like = make_outcome().runs[0]
+    runs = tuple(replace(like, row=row, metrics=metrics) for row, metrics in rows.items())
+    return replace(make_outcome(), paper=paper, table=table, runs=runs)
+
+
+def test_errors_have_a_panel_a_reading_and_a_bar_a_row() -> None:
+    final = {f"diagnosis/final/{name}": share for name, share in (("jitter", 0.1), ("miss", 0.2), ("good", 0.7))}
+    more = final | {"diagnosis/regression/swap": 0.05, "diagnosis/final/found": 0.9}
+    outcome = guided_outcome({"baseline": {"diagnosis/final/miss": None}, "guidance": more, "guidance-tradeoff": final})
+    assert has_errors(outcome) and not has_errors(make_outcome())
+    regression, final_axis = error_bars(outcome).axes
+    assert regression.get_title() == "regressed poses" and final_axis.get_title() == "final poses"
+    bars = [[bar.get_height() for bar in bars] for bars in final_axis.containers]
+    assert len(bars) == 3  # a row of which nothing was found keeps its place and its colour
+    assert bars[1][:2] == pytest.approx([10.0, 20.0])
+    names = [text.get_text() for text in error_bars(outcome).legends[0].get_texts()]
+    assert names == ["baseline", "Heatmap guidance", "Heatmap guidance + Tradeoff loss"]
+    assert "bottom-up" in error_bars(make_outcome()).axes[0].texts[0].get_text()
+
+
+def test_labels_name_the_parts_that_are_on() -> None:
+    assert settings_label({"SAHG": "yes", "WR loss": "yes"}) == "SAHG + WR loss"
+    assert settings_label({"SAHG": "no", "WR loss": "yes"}) == "WR loss"
+    assert settings_label({"Method": "HRNet", "Input size": "256x192"}) == "HRNet 256x192"
+    outcome = guided_outcome({"baseline": {}, "sahg": {}}, "sahg", 2)
+    assert row_labels(outcome) == {"baseline": "baseline", "sahg": "SAHG"}
+    assert row_labels(guided_outcome({"baseline": {}}, "sahg", 4)) == {"baseline": "baseline"}
+
+
+def test_many_rows_in_pairs_are_parted_by_their_first_setting() -> None:
+    slugs = ("centernet-dla", "hrhrnet-w32-ae", "hrhrnet-w48-ae", "hgr-hrnet-w32", "hgr-hrnet-w48", "hgr-hrhrnet-w48")
+    rows = [*slugs, *(f"{slug}-multi" for slug in slugs[1:])]
+    groups = row_groups(guided_outcome({row: {} for row in rows}, "hgr", 2))
+    assert {name: len(group) for name, group in groups.items()} == {"single-scale": 6, "multi-scale": 5}
+    assert groups["multi-scale"]["hgr-hrnet-w32-multi"] == "Ours (HRNet-W32) 512"
+
+
+def test_all_people_of_an_image_are_drawn() -> None:
+    labels = row_labels(make_outcome())
+    people = np.random.default_rng(0).uniform(0, 60, (3, 14, 2))
+    example = Example(people[:2], np.full((2, 14), 2), dict.fromkeys(labels, people), None, (64, 64))
+    figure = pose_grid([example], labels, LSPET14)
+    assert all(len(axis.lines) == 5 * len(LSPET14.links) for axis in figure.axes)

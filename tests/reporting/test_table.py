@@ -48,8 +48,9 @@ def test_rows_that_were_not_run_say_so() -> None:
     assert list(table["kind"]) == ["rerun", "own, not run", "own, not run"]
     assert table.loc[1, "PCKh@0.5"] == "90.5 / –"
     foreign = replace(some, paper="sahg", table=1, runs=())
-    kinds = set(wide_table(foreign)["kind"])
-    assert kinds == {"cited", "own, not yet reproducible"}
+    assert set(wide_table(foreign)["kind"]) == {"cited", "own, not run"}
+    counted = replace(foreign, paper="hgr", counted={"hrhrnet-w48": {"params_M": 63.8, "gflops": 154.3}})
+    assert list(wide_table(counted)["kind"]) == ["cited", "cited", "rerun", *3 * ["own, not run"]]
 
 
 def test_metrics_that_are_not_printed_get_no_verdict() -> None:

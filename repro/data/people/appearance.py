@@ -42,6 +42,8 @@ NEUTRALS = np.array(
     [(20, 20, 24), (235, 235, 232), (120, 122, 125), (36, 44, 70), (62, 84, 122), (150, 132, 104), (84, 74, 60), (200, 196, 184),
      (52, 54, 58), (94, 110, 140)]
 ) / 255.0  # fmt: skip
+_EYE, _IRIS, _WHITE = np.array([0.9, 0.9, 0.88]), np.array([0.12, 0.09, 0.07]), np.array([0.9, 0.9, 0.9])
+_LIPS = np.array([0.86, 0.58, 0.58])  # factor on the skin's colour
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Outfit:
     hat: str
 
 
+def within(color: np.ndarray, low: float, high: float) -> np.ndarray:
+    """A colour held between two levels; faster for three numbers than ``np.clip``."""
+    return np.minimum(np.maximum(color, low), high)
+
+
 def sample_color(rng: np.random.Generator, vivid: float = 0.5) -> np.ndarray:
     """(3,) a colour of cloth or paint: neutral, or with probability ``vivid`` of any hue."""
     if rng.random() < vivid:
@@ -81,7 +88,7 @@ def sample_color(rng: np.random.Generator, vivid: float = 0.5) -> np.ndarray:
             hue = (0.98 + 0.17 * hue) % 1 if choice < 0.4 else 0.57 + 0.1 * hue if choice < 0.64 else 0.2 + 0.2 * hue
         return np.array(colorsys.hsv_to_rgb(hue, 0.25 + 0.6 * saturation, 0.25 + 0.7 * value))
     base = NEUTRALS[int(rng.integers(len(NEUTRALS)))]
-    return np.clip(base * np.exp(0.2 * rng.standard_normal()) + 0.03 * rng.standard_normal(3), 0.02, 0.98)
+    return within(base * np.exp(0.2 * rng.standard_normal()) + 0.03 * rng.standard_normal(3), 0.02, 0.98)
 
 
 def material(
@@ -89,8 +96,9 @@ def material(
     hard: float = 1.0, strength: float = 1.0, grain: float = 0.06,
 ) -> tuple[float, ...]:  # fmt: skip
     """The MATERIAL_FIELDS numbers of a material: see the module."""
-    second = color if other is None else other
-    return (*color, *second, *waves, phase, hard, 0.0 if other is None else strength, grain)
+    first = color.tolist()  # numbers of Python make a table faster than those of NumPy
+    second = first if other is None else other.tolist()
+    return (*first, *second, *waves, phase, hard, 0.0 if other is None else strength, grain)
 
 
 def sample_cloth(rng: np.random.Generator, color: np.ndarray, scale: float = 1.0) -> tuple[float, ...]:
@@ -122,13 +130,13 @@ def sample_outfit(
         female: shares of hair styles, skirts and leotards.
         theme: (3,) a colour of the background that the clothes take (camouflage), or None.
     """
-    tone = min(int(np.searchsorted(SKIN_SHARES, rng.random())), len(SKINS) - 1)
-    skin = np.clip(SKINS[tone] * np.exp(0.07 * rng.standard_normal()) + 0.015 * rng.standard_normal(3), 0.05, 0.98)
+    tone = min(int(SKIN_SHARES.searchsorted(rng.random())), len(SKINS) - 1)
+    skin = within(SKINS[tone] * np.exp(0.07 * rng.standard_normal()) + 0.015 * rng.standard_normal(3), 0.05, 0.98)
     dark = tone > 3 or rng.random() < 0.3
     hair = HAIRS[int(rng.integers(3 if dark else len(HAIRS)))] * np.exp(0.2 * rng.standard_normal())
     top, bottom = sample_color(rng, 0.55), sample_color(rng, 0.3)
     if theme is not None:
-        top, bottom = (np.clip(theme * np.exp(0.15 * rng.standard_normal()), 0, 1) for _ in range(2))
+        top, bottom = (within(theme * np.exp(0.15 * rng.standard_normal()), 0, 1) for _ in range(2))
     sport = rng.random() < sporty
     kind = rng.random()
     fit = 0.0 if rng.random() > loose else 0.12 + 0.4 * rng.random()
@@ -193,16 +201,16 @@ def _materials(
         "skin_dark": material(skin * 0.78, grain=0.03),
         "hair": material(hair, hair * 1.5 + 0.03, (30, 9), 6.28 * rng.random(), 1, 0.5, 0.12),
         "brow": material(hair * 0.8, grain=0.0),
-        "eye": material(np.array([0.9, 0.9, 0.88]), grain=0.0),
-        "iris": material(np.array([0.12, 0.09, 0.07]) + 0.12 * rng.random(3) * (rng.random() < 0.3), grain=0.0),
-        "lips": material(skin * np.array([0.86, 0.58, 0.58]), grain=0.0),
+        "eye": material(_EYE, grain=0.0),
+        "iris": material(_IRIS + 0.12 * rng.random(3) * (rng.random() < 0.3), grain=0.0),
+        "lips": material(skin * _LIPS, grain=0.0),
         "hat": sample_cloth(rng, sample_color(rng, 0.6)),
         "top": material(skin, grain=0.04) if bare else cloth,
         "sleeve": sleeves,
         "bottom": trousers,
         "leg": trousers,
         "skirt": trousers,
-        "sock": material(sample_color(rng, 0.2) if rng.random() < 0.5 else np.array([0.9, 0.9, 0.9]), grain=0.04),
+        "sock": material(sample_color(rng, 0.2) if rng.random() < 0.5 else _WHITE, grain=0.04),
         "shoe": material(shoes, grain=0.06),
     }
     table = np.array([rows[name] for name in LOOKS], dtype=np.float32)

@@ -17,16 +17,20 @@ JOINTS = (
 PARENTS = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 12, 0, 14, 15)
 J = {name: i for i, name in enumerate(JOINTS)}
 
-# Joints in steps from the pelvis outwards, each with its parents: all joints of a step are turned at once.
+# Joints in steps from the pelvis outwards: all joints of a step are turned at once.
+_STEPS = (
+    ("waist", "left_hip", "right_hip"),
+    ("chest", "left_knee", "right_knee"),
+    ("neck", "left_shoulder", "right_shoulder", "left_ankle", "right_ankle"),
+    ("head", "left_elbow", "right_elbow"),
+    ("left_wrist", "right_wrist"),
+)
+_OUTWARDS = np.array([J["pelvis"], *(J[n] for step in _STEPS for n in step)])
+_PLACE = np.argsort(_OUTWARDS)  # of each joint among those from the pelvis outwards
+# Places of each step's parents, and the slice of its own places.
 LEVELS = tuple(
-    ([PARENTS[J[n]] for n in step], [J[n] for n in step])
-    for step in (
-        ("waist", "left_hip", "right_hip"),
-        ("chest", "left_knee", "right_knee"),
-        ("neck", "left_shoulder", "right_shoulder", "left_ankle", "right_ankle"),
-        ("head", "left_elbow", "right_elbow"),
-        ("left_wrist", "right_wrist"),
-    )
+    (_PLACE[[PARENTS[J[n]] for n in step]], slice(int(_PLACE[J[step[0]]]), int(_PLACE[J[step[-1]]]) + 1))
+    for step in _STEPS
 )
 
 # Lengths as shares of the height, adult and child of about four years (after anthropometric tables, rounded).
@@ -46,6 +50,10 @@ THICK = {
 }  # fmt: skip
 
 
+_NAMES = tuple(ADULT)
+_ADULT, _CHILD = np.array([ADULT[n] for n in _NAMES]), np.array([CHILD[n] for n in _NAMES])
+
+
 @dataclass(frozen=True)
 class Build:
     """The proportions of one person: ``length`` and ``thick`` by name, in units of the height; ``height`` in metres."""
@@ -62,10 +70,9 @@ def sample_build(rng: np.random.Generator, children: float) -> Build:
     child = 0.25 + 0.75 * rng.random() if rng.random() < children else 0.0
     female = bool(rng.random() < 0.5)
     spread = 1 + 0.05 * rng.standard_normal(len(ADULT))
-    names = list(ADULT)
-    length = {n: (ADULT[n] * (1 - child) + CHILD[n] * child) * spread[i] for i, n in enumerate(names)}
-    width = np.clip(np.exp(0.16 * rng.standard_normal()), 0.72, 1.6)
-    limb = width**0.7 * np.exp(0.06 * rng.standard_normal()) * (0.92 if female else 1.0)
+    length = dict(zip(_NAMES, ((_ADULT * (1 - child) + _CHILD * child) * spread).tolist(), strict=True))
+    width = min(max(float(np.exp(0.16 * rng.standard_normal())), 0.72), 1.6)
+    limb = width**0.7 * float(np.exp(0.06 * rng.standard_normal())) * (0.92 if female else 1.0)
     thick = {n: v * limb for n, v in THICK.items()}
     trunk = {"chest": 0.92, "waist": 0.90, "pelvis": 1.06} if female else {"chest": 1.04, "waist": 1.0, "pelvis": 0.98}
     for name, factor in trunk.items():
@@ -82,19 +89,12 @@ def sample_build(rng: np.random.Generator, children: float) -> Build:
 def rest_offsets(build: Build) -> np.ndarray:
     """(J, 3) position of each joint in the frame of its parent, at rest."""
     n = build.length
-    offsets = np.zeros((len(JOINTS), 3))
-    offsets[J["waist"]] = (0, n["pelvis"], 0)
-    offsets[J["chest"]] = (0, n["waist"], 0)
-    offsets[J["neck"]] = (0, n["chest"], -0.005)
-    offsets[J["head"]] = (0, n["neck"], 0.008)
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        offsets[J[f"{side}_shoulder"]] = (sign * n["shoulder"], n["chest"] - 0.018, 0)
-        offsets[J[f"{side}_elbow"]] = (0, -n["upper_arm"], 0)
-        offsets[J[f"{side}_wrist"]] = (0, -n["forearm"], 0)
-        offsets[J[f"{side}_hip"]] = (sign * n["hip"], -0.02, 0)
-        offsets[J[f"{side}_knee"]] = (0, -n["thigh"], 0)
-        offsets[J[f"{side}_ankle"]] = (0, -n["shank"], 0)
-    return offsets
+    trunk = (0, 0, 0), (0, n["pelvis"], 0), (0, n["waist"], 0), (0, n["chest"], -0.005), (0, n["neck"], 0.008)
+    arm, leg = ((0, -n["upper_arm"], 0), (0, -n["forearm"], 0)), ((0, -n["thigh"], 0), (0, -n["shank"], 0))
+    left, right = ((sign * n["shoulder"], n["chest"] - 0.018, 0) for sign in (1, -1))
+    arms = left, *arm, right, *arm
+    legs = (n["hip"], -0.02, 0), *leg, (-n["hip"], -0.02, 0), *leg
+    return np.array((*trunk, *arms, *legs), dtype=np.float64)  # in the order of JOINTS
 
 
 # A unit vector times this, as 3 x 3, is the matrix of its cross product.
@@ -112,6 +112,23 @@ def rotation_matrices(vectors: np.ndarray) -> np.ndarray:
     return _UNIT + np.sin(angle)[..., None, None] * cross + (1 - np.cos(angle))[..., None, None] * (cross @ cross)
 
 
+def axis_rotations(angles: np.ndarray, axes: tuple[int, ...]) -> list[np.ndarray]:
+    """(3, 3) rotations by ``angles`` (n,) in radians about coordinate axes ``axes``: ``rotation_matrices``' numbers, faster."""
+    turn = np.abs(angles)
+    sines, versines = (np.sin(turn) * np.sign(angles)).tolist(), (1 - np.cos(turn)).tolist()
+    out = []
+    for axis, s, v in zip(axes, sines, versines, strict=True):
+        c = 1 - v
+        if axis == 0:
+            rows = (1, 0, 0), (0, c, -s), (0, s, c)
+        elif axis == 1:
+            rows = (c, 0, s), (0, 1, 0), (-s, 0, c)
+        else:
+            rows = (c, -s, 0), (s, c, 0), (0, 0, 1)
+        out.append(np.array(rows, dtype=np.float64))
+    return out
+
+
 def forward_kinematics(offsets: np.ndarray, local: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions and frames of all joints.
 
@@ -123,11 +140,12 @@ def forward_kinematics(offsets: np.ndarray, local: np.ndarray, root: np.ndarray)
     Returns:
         positions (N, J, 3) with the pelvis at the origin, and frames (N, J, 3, 3) whose columns are the joint's axes.
     """
+    offsets, local = offsets[:, _OUTWARDS, :, None], local[:, _OUTWARDS]
     positions = np.zeros(offsets.shape)
     frames = np.empty(local.shape)
     frames[:, 0] = root @ local[:, 0]
     for parents, joints in LEVELS:
-        above = frames[:, parents]
-        positions[:, joints] = positions[:, parents] + (above @ offsets[:, joints, :, None])[..., 0]
-        frames[:, joints] = above @ local[:, joints]
-    return positions, frames
+        above = frames.take(parents, axis=1)
+        np.add(positions.take(parents, axis=1), above @ offsets[:, joints], out=positions[:, joints])
+        np.matmul(above, local[:, joints], out=frames[:, joints])
+    return positions[..., 0].take(_PLACE, axis=1), frames.take(_PLACE, axis=1)

@@ -9,6 +9,9 @@ from repro.data.people.backgrounds import TILE, noise_tiles
 from repro.data.people.settings import PeopleSettings
 from repro.errors import ReproError
 
+_COLOR, _GRAY = np.eye(3), np.array([0.3, 0.59, 0.11])
+_LEVELS = np.linspace(0, 1, 256)
+
 
 def blur_backdrop(rng: np.random.Generator, image: np.ndarray, probability: float, unit: float) -> np.ndarray:
     """Out-of-focus background: a Gaussian of up to 3 % of ``unit`` px, with the given probability."""
@@ -20,13 +23,14 @@ def blur_backdrop(rng: np.random.Generator, image: np.ndarray, probability: floa
 def expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Change saturation, gamma, contrast and colour cast of (H, W, 3) uint8; rarely turn it grey."""
     fade = 1.0 if rng.random() < 0.05 else 0.1 + 0.5 * rng.random()
-    image = cv2.transform(image, (1 - fade) * np.eye(3) + fade * np.array([0.3, 0.59, 0.11]))
+    image = cv2.transform(image, (1 - fade) * _COLOR + fade * _GRAY)
     gamma = np.exp(0.2 * rng.standard_normal())
     gain = 1.2 + 0.2 * rng.standard_normal() + 0.06 * rng.standard_normal(3)
     lift = 8 + 14 * rng.standard_normal() + 5 * rng.standard_normal(3)
-    level = np.linspace(0, 1, 256)[:, None] ** gamma
-    table = np.clip((level - 0.5) * 255 * gain + 127.5 + lift, 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table[None])
+    level = _LEVELS**gamma
+    table = (level - 0.5) * 255 * gain[:, None] + 127.5 + lift[:, None]
+    table = np.minimum(np.maximum(table, 0), 255).astype(np.uint8)
+    return cv2.LUT(image, np.ascontiguousarray(table.T)[None])
 
 
 def soften(rng: np.random.Generator, image: np.ndarray, probability: float, unit: float) -> np.ndarray:
@@ -51,7 +55,7 @@ def add_noise(rng: np.random.Generator, image: np.ndarray, probability: float) -
     height, width = image.shape[:2]
     spread = 1 + 8 * rng.random() ** 2
     tile = noise_tiles()[0]
-    y, x, turn = (int(v) for v in rng.integers(0, TILE, 3))
+    y, x, turn = (int(rng.integers(TILE)) for _ in range(3))
     gray, tint = (_window(tile[i], y, x, height, width) for i in (turn % 2, 1 - turn % 2))
     gray, tint = gray * spread, tint * (0.5 * spread)
     return cv2.add(image, cv2.merge([gray + tint, gray, gray - tint]), dtype=cv2.CV_8U)

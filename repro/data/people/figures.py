@@ -6,6 +6,7 @@ A figure is projected in perspective about its own pelvis: a point at depth z is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -25,6 +26,7 @@ _CIRCLE = np.stack(
 _ARC = np.linspace(-1.0, 1.0, 6)
 # Where along its two sides (from end to start, from start to end) a limb swells, and how much.
 _ALONG = np.array([[0.35, 0.30], [0.70, 0.65]])[:, None, :, None]
+_REST = 1 - _ALONG
 _SWELL = np.array([[0.7, 1.0], [1.0, 0.7]])[:, None, :, None]
 
 
@@ -67,11 +69,31 @@ class Shapes:
         self.radii.append(radius)
         self.rounds.append(round_)
 
+    def extend(
+        self,
+        polygons: np.ndarray,
+        parts: Sequence[int],
+        looks: Sequence[str],
+        depths: Sequence[float],
+        origins: np.ndarray,
+        axes: np.ndarray,
+        radii: np.ndarray,
+    ) -> None:
+        """Append many shapes that are round across alone: ``add`` for each row of the arguments."""
+        self.polygons.extend(polygons)
+        self.parts.extend(parts)
+        self.looks.extend(looks)
+        self.depths.extend(depths)
+        self.origins.extend(origins)
+        self.axes.extend(axes)
+        self.radii.extend(radii.tolist())
+        self.rounds.extend([0.0] * len(parts))
+
     def far_first(self) -> Shapes:
         """The shapes sorted from far to near; those of the same depth keep their order."""
-        order = np.argsort(-np.asarray(self.depths), kind="stable").tolist()
         columns = (self.polygons, self.parts, self.looks, self.depths, self.origins, self.axes, self.radii, self.rounds)
-        return Shapes(*([column[i] for i in order] for column in columns))
+        rows = sorted(zip(*columns, strict=True), key=lambda row: -row[3])
+        return Shapes(*map(list, zip(*rows, strict=True)))
 
 
 def project(points: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
@@ -100,19 +122,22 @@ def capsule_outlines(
     delta = end - start
     length = np.hypot(delta[:, 0], delta[:, 1])
     heading = np.arctan2(delta[:, 1], delta[:, 0])
-    half = np.arccos(np.clip((start_radius - end_radius) / np.maximum(length, 1e-9), -1, 1))
-    angles = np.concatenate(
-        [heading[:, None] + half[:, None] * _ARC, heading[:, None] + np.pi + (np.pi - half)[:, None] * _ARC], axis=1
-    )
-    rim = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    half = np.arccos(np.minimum(np.maximum((start_radius - end_radius) / np.maximum(length, 1e-9), -1), 1))
     count = len(_ARC)
-    far = end[:, None] + end_radius[:, None, None] * rim[:, :count]
-    near = start[:, None] + start_radius[:, None, None] * rim[:, count:]
-    swell = bulge[:, None, None] * rim[:, [count - 1, 0]]  # outwards at both sides
-    corners = np.stack([far[:, -1], near[:, -1]], axis=1), np.stack([near[:, 0], far[:, 0]], axis=1)
-    one, two = ((1 - t) * corners[0] + t * corners[1] for t in _ALONG)
-    one, two = one + swell * _SWELL[0], two + swell * _SWELL[1]
-    return np.concatenate([far, one[:, :1], two[:, :1], near, one[:, 1:], two[:, 1:]], axis=1)
+    angles = np.empty((len(start), 2 * count))
+    angles[:, :count] = heading[:, None] + half[:, None] * _ARC
+    angles[:, count:] = heading[:, None] + np.pi + (np.pi - half)[:, None] * _ARC
+    rim = np.empty((len(start), 2 * count, 2))
+    rim[..., 0], rim[..., 1] = np.cos(angles), np.sin(angles)
+    # In the order of the outline: far circle, side back to the start, near circle, side forth to the end.
+    outlines = np.empty((len(start), 2 * count + 4, 2))
+    outlines[:, :count] = end[:, None] + end_radius[:, None, None] * rim[:, :count]
+    outlines[:, count + 2 : -2] = start[:, None] + start_radius[:, None, None] * rim[:, count:]
+    swell = bulge[:, None, None] * rim[:, count - 1 :: 1 - count]  # outwards at both sides
+    from_corners, to_corners = outlines[:, count - 1 :: count + 2], outlines[:, count + 2 :: -count - 2]
+    sides = _REST * from_corners + _ALONG * to_corners + swell * _SWELL
+    outlines[:, count :: count + 2], outlines[:, count + 1 :: count + 2] = sides
+    return outlines
 
 
 def hull_of_circles(centers: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -143,18 +168,23 @@ class Limbs:
 
     def into(self, shapes: Shapes, distance: float) -> None:
         """Project all capsules and append their outlines to ``shapes``."""
-        ends = np.array([(row[0], row[1]) for row in self.rows])
-        flat, factor = project(ends, distance)
-        radius = np.array([row[2:4] for row in self.rows]) * factor
-        delta = flat[:, 1] - flat[:, 0]
+        starts, stops, *sizes, parts, looks, depths = zip(*self.rows, strict=True)
+        ends = np.concatenate(starts + stops).reshape(2, -1, 3)
+        start_size, end_size, bulge = np.array(sizes)
+        (start, end), (start_factor, end_factor) = project(ends, distance)
+        start_radius, end_radius = start_size * start_factor, end_size * end_factor
+        delta = end - start
         length = np.hypot(delta[:, 0], delta[:, 1])
-        true = np.sqrt(((ends[:, 1] - ends[:, 0]) ** 2).sum(1))
-        bulge = np.array([row[4] for row in self.rows]) * np.minimum(1, length / np.maximum(true, 1e-9)) * factor[:, 0]
-        outlines = capsule_outlines(flat[:, 0], flat[:, 1], radius[:, 0], radius[:, 1], bulge)
+        true = np.sqrt(((ends[1] - ends[0]) ** 2).sum(1))
+        bulge = bulge * np.minimum(1, length / np.maximum(true, 1e-9)) * start_factor
+        outlines = capsule_outlines(start, end, start_radius, end_radius, bulge)
         axes = delta / np.maximum(length, 1e-9)[:, None]
-        width = radius.max(1) + 0.5 * bulge
-        for i, row in enumerate(self.rows):
-            shapes.add(outlines[i], row[5], row[6], row[7], flat[i, 0], axes[i], width[i])
+        width = np.maximum(start_radius, end_radius) + 0.5 * bulge
+        shapes.extend(outlines, parts, looks, depths, start, axes, width)
+
+
+_RING_JOINTS = np.array([J[name] for name in ("pelvis", "pelvis", "waist", "chest", "chest", "chest")])
+_COSINES, _SINES = _CIRCLE[:, :1], _CIRCLE[:, 1:]
 
 
 def torso_shapes(
@@ -173,38 +203,34 @@ def torso_shapes(
     """
     t, n = build.thick, build.length
     off = 1 + loose
-    chest, pelvis = J["chest"], J["pelvis"]
-    rings = (
-        (pelvis, -0.062, 0.45 * t["pelvis_x"], 0.8 * t["pelvis_z"]),
-        (pelvis, -0.012, t["pelvis_x"], t["pelvis_z"]),
-        (J["waist"], 0.0, t["waist_x"], t["waist_z"]),
-        (chest, 0.55 * n["chest"], t["chest_x"] * (1 + 0.6 * loose), t["chest_z"] * (1 + 0.8 * loose)),
-        (chest, n["chest"] - 0.016, n["shoulder"] + 0.004, 0.75 * t["chest_z"]),
-        (chest, n["chest"] + 0.012, 0.045, 0.04),
+    rings = (  # y in the joint's frame, half lengths to the side and to the front
+        (-0.062, 0.45 * t["pelvis_x"], 0.8 * t["pelvis_z"]),
+        (-0.012, t["pelvis_x"], t["pelvis_z"]),
+        (0.0, t["waist_x"], t["waist_z"]),
+        (0.55 * n["chest"], t["chest_x"] * (1 + 0.6 * loose), t["chest_z"] * (1 + 0.8 * loose)),
+        (n["chest"] - 0.016, n["shoulder"] + 0.004, 0.75 * t["chest_z"]),
+        (n["chest"] + 0.012, 0.045, 0.04),
     )
-    outline = np.array([positions[j] + frames[j][:, 1] * y for j, y, _, _ in rings])
-    sizes = np.array([r[2:] for r in rings])
-    sides = np.array([frames[j] for j, *_ in rings])
-    points = (
-        outline[:, None]
-        + sizes[:, None, :1] * _CIRCLE[None, :, :1] * sides[:, None, :, 0]
-        + sizes[:, None, 1:] * _CIRCLE[None, :, 1:] * sides[:, None, :, 2]
-    )
-    flat, factor = project(points, distance)
-    middle, _ = project(outline, distance)
-    across = (np.sqrt(((flat - middle[:, None]) ** 2).sum(-1).max(1)) * off).tolist()
-    depths = outline[[1, 3], 2].tolist()
-    spans = [(0, 1, "bottom", 0), (1, 2, "bottom", 0), (2, 3, "top", 1), (3, 4, "top", 1), (4, 5, "top", 1)]
+    sizes, sides = np.array(rings)[:, None], frames[_RING_JOINTS][:, None]
+    middle = positions[_RING_JOINTS][:, None] + sides[..., 1] * sizes[..., :1]
+    points = middle + sizes[..., 1:2] * _COSINES * sides[..., 0] + sizes[..., 2:] * _SINES * sides[..., 2]
+    depths = middle[1::2, 0, 2].tolist()
+    flat, _ = project(np.concatenate([middle, points], axis=1), distance)
+    middle, points = flat[:, :1], flat[:, 1:]
+    apart = points - middle
+    across = (np.sqrt((apart**2).sum(-1).max(1)) * off).tolist()
+    steps = middle[1:, 0] - middle[:-1, 0]
+    axes = steps / np.maximum(np.hypot(steps[:, 0], steps[:, 1]), 1e-9)[:, None]
+    tight = wide = chest = points.astype(np.float32)
+    if low or off > 1:
+        wide, chest = (middle + apart * off).astype(np.float32), (middle + apart).astype(np.float32)
+    spans = [(0, "bottom", tight), (1, "bottom", tight), (2, "top", wide), (3, "top", chest), (4, "top", tight)]
     if low:
-        spans += [(1, 2, "top", 1)]
-    for a, b, look, level in spans:
-        pair = flat[[a, b]]
-        if look == "top" and (low or off > 1) and (a, b) != (4, 5):
-            pair = middle[[a, b], None] + (pair - middle[[a, b], None]) * (off if b != 4 else 1.0)
-        hull = cv2.convexHull(pair.reshape(-1, 2).astype(np.float32))[:, 0]
-        axis = middle[b] - middle[a]
-        axis = axis / max(np.hypot(*axis), 1e-9)
-        shapes.add(hull, PART["torso"], look, depths[level], middle[a], axis, max(across[a], across[b]))
+        spans += [(1, "top", wide)]
+    for a, look, outlines in spans:
+        hull = cv2.convexHull(outlines[a : a + 2].reshape(-1, 2))[:, 0]
+        depth = depths[0 if look == "bottom" else 1]
+        shapes.add(hull, PART["torso"], look, depth, middle[a, 0], axes[a], max(across[a], across[a + 1]))
 
 
 def skirt_shape(

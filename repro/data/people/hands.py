@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,11 @@ _THUMB = np.array([(0, -0.12, 0.14), (-0.05, -0.30, 0.27), (-0.10, -0.44, 0.35),
 HAND_LINKS = ((0, 1), (1, 2), (2, 3), (3, 4)) + tuple(
     pair for f in range(4) for pair in ((5 + 4 * f, 6 + 4 * f), (6 + 4 * f, 7 + 4 * f), (7 + 4 * f, 8 + 4 * f))
 )
+_INSTEP = np.array([0, -0.012, 0.012])
+_FOOT_RADII = np.array([0.012, 0.010, 0.017, 0.018, 0.016])
+_FEET = PART["left_foot"], PART["right_foot"]
+_ACROSS = np.array([-1.0, 1.0])  # with x and y exchanged, turns a direction by a right angle
+_KNUCKLE_POINTS, _TIP_POINTS = np.array([5, 9, 13, 17]), np.array([8, 12, 16, 20])
 
 
 @lru_cache(maxsize=1024)
@@ -70,9 +76,10 @@ def hand_shapes(
         fingers: 2 draws each bone of the fingers, 1 one bar a finger, 0 a mitten.
     """
     part = PART[f"{side}_hand"]
-    middle = points[[5, 9, 13, 17]].mean(0)
     if fingers < 2:
-        reach = middle if fingers else (middle + points[[8, 12, 16, 20]].mean(0)) / 2
+        reach = np.add.reduce(points[_KNUCKLE_POINTS]) / 4
+        if not fingers:
+            reach = (reach + np.add.reduce(points[_TIP_POINTS]) / 4) / 2
         limbs.add(points[0], reach, 0.15 * length, 0.19 * length, 0, part, look, depth)
         for knuckle, tip in ((2, 4), (5, 8), (9, 12), (13, 16), (17, 20)) if fingers else ():
             limbs.add(points[knuckle], points[tip], 0.06 * length, 0.05 * length, 0, part, look, depth)
@@ -85,28 +92,32 @@ def hand_shapes(
         limbs.add(points[a], points[b], wide * length, 0.048 * length, 0, part, look, depth)
 
 
-def foot_shape(
-    shapes: Shapes, ankle: np.ndarray, frame: np.ndarray, toes: np.ndarray, side: str, depth: float, distance: float, shoe: float
+def foot_shapes(
+    shapes: Shapes, ankles: np.ndarray, frames: np.ndarray, toes: np.ndarray, depths: Sequence[float], distance: float,
+    shoe: float,
 ) -> None:  # fmt: skip
-    """Add a foot: the hull of heel, toes and instep.
+    """Add both feet, the left one first: each the hull of heel, toes and instep.
 
     Args:
-        shapes: where the shape goes.
-        ankle: (3,) joint.
-        frame: (3, 3) its axes as columns.
-        toes: (3, 3) big toe, small toe and heel in camera axes.
-        side: ``left`` or ``right``.
-        depth: of the group.
+        shapes: where the shapes go.
+        ankles: (2, 3) joints.
+        frames: (2, 3, 3) their axes as columns.
+        toes: (2, 3, 3) big toe, small toe and heel of each in camera axes.
+        depths: of the two groups.
         distance: of the camera.
-        shoe: thickness of the shoe, 0 for a bare foot.
+        shoe: thickness of the shoes, 0 for bare feet.
     """
-    instep = ankle + frame @ np.array([0, -0.012, 0.012])
-    ball = (toes[0] + toes[1]) / 2 * 0.6 + ankle * 0.4
-    points = np.stack([toes[0], toes[1], toes[2], instep, ball])
+    points = np.empty((2, 5, 3))
+    points[:, :3] = toes
+    points[:, 3] = ankles + frames @ _INSTEP
+    points[:, 4] = (toes[:, 0] + toes[:, 1]) / 2 * 0.6 + ankles * 0.4
     flat, factor = project(points, distance)
-    outline = hull_of_circles(flat, (np.array([0.012, 0.010, 0.017, 0.018, 0.016]) + shoe) * factor)
-    axis = flat[0] - flat[2]
-    axis = axis / max(np.hypot(*axis), 1e-9)
-    across = float(np.abs((outline - flat[2]) @ np.array([-axis[1], axis[0]])).max())
+    radii = (_FOOT_RADII + shoe) * factor
+    axes = flat[:, 0] - flat[:, 2]
+    axes = axes / np.maximum(np.hypot(axes[:, 0], axes[:, 1]), 1e-9)[:, None]
+    across = axes[:, ::-1] * _ACROSS
     look = "shoe" if shoe else "skin"
-    shapes.add(outline, PART[f"{side}_foot"], look, depth, flat[2], axis, max(across, 0.012))
+    for i, part in enumerate(_FEET):
+        outline = hull_of_circles(flat[i], radii[i])
+        width = float(np.abs((outline - flat[i, 2]) @ across[i]).max())
+        shapes.add(outline, part, look, depths[i], flat[i, 2], axes[i], max(width, 0.012))

@@ -5,6 +5,7 @@ The frame of a head: x to its left, y up, z to the front, the origin in its midd
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,10 @@ POINTS = {
 _RING = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], 1)
 _EARS = np.array([POINTS["left_ear"], POINTS["right_ear"]])
 _OUTWARD = 1 / np.diag(HEAD) ** 2
+_MIDDLES = np.stack([SKULL[0], JAW[0], *_EARS])
+_HAIRY, _SKIN = SKULL[1] * 1.07, SKULL[1] * 1.015  # half lengths of the skull with hair and of the face's skin
+_EAR_AXES = np.array([0.03, 0.1, 0.06])
+_NOSE, _TIP = np.array([27, 31, 33, 35]), np.array([29, 32, 30, 34])
 
 
 def _iris(eye: slice) -> np.ndarray:
@@ -82,18 +87,32 @@ _DRAWN = np.concatenate(
 )
 
 
+class Surface:
+    """Fixed points (M, 3) on a head, for asking again and again which of them face the camera."""
+
+    def __init__(self, points: np.ndarray) -> None:
+        self._normals = points * _OUTWARD
+        self._lengths = np.sqrt((self._normals * self._normals).sum(1))
+
+    def visible_side(self, frame: np.ndarray) -> np.ndarray:
+        """(M,) cosine between the surface and the direction to the camera; 1 faces it."""
+        return -(self._normals @ frame[2]) / self._lengths
+
+
 def visible_side(points: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """(M,) cosine between the head's surface at ``points`` (M, 3) and the direction to the camera; 1 faces it."""
-    normal = points * _OUTWARD
-    return -(normal @ frame[2]) / np.sqrt((normal * normal).sum(1))
+    return Surface(points).visible_side(frame)
+
+
+_FACE_SIDE, _EAR_SIDE = Surface(LANDMARKS), Surface(_EARS)
 
 
 def _ellipse(center: np.ndarray, axes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """(16, 2) outline of an ellipsoid seen from far away; ``center`` (2,) px, ``axes`` (3,) half lengths."""
-    x, y = (frame * axes)[:2]
-    low = np.sqrt(x @ x)  # the root of the 2 x 2 spread, by hand
-    slant = (x @ y) / max(low, 1e-9)
-    root = np.array([(low, slant), (0.0, np.sqrt(max(y @ y - slant * slant, 0.0)))])
+    x, y = frame[:2] * axes
+    low = math.sqrt(x @ x)  # the root of the 2 x 2 spread, by hand
+    slant = float(x @ y) / max(low, 1e-9)
+    root = np.array([(low, slant), (0.0, math.sqrt(max(float(y @ y) - slant * slant, 0.0)))])
     return center + _RING @ root
 
 
@@ -121,7 +140,7 @@ def _patch(sphere: np.ndarray, axes: np.ndarray, frame: np.ndarray) -> np.ndarra
     lit = sphere @ toward
     if lit.max() <= 0:
         return None
-    level = sphere - np.outer(lit / (toward @ toward), toward)
+    level = sphere - (lit / (toward @ toward))[:, None] * toward
     level /= np.maximum(np.sqrt((level * level).sum(1)), 1e-9)[:, None]
     return np.where(lit[:, None] > 0, sphere, level) * axes
 
@@ -165,9 +184,9 @@ class Head:
 def sight_head(center: np.ndarray, frame: np.ndarray, height: float, distance: float, shapes: Shapes) -> Head:
     """The head at ``center``, with its place and size in the picture."""
     middle, factor = project(center, distance)
-    x, y = frame[:2, 1]
+    x, y = frame[:2, 1].tolist()
     length = (x * x + y * y) ** 0.5
-    down = np.array([x, y]) / length if length > 1e-6 else np.array([0.0, 1.0])
+    down = np.array([x / length, y / length] if length > 1e-6 else [0.0, 1.0])
     return Head(center, frame, height, distance, shapes, middle, height * float(factor), down)
 
 
@@ -181,20 +200,20 @@ def head_shapes(head: Head, hair: str, hat: str, detail: bool) -> None:
         detail: draw eyes, brows, nose and mouth.
     """
     front = -head.frame[2, 2]  # 1 when the face looks at the camera
-    middle = head.place(np.stack([SKULL[0], JAW[0], *_EARS]))
-    grow = 1.0 if hair == "bald" else 1.07
-    skull = _ellipse(middle[0], SKULL[1] * grow * head.size, head.frame), "skin" if hair == "bald" else "hair"
+    middle = head.place(_MIDDLES)
+    skull = SKULL[1] if hair == "bald" else _HAIRY
+    skull = _ellipse(middle[0], skull * head.size, head.frame), "skin" if hair == "bald" else "hair"
     jaw = _ellipse(middle[1], JAW[1] * head.size, head.frame), "skin"
     if hair in ("long", "tail", "bun"):
         _long_hair(head, hair, front)
     for outline, look in (skull, jaw) if front > 0 else (jaw, skull):
         head.add(outline, look, 1.9)
-    patch = _patch(_FACE, SKULL[1] * 1.015, head.frame)
+    patch = _patch(_FACE, _SKIN, head.frame)
     if patch is not None and front > -0.5:
         head.add(head.place(patch + SKULL[0]), "skin", 1.9)
-    for ear, seen in zip(middle[2:], visible_side(_EARS, head.frame), strict=True):
+    for ear, seen in zip(middle[2:], _EAR_SIDE.visible_side(head.frame).tolist(), strict=True):
         if seen > 0.05:
-            head.add(_ellipse(ear, np.array([0.03, 0.1, 0.06]) * head.size, head.frame), "skin_dark", 1.0)
+            head.add(_ellipse(ear, _EAR_AXES * head.size, head.frame), "skin_dark", 1.0)
     if detail:
         _face(head)
     if hat != "none":
@@ -218,7 +237,7 @@ def _long_hair(head: Head, hair: str, front: float) -> None:
 
 def _face(head: Head) -> None:
     """Brows, eyes, nose and mouth, each where its own surface is seen."""
-    seen = visible_side(LANDMARKS, head.frame)
+    seen = _FACE_SIDE.visible_side(head.frame)
     if seen[27:36].max() <= 0.1:
         return
     flat = head.place(_DRAWN)
@@ -229,7 +248,7 @@ def _face(head: Head) -> None:
         if seen[eye].min() > 0.08:
             head.add(flat[eye], "eye", 0.2)
             head.add(flat[iris], "iris", 0.2)
-    head.add(flat[[27, 31, 33, 35]], "skin_dark", 1.0)
-    head.add(flat[[29, 32, 30, 34]], "skin", 1.5)
+    head.add(flat[_NOSE], "skin_dark", 1.0)
+    head.add(flat[_TIP], "skin", 1.5)
     if seen[48:60].min() > 0.02:
         head.add(flat[48:60], "lips", 0.8)

@@ -12,7 +12,8 @@ from repro.data.people.people import FACE, OWNERS, POINT, POINT_NAMES, Figure
 from repro.data.people.render import SCALE, Canvas
 
 HEAD_CORNERS = np.array([POINT["upper_neck"], POINT["head"]])
-_TURNED_FACE = np.array([POINT[n] for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear", *FACE)])
+_FACE_POINTS = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", *FACE}
+_ON_FACE = np.array([name in _FACE_POINTS for name in POINT_NAMES])
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Placed:
 
     def extent(self) -> np.ndarray:
         """(4,) left, top, right, bottom of its shapes in px of the image."""
-        return self.figure.extent * self.scale + np.tile(self.shift, 2)
+        return (self.figure.extent.reshape(2, 2) * self.scale + self.shift).ravel()
 
     def window(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of the pixels of an image of ``size`` that it may cover; at least one pixel."""
@@ -64,8 +65,12 @@ class Placed:
 
     def map_window(self, size: tuple[int, int]) -> tuple[slice, slice]:
         """Rows and columns of the canvas' map that it may cover."""
-        left, top, right, low = self.window(size)
-        return slice(top * SCALE, low * SCALE), slice(left * SCALE, right * SCALE)
+        return _on_map(*self.window(size))
+
+
+def _on_map(left: int, top: int, right: int, low: int) -> tuple[slice, slice]:
+    """Rows and columns of the canvas' map under pixels of the image."""
+    return slice(top * SCALE, low * SCALE), slice(left * SCALE, right * SCALE)
 
 
 def read_labels(
@@ -86,10 +91,7 @@ def read_labels(
     points = np.array([person.points() for person in people]).reshape(-1, len(POINT_NAMES), 2)
     away = np.array([person.figure.turned_away for person in people]).reshape(-1, len(POINT_NAMES))
     state = keypoint_states(canvas, points, away, np.array([person.owner for person in people], dtype=np.int64))
-    chance = np.full(state.shape, unlabelled)
-    faces = np.zeros(state.shape, dtype=bool)
-    faces[:, _TURNED_FACE] = away[:, _TURNED_FACE]
-    chance[faces] = min(1.0, 2.5 * unlabelled)
+    chance = np.where(away & _ON_FACE, min(1.0, 2.5 * unlabelled), unlabelled)
     state[(state == 1) & (rng.random(state.shape) < chance)] = 0
     labels = Labels(
         points.astype(np.float32),
@@ -119,11 +121,12 @@ def keypoint_states(canvas: Canvas, points: np.ndarray, turned_away: np.ndarray,
         (N, P) int8: 0 outside, 1 hidden, 2 visible.
     """
     width, height = canvas.size
-    column, row = np.moveaxis(np.floor(points + 0.5).astype(np.int64), -1, 0)
+    pixel = np.floor(points + 0.5).astype(np.int64)
+    column, row = pixel[..., 0], pixel[..., 1]
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     fine = np.rint(points * SCALE + (SCALE - 1) / 2).astype(np.int64)
-    x, y = np.clip(fine[..., 0], 0, width * SCALE - 1), np.clip(fine[..., 1], 0, height * SCALE - 1)
-    front = canvas.numbers[y, x]
+    fine = np.minimum(np.maximum(fine, 0), (width * SCALE - 1, height * SCALE - 1))
+    front = canvas.numbers[fine[..., 1], fine[..., 0]]
     mine = np.asarray(canvas.owners)[front] == owners[:, None]
     part = np.asarray(canvas.parts)[front]
     own = OWNERS[np.arange(points.shape[1])[None], part]
@@ -146,17 +149,15 @@ def person_masks(canvas: Canvas, people: list[Placed]) -> list[tuple[np.ndarray,
 def person_mask(canvas: Canvas, person: Placed) -> tuple[np.ndarray, tuple[int, int]]:
     """The pixels that a person covers at least by half: (h, w) bool of a window, and its top-left pixel (x, y)."""
     left, top, right, low = person.window(canvas.size)
-    fine = canvas.covered(person.owner, person.map_window(canvas.size)).view(np.uint8) * np.uint8(SCALE**2)
-    counts = cv2.resize(fine, (right - left, low - top), interpolation=cv2.INTER_AREA)
-    return counts * 2 >= SCALE**2, (left, top)
+    fine = canvas.covered(person.owner, _on_map(left, top, right, low)).view(np.uint8)
+    half = cv2.resize(fine, (right - left, low - top), interpolation=cv2.INTER_AREA)  # the mean, a half rounded up to 1
+    return half.view(bool), (left, top)
 
 
 def _box(mask: np.ndarray, at: tuple[int, int]) -> tuple[float, float, float, float]:
     """x, y, width, height of the pixels of a mask; zeros when it is empty."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if not len(columns):
-        return (0.0, 0.0, 0.0, 0.0)
-    return (at[0] + columns[0], at[1] + rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (at[0] + x, at[1] + y, width, height) if width else (0.0, 0.0, 0.0, 0.0)
 
 
 def _encode(mask: np.ndarray, at: tuple[int, int], size: tuple[int, int]) -> bytes:
@@ -170,7 +171,7 @@ def _head_boxes(points: np.ndarray, people: list[Placed]) -> np.ndarray:
     """(N, 4) boxes around the head, from upper neck to top and as wide as three quarters of its length."""
     ends = points[:, HEAD_CORNERS]
     length = np.array([person.figure.head_size * person.scale for person in people])
-    middle = ends.mean(1)
+    middle = (ends[:, 0] + ends[:, 1]) / 2
     half = np.abs(ends[:, 1] - ends[:, 0]) / 2
     half = np.maximum(half, 0.375 * length[:, None])
     return np.concatenate([middle - half, 2 * half], axis=1).astype(np.float32)
@@ -183,15 +184,17 @@ def part_labels(canvas: Canvas, people: list[Placed], masks: list[tuple[np.ndarr
     the one with the highest number is taken.
     """
     out = np.zeros(canvas.size[::-1], dtype=np.uint8)
-    table = np.asarray(canvas.parts, dtype=np.uint8)
+    parts = np.asarray(canvas.parts, dtype=np.uint8)
     for person, (mask, (left, top)) in zip(people, masks, strict=True):
         height, width = mask.shape
-        window = person.map_window(canvas.size)
-        parts = np.take(table, canvas.numbers[window]) * canvas.covered(person.owner, window)
-        corners = [parts[y::SCALE, x::SCALE] for y in range(SCALE) for x in range(SCALE)]
+        first, stop = canvas.rows[person.owner]
+        table = np.zeros_like(parts)  # with others' shapes as background
+        table[first:stop] = parts[first:stop]
+        fine = table.take(canvas.numbers[_on_map(left, top, left + width, top + height)], mode="clip")
+        corners = [fine[y::SCALE, x::SCALE] for y in range(SCALE) for x in range(SCALE)]
         most = np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3]))
         region = out[top : top + height, left : left + width]
-        region[mask] = most[mask]
+        np.copyto(region, most, where=mask)
     return out
 
 

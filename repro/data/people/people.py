@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from repro.data.people.appearance import LOOK, Outfit, sample_outfit
-from repro.data.people.bodies import Build, J, forward_kinematics, rest_offsets, rotation_matrices, sample_build
+from repro.data.people.bodies import Build, J, axis_rotations, forward_kinematics, rest_offsets, sample_build
 from repro.data.people.figures import PART, Limbs, Shapes, project, skirt_shape, torso_shapes
-from repro.data.people.hands import foot_points, foot_shape, hand_points, hand_shapes
-from repro.data.people.heads import LANDMARKS, POINTS, head_shapes, sight_head, visible_side
+from repro.data.people.hands import foot_points, foot_shapes, hand_points, hand_shapes
+from repro.data.people.heads import LANDMARKS, POINTS, Surface, head_shapes, sight_head
 from repro.data.people.poses import sample_pose
 from repro.data.people.settings import PeopleSettings
 
@@ -28,14 +28,20 @@ POINT = {name: i for i, name in enumerate(POINT_NAMES)}
 _HEAD_POINTS = np.array([POINTS[n] for n in POINTS])
 _HEAD_INDEX = np.array([POINT[n] for n in POINTS] + [POINT[n] for n in FACE])
 _ON_HEAD = np.concatenate([_HEAD_POINTS, LANDMARKS])
+_HEAD_SIDE = Surface(_ON_HEAD)
 _PAIRS = tuple((POINT[f"left_{name}"], POINT[f"right_{name}"]) for name in ("shoulder", "hip"))
-_ARM_JOINTS = [[J[f"{side}_{n}"] for n in LIMB_POINTS[:3]] for side, _ in _SIDES]
-_LEG_JOINTS = [[J[f"{side}_{n}"] for n in LIMB_POINTS[3:]] for side, _ in _SIDES]
-_LIMB_INDEX = [
-    POINT[f"{side}_{name}"]
-    for side, _ in _SIDES
-    for name in (*LIMB_POINTS, "big_toe", "small_toe", "heel", *(f"hand_{i}" for i in range(21)))
-]
+_ARM_JOINTS = np.array([[J[f"{side}_{n}"] for n in LIMB_POINTS[:3]] for side, _ in _SIDES])
+_LEG_JOINTS = np.array([[J[f"{side}_{n}"] for n in LIMB_POINTS[3:]] for side, _ in _SIDES])
+_LIMB_INDEX = np.array(
+    [
+        POINT[f"{side}_{name}"]
+        for side, _ in _SIDES
+        for name in (*LIMB_POINTS, "big_toe", "small_toe", "heel", *(f"hand_{i}" for i in range(21)))
+    ]
+)
+_WRISTS, _ANKLES = _ARM_JOINTS[:, 2], _LEG_JOINTS[:, 2]
+_THROAT = np.array([0, 0.0, 0.01])  # of the upper neck before the head's joint
+_FLIP = np.array([1.0, -1.0, -1.0])  # from a world with y up and z to the front to the camera's axes
 
 
 def _owners() -> np.ndarray:
@@ -94,8 +100,8 @@ def view_rotation(rng: np.random.Generator, settings: PeopleSettings, camera: np
     """
     yaw = 55 * rng.standard_normal() if rng.random() < 0.5 else 360 * rng.random()
     elevation, roll = camera if camera is not None else sample_camera(rng, settings)
-    turn, tilt, spin = rotation_matrices(np.deg2rad(np.array([[0, yaw, 0], [elevation, 0, 0], [0, 0, roll]])))
-    return spin @ np.diag([1.0, -1.0, -1.0]) @ tilt @ turn
+    turn, tilt, spin = axis_rotations(np.deg2rad(np.array([yaw, elevation, roll])), (1, 0, 2))
+    return (spin * _FLIP) @ tilt @ turn
 
 
 def sample_camera(rng: np.random.Generator, settings: PeopleSettings) -> np.ndarray:
@@ -123,7 +129,7 @@ def sample_figure(
     rotation = view_rotation(rng, settings, camera)
     outfit = sample_outfit(rng, share, settings.loose, build.female, theme)
     distance = float(np.exp(np.log(2.2) + np.log(5.0) * rng.random()))
-    curls = np.round(np.clip(0.35 + 0.3 * rng.standard_normal(2), 0, 1), 2).tolist()
+    curls = np.round(np.minimum(np.maximum(0.35 + 0.3 * rng.standard_normal(2), 0), 1), 2).tolist()
     return compose_figure(build, outfit, local, rotation @ root, distance, curls, pixels, grounded)
 
 
@@ -135,27 +141,29 @@ def compose_figure(
     positions, frames = (a[0] for a in forward_kinematics(rest_offsets(build)[None], local[None], root[None]))
     shapes, limbs = Shapes(), Limbs()
     height = build.length["head"]
-    head_center = positions[J["head"]] + frames[J["head"]] @ np.array([0, 0.46 * height, 0.08 * height])
-    space = []
+    frame = frames[J["head"]]
+    head_center = positions[J["head"]] + frame @ np.array([0, 0.46 * height, 0.08 * height])
+    space, feet = [], []
     fingers = 2 if pixels > 150 else 1 if pixels > 60 else 0
+    arms, legs, wrists, ankles = positions[_ARM_JOINTS], positions[_LEG_JOINTS], frames[_WRISTS], frames[_ANKLES]
     for i, (side, sign) in enumerate(_SIDES):
-        arm, leg = positions[_ARM_JOINTS[i]], positions[_LEG_JOINTS[i]]
-        wrist, ankle = frames[_ARM_JOINTS[i][2]], frames[_LEG_JOINTS[i][2]]
-        hand = arm[2] + hand_points(curls[i], sign) * build.length["hand"] @ wrist.T
-        toes = leg[2] + foot_points(build, sign) @ ankle.T
+        arm, leg = arms[i], legs[i]
+        hand = arm[2] + hand_points(curls[i], sign) * build.length["hand"] @ wrists[i].T
+        toes = leg[2] + foot_points(build, sign) @ ankles[i].T
         _arm(limbs, build, outfit, arm, side)
         hand_shapes(limbs, hand, build.length["hand"], side, "skin", (arm[1, 2] + arm[2, 2]) / 2 - 0.012, fingers)
         _leg(limbs, build, outfit, leg, side)
-        foot_shape(shapes, leg[2], ankle, toes, side, (leg[1, 2] + leg[2, 2]) / 2, distance, outfit.shoe)
+        feet.append(toes)
         space += [arm, leg, toes, hand]
-    neck = positions[J["neck"]], head_center - frames[J["head"]][:, 1] * 0.3 * height
-    depth = float(max(positions[J["neck"], 2], head_center[2])) + 0.004
+    depths = ((legs[:, 1, 2] + legs[:, 2, 2]) / 2).tolist()
+    foot_shapes(shapes, legs[:, 2], ankles, np.array(feet), depths, distance, outfit.shoe)
+    neck = positions[J["neck"]], head_center - frame[:, 1] * 0.3 * height
+    depth = float(max(neck[0][2], head_center[2])) + 0.004
     limbs.add(*neck, build.thick["neck"] * 1.1, build.thick["neck"], 0, PART["head"], "skin", depth)
     torso_shapes(shapes, positions, frames, build, distance, outfit.loose, outfit.low)
     if outfit.skirt:
         skirt_shape(shapes, positions, frames, build, distance, outfit.skirt, 1.2 + 1.2 * outfit.loose)
     limbs.into(shapes, distance)
-    frame = frames[J["head"]]
     head_shapes(sight_head(head_center, frame, height, distance, shapes), outfit.hair, outfit.hat, pixels > 40)
     points3 = np.zeros((len(POINT_NAMES), 3))
     points3[_LIMB_INDEX] = np.concatenate(space)
@@ -164,15 +172,16 @@ def compose_figure(
     points, _ = project(points3, distance)
     shapes = shapes.far_first()
     look = np.array([LOOK[name] for name in shapes.looks])
-    corners = np.concatenate(shapes.polygons)
-    extent = np.concatenate([corners.min(0), corners.max(0)])
+    corners = np.ascontiguousarray(np.concatenate(shapes.polygons).T)
+    extent = np.concatenate([corners.min(1), corners.max(1)])
     return Figure(shapes, points, _turned_away(points3, frame), outfit.materials, look, grounded, build, height, extent)
 
 
 def _arm(limbs: Limbs, build: Build, outfit: Outfit, arm: np.ndarray, side: str) -> None:
     """Upper arm, forearm and the sleeve on both."""
     t, upper, lower = build.thick, PART[f"{side}_upper_arm"], PART[f"{side}_lower_arm"]
-    depths = (arm[0, 2] + arm[1, 2]) / 2 - 0.006, (arm[1, 2] + arm[2, 2]) / 2 - 0.012
+    z = arm[:, 2].tolist()
+    depths = (z[0] + z[1]) / 2 - 0.006, (z[1] + z[2]) / 2 - 0.012
     off = 1.12 + outfit.loose
     limbs.add(arm[0], arm[1], t["shoulder"], t["elbow"], 0.004, upper, "skin", depths[0])
     if outfit.sleeve > 0:
@@ -187,7 +196,8 @@ def _arm(limbs: Limbs, build: Build, outfit: Outfit, arm: np.ndarray, side: str)
 def _leg(limbs: Limbs, build: Build, outfit: Outfit, leg: np.ndarray, side: str) -> None:
     """Thigh, shank, the trouser leg on both and a sock."""
     t, upper, lower = build.thick, PART[f"{side}_upper_leg"], PART[f"{side}_lower_leg"]
-    depths = (leg[0, 2] + leg[1, 2]) / 2, (leg[1, 2] + leg[2, 2]) / 2
+    z = leg[:, 2].tolist()
+    depths = (z[0] + z[1]) / 2, (z[1] + z[2]) / 2
     off = 1.08 + outfit.loose
     limbs.add(leg[0], leg[1], t["hip"], t["knee"], 0.006, upper, "skin", depths[0])
     if outfit.leg > 0:
@@ -219,14 +229,14 @@ def _trunk_points(points: np.ndarray, positions: np.ndarray, frames: np.ndarray)
     shoulders = (positions[J["left_shoulder"]] + positions[J["right_shoulder"]]) / 2
     points[POINT["pelvis"]] = (positions[J["left_hip"]] + positions[J["right_hip"]]) / 2
     points[POINT["thorax"]] = shoulders
-    points[POINT["upper_neck"]] = positions[J["head"]] + frames[J["head"]] @ np.array([0, 0.0, 0.01])
+    points[POINT["upper_neck"]] = positions[J["head"]] + frames[J["head"]] @ _THROAT
     points[POINT["neck"]] = 0.4 * positions[J["head"]] + 0.6 * positions[J["neck"]]
 
 
 def _turned_away(points: np.ndarray, head: np.ndarray) -> np.ndarray:
     """(P,) bool: points of the head whose skin faces away, and shoulders and hips on the far side of the trunk."""
     away = np.zeros(len(points), dtype=bool)
-    away[_HEAD_INDEX] = visible_side(_ON_HEAD, head) < 0
+    away[_HEAD_INDEX] = _HEAD_SIDE.visible_side(head) < 0
     away[POINT["head"]] = False  # the top of the head is read off its outline from every side
     for left, right in _PAIRS:
         apart = points[left] - points[right]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repro.data.people.bodies import JOINTS, J, rotation_matrices
+from repro.data.people.bodies import JOINTS, J, axis_rotations, rotation_matrices
 
 # name: (share of everyday poses, share of athletic poses,
 #        root (pitch forward, roll, spread), spine (bend, lean, twist),
@@ -89,11 +89,36 @@ _EVERYDAY = np.cumsum([POSES[n][0] for n in _NAMES]) / sum(POSES[n][0] for n in 
 _SPORT = np.cumsum([POSES[n][1] for n in _NAMES]) / sum(POSES[n][1] for n in _NAMES)
 
 
-_SIGNS = np.array([1.0, -1.0])
-_SPINE, _NECK = [J["waist"], J["chest"]], [J["neck"], J["head"]]
-_SHOULDERS, _ELBOWS, _WRISTS, _HIPS, _KNEES, _ANKLES = (
-    [J[f"left_{name}"], J[f"right_{name}"]] for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-)
+_ARM_ANGLES = {name: np.array(pair, dtype=np.float64) for name, pair in ARMS.items()}
+_LEG_ANGLES = {name: np.array(POSES[name][4:6], dtype=np.float64) for name in _NAMES}
+_SPINE_ANGLES = {name: np.array(POSES[name][3], dtype=np.float64) for name in _NAMES}
+# Joints that are first turned about their own limb and then swung.
+_TURNED = [J[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "hip")]
+
+
+def _sources() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where each angle of ``local_rotations`` goes: places in the rotation vectors, sources, factors, summands.
+
+    The vectors are those of the joints' swings and then of the turns of ``_TURNED``; the sources count through arms, legs,
+    spine, head and ends, flattened one behind the other.
+    """
+    rows: list[tuple[int, int, int, float, float]] = []  # vector, axis, source, factor, summand
+    for first, name, share in ((16, "waist", 0.5), (16, "chest", 0.5), (19, "neck", 0.4), (19, "head", 0.6)):
+        joint = J[name]
+        rows += [(joint, 0, first, share, 0), (joint, 1, first + 2, share, 0), (joint, 2, first + 1, -share, 0)]
+    for i, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
+        for first, upper, lower, bend in ((4 * i, "shoulder", "elbow", -1), (8 + 4 * i, "hip", "knee", 1)):
+            joint, turn = J[f"{side}_{upper}"], len(JOINTS) + _TURNED.index(J[f"{side}_{upper}"])
+            rows += [(joint, 0, first, -1, 0), (joint, 2, first + 1, sign, 0), (turn, 1, first + 2, -sign, 0)]
+            rows += [(J[f"{side}_{lower}"], 0, first + 3, bend, 0)]
+        ends = 22 + 3 * i
+        rows += [(J[f"{side}_wrist"], 0, ends, 1, 0), (J[f"{side}_wrist"], 2, ends + 2, 0.6 * sign, 0)]
+        rows += [(J[f"{side}_ankle"], 0, ends + 1, 1.3, 12)]
+    vector, axis, source, factor, summand = np.array(rows, dtype=np.float64).T
+    return (3 * vector + axis).astype(np.int64), source.astype(np.int64), factor, summand
+
+
+_PLACES, _SOURCES, _FACTORS, _SUMMANDS = _sources()
 
 
 def sample_pose(rng: np.random.Generator, sport: float, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -109,18 +134,18 @@ def sample_pose(rng: np.random.Generator, sport: float, noise: float = 1.0) -> t
         whether the pose rests on the ground.
     """
     shares = _SPORT if rng.random() < sport else _EVERYDAY
-    name = _NAMES[int(np.searchsorted(shares, rng.random(), side="right"))]
-    _, _, root, spine, leg_a, leg_b, arms, grounded = POSES[name]
+    name = _NAMES[int(shares.searchsorted(rng.random(), side="right"))]
+    _, _, root, _, _, _, arms, grounded = POSES[name]
     pair = arms[int(rng.integers(len(arms)))]
     if rng.random() < 0.15:
         pair = "any"
     wild = 2.6 if name == "wild" else 1.0
     arm_spread = ANY_SPREAD if pair == "any" else ARM_SPREAD
     draws = rng.standard_normal((2, 2, 4)) * noise
-    arm_angles = _within(np.array(ARMS[pair]) + arm_spread * draws[0], ARM_LIMITS)
-    leg_angles = _within(np.array((leg_a, leg_b)) + wild * LEG_SPREAD * draws[1], LEG_LIMITS)
+    arm_angles = _within(_ARM_ANGLES[pair] + arm_spread * draws[0], ARM_LIMITS)
+    leg_angles = _within(_LEG_ANGLES[name] + wild * LEG_SPREAD * draws[1], LEG_LIMITS)
     trunk = rng.standard_normal((4, 3)) * noise
-    bend = _within(np.array(spine) + wild * SPINE_SPREAD * trunk[0], SPINE_LIMITS)
+    bend = _within(_SPINE_ANGLES[name] + wild * SPINE_SPREAD * trunk[0], SPINE_LIMITS)
     nod = _within(HEAD_SPREAD * trunk[1] - np.array([0.25 * bend[0], 0, 0]), HEAD_LIMITS)
     swap = rng.random() < 0.5
     sides = slice(None, None, -1) if swap else slice(None)
@@ -128,7 +153,7 @@ def sample_pose(rng: np.random.Generator, sport: float, noise: float = 1.0) -> t
     pitch, roll, spread = root
     tilt = rng.standard_normal(2) * np.array([1.0, 0.4 if spread > 40 else 0.7]) * spread
     lean = (roll if swap else -roll) + tilt[1]
-    about_x, about_z = rotation_matrices(np.deg2rad(np.array([[pitch + tilt[0], 0, 0], [0, 0, lean]])))
+    about_x, about_z = axis_rotations(np.deg2rad(np.array([pitch + tilt[0], lean])), (0, 2))
     return local, about_z @ about_x, grounded
 
 
@@ -149,15 +174,10 @@ def local_rotations(
         head: (3,) the same of neck and head together.
         ends: (2, 3) flexion of wrists, ankles and tilt of hands, degrees, left and right.
     """
-    vectors = np.zeros((2, len(JOINTS), 3))
-    swing, turn = vectors
-    swing[_SPINE] = 0.5 * np.array([spine[0], spine[2], -spine[1]])
-    swing[_NECK] = np.array([0.4, 0.6])[:, None] * np.array([head[0], head[2], -head[1]])
-    swing[_SHOULDERS, 0], swing[_SHOULDERS, 2] = -arms[:, 0], _SIGNS * arms[:, 1]
-    swing[_HIPS, 0], swing[_HIPS, 2] = -legs[:, 0], _SIGNS * legs[:, 1]
-    turn[_SHOULDERS, 1], turn[_HIPS, 1] = -_SIGNS * arms[:, 2], -_SIGNS * legs[:, 2]
-    swing[_ELBOWS, 0], swing[_KNEES, 0] = -arms[:, 3], legs[:, 3]
-    swing[_WRISTS, 0], swing[_WRISTS, 2] = ends[:, 0], 0.6 * _SIGNS * ends[:, 2]
-    swing[_ANKLES, 0] = 12 + 1.3 * ends[:, 1]
-    both = rotation_matrices(np.deg2rad(vectors))
-    return both[0] @ both[1]
+    angles = np.concatenate([np.ravel(arms), np.ravel(legs), spine, head, np.ravel(ends)])
+    vectors = np.zeros((len(JOINTS) + len(_TURNED), 3))
+    vectors.ravel()[_PLACES] = angles[_SOURCES] * _FACTORS + _SUMMANDS
+    matrices = rotation_matrices(np.deg2rad(vectors))
+    local, turns = matrices[: len(JOINTS)], matrices[len(JOINTS) :]
+    local[_TURNED] = local[_TURNED] @ turns
+    return local

@@ -48,26 +48,35 @@ class Canvas:
             shift: (2,) px of the image where the shapes' origin goes.
             owner: the person's number, 0 for things.
         """
-        counts = np.array([len(p) for p in shapes.polygons])
-        corners = self._to_map(np.concatenate(shapes.polygons) * scale + shift)
-        corners = np.round(np.clip(corners, -30000, 30000) * (1 << _SHIFT)).astype(np.int32)
-        first = len(self.parts)
-        stop = np.cumsum(counts)
-        for i, (a, b) in enumerate(zip(stop - counts, stop, strict=True)):
-            cv2.fillPoly(self.numbers, [corners[a:b]], first + i, cv2.LINE_8, _SHIFT)
-        self.owners += [owner] * len(counts)
-        self.rows[owner] = (first, first + len(counts))
-        self.parts += list(shapes.parts)
+        corners = np.concatenate(shapes.polygons) * scale
+        for axis in (0, 1):  # rows of two are slow to broadcast
+            corners[:, axis] += shift[axis]
+        corners = np.minimum(np.maximum(self._to_map(corners), -30000), 30000) * (1 << _SHIFT)
+        corners = np.rint(corners, out=corners).astype(np.int32)
+        first, start = len(self.parts), 0
+        for number, polygon in enumerate(shapes.polygons, first):
+            stop = start + len(polygon)
+            cv2.fillPoly(self.numbers, [corners[start:stop]], number, cv2.LINE_8, _SHIFT)
+            start = stop
+        count = len(shapes.polygons)
+        self.owners += [owner] * count
+        self.rows[owner] = (first, first + count)
+        self.parts += shapes.parts
         self._table.append(self._geometry(shapes, materials, scale, shift))
 
     def _geometry(self, shapes: Shapes, materials: np.ndarray, scale: float, shift: np.ndarray) -> np.ndarray:
         """(S, _GEOMETRY + fields) rows: origin (2), axis per unit (2), 1 / half width, roundness, unit, material."""
         unit = scale * SCALE
-        origins = self._to_map(np.array(shapes.origins) * scale + shift)
-        width = np.maximum(np.array(shapes.radii) * unit, 0.5)
-        rounds = np.array(shapes.rounds) / unit
-        columns = (origins, np.array(shapes.axes), 1 / width, rounds, np.full(len(width), 1 / unit))
-        return np.column_stack([*columns, materials]).astype(np.float32)
+        count, fields = materials.shape
+        origins, axes = np.concatenate(shapes.origins + shapes.axes).reshape(2, count, 2)
+        rows = np.empty((count, _GEOMETRY + fields), dtype=np.float32)
+        rows[:, :2] = self._to_map(origins * scale + shift)
+        rows[:, 2:4] = axes
+        rows[:, 4] = 1 / np.maximum(np.array(shapes.radii) * unit, 0.5)
+        rows[:, 5] = np.array(shapes.rounds) / unit
+        rows[:, 6] = 1 / unit
+        rows[:, _GEOMETRY:] = materials
+        return rows
 
     @staticmethod
     def _to_map(points: np.ndarray) -> np.ndarray:
@@ -90,44 +99,88 @@ class Canvas:
             (H, W, 3) uint8.
         """
         height, width = self.numbers.shape
-        full = cv2.resize(background, (width, height), interpolation=cv2.INTER_LINEAR)
+        # Four channels: OpenCV resizes them faster than three, and a pixel is written as one number.
+        full = cv2.cvtColor(background, cv2.COLOR_RGB2RGBA)
+        full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
         where = np.flatnonzero(self.numbers >= start)
         if len(where):
-            table = np.concatenate(self._table).T
-            cells = np.take(table, self.numbers.ravel()[where] - 1, axis=1, mode="clip")
-            full.reshape(-1, 3)[where] = self._shade(cells, where, light, ambient, noise)
-        return cv2.resize(full, self.size, interpolation=cv2.INTER_AREA)
+            rows = self.numbers.take(where, mode="clip").astype(np.intp)
+            rows -= 1
+            full.view(np.uint32).ravel()[where] = self._shade(rows, where, light, ambient, noise)
+        return cv2.cvtColor(cv2.resize(full, self.size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB)
 
     def _shade(
-        self, cells: np.ndarray, where: np.ndarray, light: np.ndarray, ambient: float, noise: np.ndarray
+        self, rows: np.ndarray, where: np.ndarray, light: np.ndarray, ambient: float, noise: np.ndarray
     ) -> np.ndarray:
-        """(n, 3) uint8 colours of the map's pixels ``where`` (n,), whose shapes' rows are the columns of ``cells``."""
-        y, x = np.divmod(where.astype(np.int32), np.int32(self.numbers.shape[1]))
-        ox, oy, ax, ay, across, round_, unit = cells[:_GEOMETRY]
-        dx, dy = x.astype(np.float32) - ox, y.astype(np.float32) - oy
-        along = dx * ax + dy * ay
-        v = (dx * ay - dy * ax) * across
-        w = along * round_
-        np.clip(v, -1, 1, out=v)
-        np.clip(w, -1, 1, out=w)
-        lx, ly, lz = (np.float32(c) for c in light)
-        glow = v * (ay * lx - ax * ly) + w * (ax * lx + ay * ly)
-        glow += np.sqrt(np.maximum(1 - v * v - w * w, 0)) * -lz
+        """(n,) uint32 RGBA colours of the map's pixels ``where`` (n,), which belong to the shapes ``rows`` (n,).
+
+        What depends on the shape alone is computed for shapes, what most shapes lack only for the pixels of the others.
+        """
+        table = np.concatenate(self._table).T
+        _, _, ax, ay, _, round_, unit = table[:_GEOMETRY]
+        first, second = table[_GEOMETRY : _GEOMETRY + 3], table[_GEOMETRY + 3 : _GEOMETRY + 6]
+        fu, fv, phase, hard, strength, grain = table[_GEOMETRY + 6 :]
+        lx, ly, lz = light.astype(np.float32)
+        frame = np.concatenate([table[:5], (ay * lx - ax * ly)[None]])
+        left, top, cos, sin, inverse, slope = frame.take(rows, axis=1, mode="clip")
+
+        x, width = where.astype(np.int32), np.int32(self.numbers.shape[1])
+        y = x // width
+        x -= y * width
+        dx, dy = x.astype(np.float32), y.astype(np.float32)
+        dx -= left
+        dy -= top
+        v = dx * sin
+        v -= dy * cos
+        v *= inverse
+        _hold(v)
+        glow, dome = v * slope, 1 - v * v
+        some = np.flatnonzero((round_ != 0).take(rows, mode="clip"))
+        if len(some):
+            row = rows[some]
+            w = _hold((dx[some] * cos[some] + dy[some] * sin[some]) * round_[row])
+            glow[some] += w * (ax * lx + ay * ly)[row]
+            dome[some] -= w * w
+        np.sqrt(np.maximum(dome, 0, out=dome), out=dome)
+        dome *= -lz
+        glow += dome
         np.maximum(glow, 0, out=glow)
         glow *= np.float32(1 - ambient)
         glow += np.float32(ambient)
-        first, second, (fu, fv, phase, hard, strength, grain) = np.split(cells[_GEOMETRY:], [3, 6])
-        blend = np.clip(np.sin(fu * along * unit + fv * v + phase) * hard, -1, 1) * np.float32(0.5) + np.float32(0.5)
-        blend *= strength
-        speck = noise[
-            (y + oy.astype(np.int32)) & (noise.shape[0] - 1), (x + ox.astype(np.int32)) & (noise.shape[1] - 1)
-        ]
-        glow *= (1 + grain * speck) * np.float32(255)
-        color = (first + (second - first) * blend) * glow
-        return np.clip(color, 0, 255).astype(np.uint8).T
+        y += top.astype(np.int32)
+        x += left.astype(np.int32)
+        y &= noise.shape[0] - 1
+        x &= noise.shape[1] - 1
+        y *= np.int32(noise.shape[1])
+        y += x
+        rough = grain.take(rows, mode="clip")
+        rough *= noise.take(y, mode="clip")
+        rough += 1
+        rough *= np.float32(255)
+        glow *= rough
+
+        color = first.take(rows, axis=1, mode="clip")
+        some = np.flatnonzero((strength != 0).take(rows, mode="clip"))
+        if len(some):
+            row = rows[some]
+            along = dx[some] * cos[some] + dy[some] * sin[some]
+            blend = _hold(np.sin(fu[row] * along * unit[row] + fv[row] * v[some] + phase[row]) * hard[row])
+            blend = (blend * np.float32(0.5) + np.float32(0.5)) * strength[row]
+            for channel, step in zip(color, second - first, strict=True):
+                channel[some] += step[row] * blend
+        for channel in color:
+            channel *= glow
+            np.minimum(np.maximum(channel, 0, out=channel), 255, out=channel)
+        red, green, blue = (channel.astype(np.uint8) for channel in color)
+        return cv2.merge([red, green, blue, blue]).view(np.uint32).ravel()
 
     def covered(self, owner: int, window: tuple[slice, slice] = (slice(None), slice(None))) -> np.ndarray:
         """Bool map of where a person is in front, of all the map or of a window of rows and columns."""
         first, stop = self.rows[owner]
         numbers = self.numbers[window]
-        return (numbers >= first) & (numbers < stop)
+        return (numbers - np.int32(first)).view(np.uint32) < stop - first  # numbers below wrap around
+
+
+def _hold(values: np.ndarray) -> np.ndarray:
+    """Clip to -1 .. 1 in place."""
+    return np.minimum(np.maximum(values, -1, out=values), 1, out=values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repro.data.people.backgrounds import noise_tiles, sample_backdrop
+from repro.data.people.backgrounds import grain_tile, sample_backdrop
 from repro.data.people.effects import blur_backdrop, photograph
 from repro.data.people.labels import Labels, Placed, read_labels
 from repro.data.people.people import sample_camera, sample_figure
@@ -54,7 +54,7 @@ def draw_scene(settings: PeopleSettings, split: str, index: int, size: tuple[int
         if rng.random() < 0.35 * settings.occluders:
             draw_things(rng, canvas, 1, person.extent(), person.scale)
     light, ambient = sample_light(rng, backdrop.outdoor)
-    image = canvas.paint(picture, light, ambient, noise_tiles()[1, 0])
+    image = canvas.paint(picture, light, ambient, grain_tile())
     jpeg = photograph(rng, image, settings, 0.5 * min(size))
     labels, parts = read_labels(canvas, people, rng, settings.unlabelled)
     return Picture(jpeg, _drop_unseen(labels), parts)

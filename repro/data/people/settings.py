@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,8 @@ class PeopleSettings:
         roll: standard deviation of the in-plane rotation of the camera, degrees.
         elevation: standard deviation of the camera's elevation, degrees.
         truncation: probability that the border of the image cuts a person.
+        close_up: probability that a single-person image shows the person from the thighs, the hips, the waist or the chest
+            upwards, hands preferably still in the picture; the other images are cut with probability ``truncation``.
         occluders: probability that an object stands before a person.
         neighbours: probability that a single-person image shows other people.
         clutter: factor on the number of things in the background.
@@ -69,10 +71,11 @@ class PeopleSettings:
     crowd: int = 12
     smallest: float = 16.0
     largest: float = 400.0
+    close_up: float = 0.0
 
     def __post_init__(self) -> None:
         shares = ("children", "sport", "truncation", "occluders", "neighbours", "camouflage", "loose", "blur", "noise")
-        for name in (*shares, "unlabelled"):
+        for name in (*shares, "unlabelled", "close_up"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ReproError(f"PeopleSettings.{name} is {getattr(self, name)}: give a probability from 0 to 1.")
         low, high = self.jpeg_quality
@@ -87,8 +90,11 @@ class PeopleSettings:
         object.__setattr__(self, "jpeg_quality", (int(low), int(high)))
 
     def as_dict(self) -> dict[str, object]:
-        """All fields, ready for JSON."""
-        return {**dataclasses.asdict(self), "jpeg_quality": list(self.jpeg_quality)}
+        """The fields, ready for JSON; ``close_up`` only where there are close-ups, so that sets without keep their names."""
+        fields = {**dataclasses.asdict(self), "jpeg_quality": list(self.jpeg_quality)}
+        if not self.close_up:
+            del fields["close_up"]
+        return fields
 
     def fingerprint(self) -> str:
         """16 hex digits that change with any field."""
@@ -110,6 +116,10 @@ MILD = PeopleSettings(
     blur=0.1,
     noise=0.3,
 )
+
+# The same with close-ups for tables on whole bodies: in 128x96 crops of whole persons a face is 10 px high, smaller than the
+# Gaussian of a keypoint, and no network could tell its 68 keypoints apart.
+WHOLE_BODY = replace(MILD, close_up=0.8)
 
 
 def stream(settings: PeopleSettings, split: str, index: int, kind: str) -> np.random.Generator:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from repro.data.people.labels import Labels, Placed
@@ -23,7 +25,7 @@ class Picture:
 def sample_light(rng: np.random.Generator, outdoor: bool) -> tuple[np.ndarray, float]:
     """(3,) direction to the light, mostly from above and behind the camera, and the ambient share."""
     light = np.array([0.6 * rng.standard_normal(), -0.3 - rng.random(), -0.3 - 0.9 * rng.random()])
-    return light / np.linalg.norm(light), (0.35 if outdoor else 0.45) + 0.35 * rng.random()
+    return light / math.sqrt(light @ light), (0.35 if outdoor else 0.45) + 0.35 * rng.random()
 
 
 def cast_shadow(rng: np.random.Generator, image: np.ndarray, extent: np.ndarray, scale: float, grounded: bool) -> None:
@@ -32,13 +34,14 @@ def cast_shadow(rng: np.random.Generator, image: np.ndarray, extent: np.ndarray,
     middle = (extent[0] + extent[2]) / 2
     low = extent[3] - 0.015 * scale + (0 if grounded else 0.5 * rng.random() * scale)
     wide, tall = 0.42 * (extent[2] - extent[0]) + 0.03 * scale, 0.035 * scale * (1 + rng.random())
-    top, bottom = int(np.clip(low - 3 * tall, 0, height)), int(np.clip(low + 3 * tall, 0, height))
+    top, bottom = (int(min(max(y, 0), height)) for y in (low - 3 * tall, low + 3 * tall))
     if bottom <= top:
         return
     dy = ((np.arange(top, bottom) - low) / tall)[:, None]
     dx = ((np.arange(width) - middle) / wide)[None]
     dark = 1 - (0.2 + 0.4 * rng.random()) * (1.0 if grounded else 0.6) * np.exp(-(dx**4) - dy**2)
-    image[top:bottom] = (image[top:bottom] * dark[..., None].astype(np.float32)).astype(np.uint8)
+    dark = dark.astype(np.float32)
+    image[top:bottom] = (image[top:bottom] * cv2.merge([dark, dark, dark])).astype(np.uint8)
 
 
 def draw_things(

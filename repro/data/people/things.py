@@ -13,17 +13,19 @@ _CIRCLE = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * n
 def _bars(shapes: Shapes, start: np.ndarray, end: np.ndarray, first: np.ndarray, last: np.ndarray) -> None:
     """Append tapered bars between (M, 2) points."""
     outlines = capsule_outlines(start, end, first, last, np.zeros(len(start)))
-    for i in range(len(start)):
-        delta = end[i] - start[i]
-        shapes.add(outlines[i], 0, "thing", 0.0, start[i], delta / max(np.hypot(*delta), 1e-9), max(first[i], last[i]))
+    delta = end - start
+    axes = delta / np.maximum(np.hypot(delta[:, 0], delta[:, 1]), 1e-9)[:, None]
+    count = len(start)
+    shapes.extend(outlines, [0] * count, ["thing"] * count, [0.0] * count, start, axes, np.maximum(first, last))
 
 
 def _plate(shapes: Shapes, corners: np.ndarray) -> None:
     """Append a convex plate; it is shaded a little across."""
     delta = corners[1] - corners[0]
     axis = delta / max(np.hypot(*delta), 1e-9)
-    across = np.abs((corners - corners.mean(0)) @ np.array([-axis[1], axis[0]])).max()
-    shapes.add(corners, 0, "thing", 0.0, corners.mean(0), axis, 1.6 * across)
+    middle = corners.mean(0)
+    across = np.abs((corners - middle) @ np.array([-axis[1], axis[0]])).max()
+    shapes.add(corners, 0, "thing", 0.0, middle, axis, 1.6 * across)
 
 
 def _box(middle: np.ndarray, size: np.ndarray, angle: float) -> np.ndarray:
@@ -71,13 +73,16 @@ def sample_thing(
         x = np.linspace(-1, 1, count) * size
         start = middle + np.stack([x, np.full(count, -0.5 * size)], 1)
         thin = np.full(count, size * (0.015 + 0.02 * rng.random()))
-        _bars(shapes, start, start + np.array([0, size]), thin, thin)
         rail = np.array([(-size, -0.4 * size), (-size, 0.1 * size)]) + middle
-        _bars(shapes, rail, rail + np.array([2 * size, 0]), thin[:2], thin[:2])
+        ends = np.concatenate([start + np.array([0, size]), rail + np.array([2 * size, 0])])
+        thin = np.concatenate([thin, thin[:2]])
+        _bars(shapes, np.concatenate([start, rail]), ends, thin, thin)
     else:  # a box or a sign
         _plate(shapes, _box(middle, size * (0.2 + 0.7 * rng.random(2)), angle))
     row = sample_cloth(rng, sample_color(rng, 0.5) if theme is None else theme, 0.5)
-    return shapes, np.broadcast_to(np.array(row, dtype=np.float32), (len(shapes.polygons), MATERIAL_FIELDS))
+    materials = np.empty((len(shapes.polygons), MATERIAL_FIELDS), dtype=np.float32)
+    materials[:] = row
+    return shapes, materials
 
 
 def _tree(rng: np.random.Generator, shapes: Shapes, middle: np.ndarray, size: float) -> None:
@@ -93,6 +98,7 @@ def _tree(rng: np.random.Generator, shapes: Shapes, middle: np.ndarray, size: fl
     steps = reach * np.stack([np.sin(angles), -np.cos(angles)], -1)
     elbow = root + steps[:, 0]
     thick = size * (0.03 + 0.03 * rng.random(count))
-    _bars(shapes, foot[None], top[None], np.full(1, size * 0.1), np.full(1, size * 0.06))
-    _bars(shapes, root, elbow, thick, 0.8 * thick)
-    _bars(shapes, elbow, elbow + steps[:, 1], 0.8 * thick, 0.5 * thick)
+    starts, ends = np.concatenate([foot[None], root, elbow]), np.concatenate([top[None], elbow, elbow + steps[:, 1]])
+    first = np.concatenate([[size * 0.1], thick, 0.8 * thick])
+    last = np.concatenate([[size * 0.06], 0.8 * thick, 0.5 * thick])
+    _bars(shapes, starts, ends, first, last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from repro.data.people.effects import decode_jpeg, encode_jpeg
 from repro.data.people.people import POINT
 from repro.data.people.poses import ARMS, POSES
 from repro.data.people.scenes import draw_scene
-from repro.data.people.settings import STREAMS, PeopleSettings, stream
+from repro.data.people.settings import MILD, STREAMS, WHOLE_BODY, PeopleSettings, stream
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
 
@@ -99,6 +100,36 @@ def test_truncated_people_end_at_the_border():
     for index in range(20):
         x, y, w, h = draw_crop(always, "train", index, (48, 64)).labels.boxes[0]
         assert min(x, y, width - x - w, height - y - h) <= 1
+
+
+def test_close_ups_end_at_the_border_and_show_larger_faces():
+    """Nearly all people are cut, and of few an ankle is left, which stretched or bent legs bring above the cut."""
+    plain = PeopleSettings(sport=0, roll=0, occluders=0, neighbours=0, truncation=0)
+    close = replace(plain, close_up=1.0)
+    width, height = crop_image_size((96, 128))
+    ankles, faces = [POINT["left_ankle"], POINT["right_ankle"]], [POINT["face_8"], POINT["face_27"]]
+    cut, walking, lengths = 0, 0, {plain: [], close: []}
+    for index in range(16):
+        for settings, found in lengths.items():
+            labels = draw_crop(settings, "train", index, (96, 128)).labels
+            center, scale = box_to_center_scale(labels.boxes, 96 / 128)
+            assert scale[0, 0] * 200 / 96 == pytest.approx(1, abs=0.35)  # the padded box is about the input
+            found.append(float(np.hypot(*np.diff(labels.points[0, faces], axis=0)[0])))
+        x, y, w, h = labels.boxes[0]
+        cut += min(x, y, width - x - w, height - y - h) <= 1
+        walking += labels.visibility[0, ankles].any()
+    assert cut >= 13 and walking <= 4
+    assert np.median(lengths[close]) > 1.4 * np.median(lengths[plain])
+
+
+def test_without_close_ups_the_settings_and_their_names_are_those_of_before():
+    assert "close_up" not in PeopleSettings().as_dict()
+    assert (PeopleSettings().fingerprint(), MILD.fingerprint()) == ("369dd89079fc1753", "766898ab19e9b5de")
+    assert WHOLE_BODY.as_dict() == {**MILD.as_dict(), "close_up": 0.8}
+    assert WHOLE_BODY.fingerprint() not in (PeopleSettings().fingerprint(), MILD.fingerprint())
+    assert replace(WHOLE_BODY, close_up=0.0) == MILD
+    with pytest.raises(ReproError, match=r"PeopleSettings.close_up is 1.2"):
+        PeopleSettings(close_up=1.2)
 
 
 def test_scenes_hold_crowds_and_people_of_very_different_size():

@@ -1,0 +1,94 @@
+"""How a scale changes bottom-up recipes, which show whole images: the part of ``scales`` that top-down recipes do not have.
+
+- **Input**: all sides of a table are divided by one power of two and rounded up to a multiple of 64 px, which the network can
+  halve five times at half the size too: with a divisor of 4, 512 becomes 128 and 640 becomes 192.
+- **Input px**: distances that the papers give in px of the network's input (how far a cue absorbs candidates, how near the
+  joints of one person found twice lie) shrink as the input does. Quantities in map px stay as printed.
+- **Drawn scenes** are square. Where they are smaller than 512 px, the least area of people that are learned shrinks with
+  them: COCO's 32 x 32 px are of images of that size.
+- **People** in drawn scenes are few and large, so that sigma 2 and central regions of 8 x 8 map px are not larger than they.
+- **Scoring** learns from fewer images, in smaller batches, so that it takes about as many steps as it should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from repro.data.people.settings import MILD, PeopleSettings
+from repro.data.scene_augment import ROUNDED_TO
+from repro.encoders.centre_offsets import GuidedTargets
+from repro.grouping.guided import GuidedGrouper
+from repro.recipe import Recipe, SceneEvaluation
+
+REFERENCE = 512  # px: side of the scenes that COCO's least area, and the heights of drawn people, are meant for
+
+# Three people at most, each at least a third of the picture high. Chosen by looking at contact sheets, once, for all tables.
+FEW = replace(MILD, smallest=160.0, largest=400.0, crowd=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneScale:
+    """What a scale does to bottom-up recipes.
+
+    Args:
+        area: of the largest input of a table, in px^2, before it is rounded up; None leaves inputs as they are.
+        side: of drawn scenes in px.
+        train: images to train on at most; None for all, or the data set's own number where people are drawn.
+        val: images to evaluate at most.
+        people: how hard drawn people are.
+        crops: images shown over a training; None for the paper's epochs.
+        batch: images a step; None for the paper's.
+        scoring: images that the scoring network learns from; None for all.
+        scoring_batch: people a step of its training; None for the paper's.
+    """
+
+    area: int | None = None
+    side: int = REFERENCE
+    train: int | None = None
+    val: int | None = None
+    people: PeopleSettings = PeopleSettings()
+    crops: int | None = None
+    batch: int | None = None
+    scoring: int | None = None
+    scoring_batch: int | None = None
+
+
+def scene_size(size: tuple[int, int], divisor: int) -> tuple[int, int]:
+    """The side of a square input over the divisor, rounded up to a multiple of 64 px, both ways."""
+    side = -(-size[0] // (divisor * ROUNDED_TO)) * ROUNDED_TO if divisor > 1 else size[0]
+    return side, side
+
+
+def apply_scene_scale(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> Recipe:
+    """A bottom-up recipe with its input, distances in input px, least area and evaluation brought to a scale.
+
+    Args:
+        recipe: at paper size.
+        scale: to bring it to.
+        divisor: of the table's inputs.
+        drawn: whether people are drawn.
+    """
+    size = scene_size(recipe.input.size, divisor)
+    method = recipe.method
+    if isinstance(method.decoder, GuidedGrouper):
+        ratio = size[0] / recipe.input.size[0]
+        grouper = replace(
+            method.decoder, radius=method.decoder.radius * ratio, same_distance=method.decoder.same_distance * ratio
+        )
+        method = method.but(decoder=grouper)
+    if isinstance(method.encoder, GuidedTargets) and drawn:
+        least = method.encoder.smallest_area * (scale.side / REFERENCE) ** 2
+        method = method.but(encoder=replace(method.encoder, smallest_area=least))
+    return recipe.but(
+        method=method, input=replace(recipe.input, size=size), evaluation=scaled_evaluation(recipe.evaluation, scale)
+    )
+
+
+def scaled_evaluation(evaluation: SceneEvaluation, scale: SceneScale) -> SceneEvaluation:
+    """The evaluation with the scoring network's training brought to a scale."""
+    scoring = evaluation.scoring
+    if scoring is not None and scale.scoring is not None:
+        scoring = replace(scoring, images=scale.scoring)
+    if scoring is not None and scale.scoring_batch is not None:
+        scoring = replace(scoring, training=replace(scoring.training, batch=scale.scoring_batch))
+    return replace(evaluation, scoring=scoring)

@@ -1,0 +1,74 @@
+"""What a training step is made of: the batches of a recipe and their targets, for crops of persons and for whole images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from repro.data.crops import CropBatches
+from repro.data.images import ImageSet
+from repro.data.persons import PersonSet
+from repro.data.scene_batches import SceneBatches
+from repro.encoders.parts import PartMap
+from repro.encoders.people_batch import PeopleBatch
+from repro.errors import ReproError
+from repro.geometry import heatmap_factor
+from repro.recipe import Recipe
+from repro.skeletons import Skeleton
+
+
+def make_batches(recipe: Recipe, samples: PersonSet | ImageSet, workers: int = 0) -> CropBatches | SceneBatches:
+    """The batches that a recipe is trained on.
+
+    Args:
+        recipe: whose input decides between crops and whole images.
+        samples: persons, or the images of a bottom-up recipe.
+        workers: processes that read images.
+
+    Raises:
+        ReproError: when samples and recipe do not fit.
+    """
+    if recipe.takes_scenes != isinstance(samples, ImageSet):
+        wanted, given = ("images", "persons") if recipe.takes_scenes else ("persons", "images")
+        raise ReproError(f"The recipe's input is {type(recipe.input).__name__}, which takes {wanted}, and got {given}.")
+    if recipe.takes_scenes:
+        return SceneBatches(samples, recipe.input, workers=workers)
+    return CropBatches(samples, recipe.input, workers=workers, parts=isinstance(recipe.method.encoder, PartMap))
+
+
+def make_targets(
+    recipe: Recipe, batch: dict[str, Tensor], outputs: dict[str, Tensor], samples: PersonSet | ImageSet
+) -> dict[str, Tensor]:
+    """Targets of a batch, on its device, at the size (H, W) of the network's first output."""
+    first = next(iter(outputs.values()))
+    size = (first.shape[-1], first.shape[-2])
+    if recipe.takes_scenes:
+        return scene_targets(recipe, batch, size, samples.skeleton)
+    factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
+    points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
+    extra = {"parts": batch["parts"]} if "parts" in batch else {}
+    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=samples.skeleton, **extra)
+
+
+def scene_targets(
+    recipe: Recipe, batch: dict[str, Tensor], size: tuple[int, int], skeleton: Skeleton
+) -> dict[str, Tensor]:
+    """Targets of a batch of whole images; coordinates are divided by the stride, in the ``biased`` convention.
+
+    Args:
+        recipe: for encoder and stride.
+        batch: of ``SceneBatches``.
+        size: (width, height) of the maps.
+        skeleton: of the people.
+
+    Raises:
+        ReproError: when the maps are not the input over the stride.
+    """
+    width, height = (side // recipe.input.stride for side in recipe.input.size)
+    if size != (width, height):
+        raise ReproError(
+            f"The network's first maps are {size[0]}x{size[1]}, the input over its stride is {width}x{height}: give the "
+            "input the network's stride."
+        )
+    people = PeopleBatch.from_batch(batch, 1 / recipe.input.stride)
+    return recipe.method.encoder(people, size=size, skeleton=skeleton)

@@ -1,0 +1,211 @@
+"""Evaluation of bottom-up networks: the people of whole images by the recipe's protocol, and what can be measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repro.data.crops import normalise
+from repro.data.images import ImageSet
+from repro.data.scene_batches import SceneBatches
+from repro.errors import ReproError
+from repro.geometry import transform_points
+from repro.grouping.guided import GuidedGrouper, Output, Scorer
+from repro.grouping.multi_scale import MultiScale, averaged_tag_maps
+from repro.grouping.people import People
+from repro.grouping.regressed import Cues
+from repro.grouping.tags import TagGrouper
+from repro.metrics.coco import evaluate_coco, predictions_to_coco
+from repro.metrics.crowdpose import evaluate_crowdpose
+from repro.metrics.diagnosis import diagnose
+from repro.recipe import Recipe
+from repro.skeletons import CROWDPOSE14, Skeleton
+from repro.training.loop import uses_channels_last
+from repro.training.scene_outputs import scene_outputs
+
+BATCH = 8  # images a forward pass, where their canvases are equally large
+
+
+@dataclass(frozen=True)
+class ScenePoses:
+    """N people in the images of a set, ordered by image: points (N, K, 2) x, y in image px, keypoint scores (N, K), scores (N,)
+    and the position of each one's image (N,)."""
+
+    image_index: np.ndarray
+    points: np.ndarray
+    keypoint_scores: np.ndarray
+    scores: np.ndarray
+
+    def of_image(self, index: int) -> ScenePoses:
+        """The people of one image."""
+        own = self.image_index == index
+        return ScenePoses(self.image_index[own], self.points[own], self.keypoint_scores[own], self.scores[own])
+
+
+def readings_of(recipe: Recipe) -> tuple[str, ...]:
+    """What is measured of a recipe's network: ``final``; of heatmap-guided ones also ``regression``, the regressed poses alone,
+    and ``heatmap``, the keypoints that the true poses find in the heatmaps (Table 4 of Sun et al.)."""
+    return ("final", "regression", "heatmap") if isinstance(recipe.method.decoder, GuidedGrouper) else ("final",)
+
+
+@torch.inference_mode()
+def predict_scenes(
+    network: nn.Module,
+    images: ImageSet,
+    recipe: Recipe,
+    device: torch.device,
+    *,
+    readings: Sequence[str] = ("final",),
+    index: np.ndarray | None = None,
+    scorer: Scorer | None = None,
+    workers: int = 0,
+) -> dict[str, ScenePoses]:
+    """The people of images, by the recipe's grouper and protocol (flip test, scales, their reading).
+
+    Args:
+        network: the recipe's.
+        images: the set.
+        recipe: see there.
+        device: to compute on; grouping is done on the CPU.
+        readings: of ``readings_of``.
+        index: positions of the images wanted; None for all.
+        scorer: gives people their scores, save those of ``heatmap``; None for the naive score.
+        workers: processes that read images.
+
+    Returns:
+        the people by reading.
+    """
+    network.eval()
+    starts = images.starts()
+    found: dict[str, list[tuple[int, People]]] = {reading: [] for reading in readings}
+    batches = SceneBatches(images, recipe.input, workers=workers)
+    for shown in batches.evaluation(recipe.evaluation.scales, batch=BATCH, index=index):
+        maps = {}
+        for scale, pixels in shown.images.items():
+            pixels = normalise(pixels.to(device), channels_last=uses_channels_last(recipe))
+            outputs = scene_outputs(network, pixels, recipe, images.skeleton)
+            maps[scale] = {name: value.cpu() for name, value in outputs.items()}
+        for i, image in enumerate(shown.index.tolist()):
+            own = {scale: {n: value[i : i + 1] for n, value in outputs.items()} for scale, outputs in maps.items()}
+            inverse = torch.from_numpy(shown.inverses[i])
+            for reading, people in found.items():
+                cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
+                one = group_people(own, recipe, images.skeleton, reading=reading, cues=cues, scorer=scorer)
+                people.append((image, one.mapped(inverse)))
+    return {reading: gather(people, len(images.skeleton)) for reading, people in found.items()}
+
+
+def group_people(
+    scales: dict[float, dict[str, Tensor]],
+    recipe: Recipe,
+    skeleton: Skeleton,
+    *,
+    reading: str = "final",
+    cues: Cues | None = None,
+    scorer: Scorer | None = None,
+) -> People:
+    """The people of one image in input px of scale 1.
+
+    Args:
+        scales: from the scale to the maps of the image, a batch of one.
+        recipe: for grouper, stride and the reading of several scales.
+        skeleton: of the people.
+        reading: ``final``, ``regression`` or ``heatmap``, the latter two for a ``GuidedGrouper`` alone.
+        cues: true poses, for ``heatmap``.
+        scorer: see ``predict_scenes``.
+
+    Raises:
+        ReproError: for several scales with CenterNet's grouper, which has no rule for them.
+    """
+    grouper, stride = recipe.method.decoder, recipe.input.stride
+    if isinstance(grouper, GuidedGrouper):
+        output: Output = "regression" if reading == "regression" else "final"
+        several = MultiScale(grouper=replace(grouper, output=output), reading=recipe.evaluation.reading)
+        return several(scales, stride=stride, cues=cues, scorer=None if reading == "heatmap" else scorer)
+    if isinstance(grouper, TagGrouper):
+        outputs, step = (scales[1.0], stride) if len(scales) == 1 else averaged_tag_maps(scales, stride)
+        return replace(grouper, skeleton=skeleton)(outputs, stride=step)
+    if len(scales) > 1:
+        raise ReproError(
+            f"{type(grouper).__name__} groups one scale, the recipe has {recipe.evaluation.scales}: give scales=(1,)."
+        )
+    return grouper(scales[1.0], stride=stride)
+
+
+def true_cues(images: ImageSet, starts: np.ndarray, image: int, matrix: np.ndarray) -> Cues:
+    """The true poses of one image as cues, in input px; people without labelled keypoints are left out.
+
+    Args:
+        images: the set, whose ``starts()`` are given.
+        starts: see there.
+        image: position of the image.
+        matrix: (2, 3) from image px to input px.
+    """
+    rows = np.arange(starts[image], starts[image + 1])
+    labelled = images.visibility[rows] > 0
+    rows, labelled = rows[labelled.any(1)], labelled[labelled.any(1)]
+    points = transform_points(np.repeat(matrix[None], len(rows), 0), images.keypoints[rows])
+    return Cues(
+        points=torch.from_numpy(points.astype(np.float32)),
+        scores=torch.ones(len(rows)),
+        labelled=torch.from_numpy(labelled),
+    )
+
+
+def gather(people: list[tuple[int, People]], keypoints: int) -> ScenePoses:
+    """The people of several images, given as (position, people), in columns."""
+    counts = [len(one) for _, one in people]
+
+    def column(name: str, *shape: int) -> np.ndarray:
+        parts = [getattr(one, name).double().numpy() for _, one in people]
+        return np.concatenate(parts) if parts else np.zeros((0, *shape))
+
+    return ScenePoses(
+        np.repeat(np.array([image for image, _ in people], dtype=np.int64), counts),
+        column("points", keypoints, 2),
+        column("keypoint_scores", keypoints),
+        column("scores"),
+    )
+
+
+def measure_scenes(images: ImageSet, poses: dict[str, ScenePoses], index: np.ndarray | None = None) -> dict[str, float]:
+    """Every metric that the set allows, as fractions.
+
+    Args:
+        images: the evaluated set.
+        poses: people by reading, ``final`` among them.
+        index: positions of the images that were evaluated; None for all.
+
+    Returns:
+        COCO's ten figures; of a set with CrowdPose's skeleton and crowd indices CrowdPose's nine, whose AP is by its own
+        areas; ``AP_regression`` and ``AP_heatmap`` of the other readings. For each reading ``diagnosis/<reading>/<class>``, the
+        share of each class of ``metrics.diagnosis`` among the keypoints of matched people, and ``diagnosis/<reading>/found``,
+        the share of people that are matched.
+    """
+    wanted = np.arange(len(images)) if index is None else index
+    ids, sigmas = images.images.ids[wanted], images.skeleton.sigma_array
+    chosen = set(ids.tolist())
+    truth = [a for a in images.annotations if a["image_id"] in chosen]
+    results = {reading: as_results(images, one) for reading, one in poses.items()}
+    figures = evaluate_coco(truth, ids, results["final"], sigmas)
+    if images.crowd_indices is not None and images.skeleton == CROWDPOSE14:
+        crowd = dict(zip(ids.tolist(), images.crowd_indices[wanted].tolist(), strict=True))
+        figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas)
+    for reading, found in results.items():
+        if reading != "final":
+            figures[f"AP_{reading}"] = evaluate_coco(truth, ids, found, sigmas)["AP"]
+        errors = diagnose(truth, found, images.skeleton)
+        figures |= {f"diagnosis/{reading}/{name}": share for name, share in errors.shares.items()}
+        figures[f"diagnosis/{reading}/found"] = errors.matched / errors.people if errors.people else float("nan")
+    return figures
+
+
+def as_results(images: ImageSet, poses: ScenePoses) -> list[dict[str, Any]]:
+    """COCO result dicts of people."""
+    ids = images.images.ids[poses.image_index]
+    return predictions_to_coco(ids, poses.points, poses.keypoint_scores, poses.scores)

@@ -1,0 +1,84 @@
+"""The scoring network of a trained bottom-up network: it learns from the people that this one finds in training images.
+
+Sun et al., "Bottom-Up Human Pose Estimation by Ranking Heatmap-Guided Adaptive Keypoint Estimates", Section 3.2. As in the
+released code it learns from people found at one scale, and scores those of several scales too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from repro import serial
+from repro.data.images import ImageSet
+from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_scoring
+from repro.metrics.pose_labels import pose_labels
+from repro.models.checkpoints import load_weights, save_weights
+from repro.recipe import Recipe
+from repro.training.evaluate_scenes import ScenePoses, predict_scenes
+
+
+def fit_scorer(
+    network: nn.Module, images: ImageSet, recipe: Recipe, device: torch.device, file: Path, workers: int = 0
+) -> Scorer | None:
+    """The scorer of a recipe, read from its file, or trained and kept there.
+
+    Args:
+        network: trained.
+        images: training images.
+        recipe: whose evaluation has a ``scoring``.
+        device: that the network computes on.
+        file: safetensors.
+        workers: processes that read images.
+
+    Returns:
+        None where the network finds nobody in the training images: then nothing can be learned, and the naive score stays.
+    """
+    if file.exists():
+        model = ScoringNetwork().build(images.skeleton)
+        load_weights(model, file)
+        return Scorer(model=model.eval(), skeleton=images.skeleton)
+    scoring = recipe.evaluation.scoring
+    index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
+    plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
+    poses = predict_scenes(network, images, plain, device, index=index, workers=workers)["final"]
+    rows, labels = scoring_labels(images, poses)
+    if not len(rows):
+        return None
+    points, heats = (torch.from_numpy(column[rows]).float() for column in (poses.points, poses.keypoint_scores))
+    features = pose_features(points, heats, images.skeleton)
+    model = train_scoring(features, torch.from_numpy(labels).float(), images.skeleton, training=scoring.training)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    save_weights(model, temporary, {"recipe": recipe.training_key})
+    os.replace(temporary, file)
+    return Scorer(model=model, skeleton=images.skeleton)
+
+
+def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.ndarray]:
+    """What the network learns: positions (R,) of people in ``poses`` and the OKS (R,) that each reaches with anybody."""
+    starts, rows, labels = images.starts(), [], []
+    for image in np.unique(poses.image_index):
+        own = np.flatnonzero(poses.image_index == image)
+        truth = slice(starts[image], starts[image + 1])
+        found, values = pose_labels(
+            poses.points[own],
+            poses.scores[own],
+            images.keypoints[truth],
+            images.visibility[truth],
+            images.areas[truth],
+            images.skeleton,
+        )
+        rows.append(own[found])
+        labels.append(values)
+    return (np.concatenate(rows), np.concatenate(labels)) if rows else (np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+def scorer_name(recipe: Recipe) -> str:
+    """The file of a recipe's scorer: recipes of one training share it where flip test, scoring and grouper are the same."""
+    evaluation = replace(recipe.evaluation, scales=(1.0,), reading="concatenated", split="val")
+    return f"scoring-{serial.digest(evaluation)}-{serial.digest(recipe.method.decoder)}.safetensors"

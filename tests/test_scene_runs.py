@@ -1,0 +1,152 @@
+"""Runs of bottom-up recipes: trained, scored and evaluated once, and the folder that a table leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from repro import plan, reproduce, scene_runs, view
+from repro.grouping.scores import Scorer, ScoringTraining, feature_count
+from repro.recipe import SceneEvaluation, Scoring
+from repro.reporting.outcome import Outcome
+from repro.reproduce import Request
+from repro.runs import Machine, Samples, folder, load_run, make_runs
+from repro.scales import SCALES
+from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
+
+from .tiny_scenes import scene_data, scene_recipe, tiny_scenes
+from .training.test_evaluate_scenes import Oracle, true_poses
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return tiny_scenes(4)
+
+
+@pytest.fixture(scope="module")
+def recipe(scenes):
+    return scene_recipe(scene_data(scenes, scenes))
+
+
+def scored(recipe, **changes):
+    """The recipe with a scoring network."""
+    training = ScoringTraining(batch=4, epochs=2)
+    return recipe.but(evaluation=SceneEvaluation(flip=False, scoring=Scoring(training=training, **changes)))
+
+
+def test_rows_with_and_without_scoring_share_a_training(scenes, recipe, places, monkeypatch):
+    rows = [recipe, scored(recipe)]
+    fitted, fit = [], scene_runs.fit_scorer
+    monkeypatch.setattr(scene_runs, "fit_scorer", lambda *a, **k: fitted.append(a) or fit(*a, **k))
+    make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
+    assert len({folder(row) for row in rows}) == 1 and len(fitted) == 1
+    for row in rows:
+        run = load_run(row)
+        assert {"AP", "AR", "AP_regression", "AP_heatmap", "diagnosis/final/found"} <= set(run.metrics)
+        assert [point["persons"] for point in run.curve] == [4, 8] and "AP" in run.curve[0]
+        poses = run.scene_poses
+        assert poses.image_index.dtype.kind == "i" and poses.points.shape[1:] == (14, 2)
+    make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
+    assert len(fitted) == 1
+
+
+def test_a_scorer_learns_from_the_people_found_and_is_kept(scenes, recipe, tmp_path):
+    row = scored(recipe, images=2)
+    file = tmp_path / scorer_name(row)
+    network = Oracle(scenes, row)
+    scorer = fit_scorer(network, scenes, row, CPU, file)
+    assert isinstance(scorer, Scorer) and file.exists() and network.next == 1
+    again = fit_scorer(network, scenes, row, CPU, file)
+    assert network.next == 1
+    features = torch.randn(3, feature_count(scenes.skeleton), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(scorer.model(features), again.model(features))
+
+
+def test_recipes_that_differ_in_their_test_alone_share_a_scorer(recipe):
+    row = scored(recipe)
+    several = row.but(
+        evaluation=SceneEvaluation(flip=False, scales=(1.0, 2.0), split="test", scoring=row.evaluation.scoring)
+    )
+    assert scorer_name(several) == scorer_name(row)
+    assert scorer_name(scored(recipe, images=3)) != scorer_name(row)
+
+
+def test_labels_are_the_oks_that_people_reach(scenes):
+    poses = true_poses(scenes)
+    rows, labels = scoring_labels(scenes, poses)
+    assert sorted(rows) == list(range(8)) and labels == pytest.approx(1.0)
+    poses.points[3] += 500
+    rows, labels = scoring_labels(scenes, poses)
+    assert labels[list(rows).index(3)] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_nobody_found_leaves_the_naive_score(scenes, recipe, tmp_path):
+    class Empty(torch.nn.Module):
+        def forward(self, images):
+            maps = {"heatmaps": 14, "centres": 1, "offsets": 28}
+            return {name: torch.zeros(len(images), n, 32, 32) for name, n in maps.items()}
+
+    assert fit_scorer(Empty(), scenes, scored(recipe), CPU, tmp_path / "none.safetensors") is None
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Replaces drawn people by synthetic ones; the arguments of each call."""
+    calls = []
+
+    def load_images(name, root, split, **kept):
+        calls.append({"split": split, **kept})
+        return tiny_scenes(4 if split == "train" else 2, seed=len(split), skeleton=kept["skeleton"])
+
+    monkeypatch.setattr(plan, "load_images", load_images)
+    return calls
+
+
+def test_scenes_of_a_table(drawn):
+    scale = SCALES["laptop"]
+    samples, data = plan.table_samples("hgr", 5, "people", None, scale)
+    assert [(c["split"], c["limit"], c["size"]) for c in drawn] == [
+        ("train", 2000, (256, 256)),
+        ("test", 400, (256, 256)),
+    ]
+    assert all(c["settings"] == scale.scenes.people for c in drawn) and drawn[0]["skeleton"].name == "crowdpose14"
+    assert (data.train_count, data.val_count, data.drawn) == (4, 2, scale.scenes.people.fingerprint())
+    assert data.val_fingerprint == samples.val.fingerprint() and samples.measures == {"oks", "crowd"}
+
+
+def test_a_table_that_is_counted_alone_leaves_a_folder_without_runs(places, monkeypatch):
+    monkeypatch.setattr(reproduce, "run_notebook", lambda source, target, parameters: target.write_text("{}"))
+    request = Request("hgr", 1, SCALES["smoke"], "people", None, (0,))
+    place = reproduce.reproduce(request, Machine(device="cpu"))
+    outcome = Outcome.read(place / "runs.json")
+    assert outcome.runs == () and set(outcome.counted) == {
+        *("hrhrnet-w48", "hgr-hrnet-w32", "hgr-hrnet-w48", "hgr-hrhrnet-w48")
+    }
+    assert {p.name for p in place.iterdir()} == {
+        "manifest.json",
+        "runs.json",
+        "table.csv",
+        "table.md",
+        "notebook.ipynb",
+    }
+    text = (place / "table.md").read_text()
+    assert "30.7 / 30.7" in text and "66.9 / 66.9" in text
+    view.check_current(outcome)
+    view.TableView(outcome, place).heading()
+
+
+def test_examples_of_scenes_show_all_their_people(scenes, tmp_path):
+    from repro.reporting.examples import make_scene_examples, read_examples, write_examples
+
+    poses = true_poses(scenes)
+    poses.scores[1] = 0.1  # less than three tenths of the best of its image
+    nobody = poses.of_image(99)
+    made = make_scene_examples(scenes, {"all": poses, "none": nobody})
+    assert len(made) == 4 and made[0].size == (192, 192) and made[0].image.shape == (192, 192, 3)
+    write_examples(made, tmp_path, images=True)
+    first = read_examples(tmp_path)[0]
+    np.testing.assert_allclose(first.truth, 1.5 * scenes.keypoints[:2], atol=0.01)
+    assert first.poses["all"].shape == (1, 14, 2) and first.poses["none"].shape == (0, 14, 2)

@@ -1,0 +1,97 @@
+"""What a scale does to recipes of whole images, and what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repro.grouping.scores import ScoringTraining
+from repro.models.backbones.dla import DLA
+from repro.models.backbones.hourglass import Hourglass
+from repro.models.backbones.hrnet import HRNet
+from repro.papers.hgr.rows import TABLES, centernet, guided
+from repro.recipe import Data, Scoring
+from repro.scales import SCALES, apply_scale, input_divisor
+from repro.scene_scales import SceneScale, apply_scene_scale, scene_size
+from repro.warm_start import choose_start
+
+DATA = Data(name="people", train_fingerprint="t", train_count=2000, val_fingerprint="v", val_count=400)
+LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
+
+
+@pytest.mark.parametrize(
+    ("side", "divisor", "expected"),
+    [(512, 4, 128), (640, 4, 192), (512, 8, 64), (640, 8, 128), (512, 2, 256), (640, 2, 320), (640, 1, 640)],
+)
+def test_inputs_are_divided_and_rounded_up_to_64(side, divisor, expected):
+    assert scene_size((side, side), divisor) == (expected, expected)
+
+
+@given(st.sampled_from([512, 576, 640, 704]), st.sampled_from([1, 2, 4, 8]))
+def test_an_input_is_never_smaller_than_its_share_and_always_fits_the_network(side, divisor):
+    made, _ = scene_size((side, side), divisor)
+    assert made % 64 == 0 and side / divisor <= made < side / divisor + 64
+
+
+@pytest.mark.parametrize(
+    ("scale", "small", "large"), [("smoke", 8, 8), ("laptop", 4, 4), ("gpu", 2, 2), ("paper", 1, 1)]
+)
+def test_one_divisor_serves_tables_with_and_without_the_large_input(scale, small, large):
+    assert input_divisor(SCALES[scale], [(512, 512)], scenes=True) == small
+    assert input_divisor(SCALES[scale], [(512, 512), (640, 640)], scenes=True) == large
+
+
+def test_distances_in_input_px_shrink_with_the_input_and_map_px_stay():
+    made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA, start="random")
+    grouper, paper = made.method.decoder, guided().method.decoder
+    assert (grouper.radius, grouper.same_distance) == (75 / 4, 10 / 4)
+    assert grouper == replace(paper, radius=75 / 4, same_distance=2.5)
+    encoder = made.method.encoder
+    assert encoder == replace(guided().method.encoder, smallest_area=32.0**2 / 4)  # scenes of 256 px, half of 512
+    assert made.input.size == (128, 128) and made.augmentation == guided().augmentation
+
+
+def test_photographs_keep_cocos_least_area():
+    made = apply_scene_scale(guided(), LAPTOP.scenes, divisor=4, drawn=False)
+    assert made.method.encoder.smallest_area == 32.0**2
+
+
+def test_networks_are_reduced():
+    made = apply_scale(guided(48, higher=True), LAPTOP, divisor=4, data=DATA, start="random").method.network
+    small = HRNet(width=32, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2, multi_scale_stage4=True)
+    assert made.backbone == small and made.regression_channels == 64
+    for backbone in (DLA(), Hourglass()):
+        network = apply_scale(centernet(backbone), LAPTOP, divisor=4, data=DATA, start="random").method.network
+        assert network.backbone == backbone.reduced()
+
+
+def test_training_shows_the_scales_images():
+    made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA, start="random").optimisation
+    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 2000)
+    assert made.steps == (90 / 140, 120 / 140)
+
+
+def test_scoring_learns_from_fewer_images_in_smaller_batches():
+    scale = SceneScale(scoring=100, scoring_batch=16)
+    made = apply_scene_scale(guided(), scale, divisor=1, drawn=True).evaluation
+    assert made.scoring == Scoring(images=100, training=ScoringTraining(batch=16))
+    assert apply_scene_scale(guided(scoring=False), scale, divisor=1, drawn=True).evaluation.scoring is None
+
+
+def test_paper_scale_changes_nothing():
+    for table in TABLES.values():
+        for row in table.rows.values():
+            assert apply_scale(row.recipe, PAPER, divisor=1, data=DATA) == row.recipe.but(data=DATA)
+
+
+def test_guided_networks_start_warm_and_other_backbones_from_random_weights():
+    made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA)
+    assert made.initialisation == choose_start(
+        "warm", HRNet(width=16, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+    )
+    assert made.initialisation is not None
+    for start in ("warm", "random", "some-weights"):
+        assert choose_start(start, DLA()) is None and choose_start(start, Hourglass()) is None

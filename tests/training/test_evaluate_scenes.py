@@ -1,0 +1,166 @@
+"""People of whole images: from maps to image px, measured; and that all parts fit, by learning two scenes by heart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from repro.encoders.people_batch import PeopleBatch
+from repro.errors import ReproError
+from repro.grouping.centernet import CenterNetGrouper
+from repro.grouping.people import People
+from repro.recipe import SceneEvaluation
+from repro.skeletons import CROWDPOSE14
+from repro.training.batches import make_batches
+from repro.training.evaluate_scenes import (
+    ScenePoses,
+    gather,
+    group_people,
+    measure_scenes,
+    predict_scenes,
+    readings_of,
+    true_cues,
+)
+from repro.training.loop import build_network
+
+from ..tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
+
+CPU = torch.device("cpu")
+
+
+def true_poses(scenes, score: float = 1.0) -> ScenePoses:
+    """The truth as a prediction."""
+    n, k = scenes.visibility.shape
+    return ScenePoses(scenes.image_index, scenes.keypoints.copy(), np.ones((n, k)), np.full(n, score))
+
+
+class Oracle(nn.Module):
+    """The targets of the images as they come, by the recipe's encoder, at any scale; mirror images are not asked for."""
+
+    def __init__(self, scenes, recipe) -> None:
+        super().__init__()
+        self.scenes, self.recipe, self.batches, self.next = scenes, recipe, make_batches(recipe, scenes), 0
+
+    def forward(self, images):
+        scale = images.shape[-1] / SIDE
+        scales = len(self.recipe.evaluation.scales)
+        start = self.next // scales * 8
+        self.next += 1
+        index = np.arange(start, start + len(images))
+        matrices = np.repeat(np.eye(2, 3)[None] * scale, len(index), 0)
+        batch = self.batches.people(index, matrices, np.zeros(len(index), dtype=bool))
+        size = (images.shape[-1] // 4, images.shape[-2] // 4)
+        batch["mask"] = torch.ones(len(index), size[1], size[0])
+        people = PeopleBatch.from_batch(batch, 1 / 4)
+        return self.recipe.method.encoder(people, size=size, skeleton=self.scenes.skeleton)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return tiny_scenes(10)
+
+
+@pytest.fixture(scope="module")
+def recipe(scenes):
+    return scene_recipe(scene_data(scenes, scenes))
+
+
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, 2.0)])
+@pytest.mark.parametrize("reading", ["concatenated", "averaged"])
+def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
+    recipe = recipe.but(evaluation=SceneEvaluation(flip=False, scales=scales, reading=reading))
+    readings = readings_of(recipe)
+    assert readings == ("final", "regression", "heatmap")
+    found = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings)
+    figures = measure_scenes(scenes, found)
+    assert figures["AP"] == figures["AP_regression"] == figures["AP_heatmap"] == figures["AR"] == 1.0
+    assert figures["diagnosis/final/good"] == figures["diagnosis/heatmap/found"] == 1.0
+    for image in range(len(scenes)):
+        truth = scenes.keypoints[scenes.image_index == image]
+        points = found["final"].of_image(image).points
+        off = np.abs(points[:, None] - truth[None]).max((2, 3)).min(0)
+        assert off.max() < 1.5  # px of the image: a Gaussian of sigma 8 px fitted in a window of 13
+
+
+def test_only_the_images_asked_for_are_evaluated(scenes, recipe):
+    index = np.array([0, 1, 2])
+    found = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, index=index)["final"]
+    assert set(found.image_index) == {0, 1, 2}
+    assert measure_scenes(scenes, {"final": found}, index)["AR"] == 1.0
+    assert measure_scenes(scenes, {"final": found})["AR"] == pytest.approx(0.3)  # of ten images three
+
+
+def test_poses_that_are_all_wrong_give_nothing(scenes):
+    off = replace(true_poses(scenes), points=scenes.keypoints + 500.0)
+    figures = measure_scenes(scenes, {"final": off})
+    assert figures["AP"] == figures["AR"] == figures["diagnosis/final/found"] == 0.0
+    assert np.isnan(figures["diagnosis/final/good"])
+
+
+def test_people_named_left_for_right_are_inverted(scenes):
+    turned = replace(true_poses(scenes), points=scenes.keypoints[:, list(scenes.skeleton.flip_permutation)])
+    figures = measure_scenes(scenes, {"final": turned})
+    paired = 12 / 14  # head and neck are their own counterparts
+    assert figures["diagnosis/final/good"] == pytest.approx(1 - paired)
+    assert figures["diagnosis/final/inversion"] == pytest.approx(paired)
+
+
+def test_crowdpose_is_measured_by_how_crowded_an_image_is():
+    scenes = tiny_scenes(4, skeleton=CROWDPOSE14)  # crowd indices 0, 0.3, 0.6 and 0.9
+    poses = true_poses(scenes)
+    bad = np.isin(scenes.image_index, [1, 2])
+    poses.points[bad] += 500
+    figures = measure_scenes(scenes, {"final": poses})
+    assert (figures["AP_easy"], figures["AP_medium"], figures["AP_hard"]) == (1.0, 0.0, 1.0)
+    assert "AP_easy" not in measure_scenes(tiny_scenes(2), {"final": true_poses(tiny_scenes(2))})
+
+
+def test_true_cues_are_labelled_people_in_input_px(scenes):
+    visibility = scenes.visibility.copy()
+    visibility[0] = 0
+    visibility[1, :3] = 0
+    some = replace(scenes, visibility=visibility)
+    matrix = np.array([[2.0, 0, 5], [0, 2.0, 7]])
+    cues = true_cues(some, some.starts(), 0, matrix)
+    np.testing.assert_allclose(cues.points.numpy(), 2 * scenes.keypoints[1:2] + [5, 7], rtol=1e-6)
+    assert cues.scores.tolist() == [1.0] and cues.labelled.sum() == 11 and not cues.labelled[0, :3].any()
+
+
+def test_centernet_has_no_rule_for_several_scales(scenes, recipe):
+    recipe = recipe.but(method=recipe.method.but(decoder=CenterNetGrouper()))
+    assert readings_of(recipe) == ("final",)
+    both = recipe.but(evaluation=SceneEvaluation(scales=(1.0, 2.0)))
+    with pytest.raises(ReproError, match="CenterNetGrouper groups one scale"):
+        group_people({1.0: {}, 2.0: {}}, both, scenes.skeleton)
+
+
+def test_people_are_gathered_with_their_images():
+    people = People(points=torch.ones(2, 3, 2), keypoint_scores=torch.zeros(2, 3), scores=torch.tensor([0.5, 0.25]))
+    found = gather([(4, people), (5, people.select(torch.tensor([], dtype=torch.long))), (7, people)], 3)
+    assert found.image_index.tolist() == [4, 4, 7, 7] and found.scores.tolist() == [0.5, 0.25] * 2
+    assert found.of_image(7).points.shape == (2, 3, 2) and len(found.of_image(5).scores) == 0
+    assert gather([], 3).points.shape == (0, 3, 2)
+
+
+def test_a_network_learns_two_scenes_by_heart():
+    """Encoders, network, loss, grouping and evaluation agree: nothing else can give these people from these images."""
+    from repro.training.loop import _train_step
+
+    torch.set_num_threads(1)
+    scenes = tiny_scenes(2)
+    recipe = scene_recipe(scene_data(scenes, scenes))
+    network = build_network(recipe, scenes, CPU)
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+    batches = make_batches(recipe, scenes)
+    batch = next(iter(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=2)))
+    network.train()
+    for step in range(100):
+        optimiser.param_groups[0]["lr"] = 3e-3 if step < 75 else 3e-4
+        _train_step(recipe, network, optimiser, batch, scenes)
+    found = predict_scenes(network, scenes, recipe, CPU, readings=readings_of(recipe))
+    figures = measure_scenes(scenes, found)
+    assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6
