@@ -87,6 +87,10 @@ def learning_curves(outcome: Outcome) -> Figure:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k")
         axis.set_title(group)
         axis.get_legend().set_title(None)
+        if len(groups) > 1 and axis is not axes[-1, -1]:
+            axis.get_legend().remove()
+    if len(groups) > 1:
+        sns.move_legend(axes[-1, -1], "center left", bbox_to_anchor=(1, 1), title=None, frameon=False)
     figure.tight_layout()
     return figure
 
@@ -149,7 +153,7 @@ def error_bars(outcome: Outcome) -> Figure:
 
 
 def by_setting(outcome: Outcome, setting: str, metric: str, label: str) -> Figure:
-    """A metric against one of the table's settings, a line for each combination of the others, a band over seeds.
+    """A metric against one of the table's settings, colours and styles for the first two others, a band over seeds.
 
     Args:
         outcome: of the table.
@@ -164,13 +168,14 @@ def by_setting(outcome: Outcome, setting: str, metric: str, label: str) -> Figur
         {
             setting: printed.loc[run.row, setting],
             label: 100 * run.metrics[metric],
-            "row": " ".join(printed.loc[run.row, name] for name in others),
+            **{name: printed.loc[run.row, name] for name in others},
         }
         for run in outcome.runs
         if run.metrics.get(metric) is not None
     ]
     figure, axis = plt.subplots(figsize=(7, 4.2))
-    sns.lineplot(pd.DataFrame(points), x=setting, y=label, hue="row", style="row", markers=True, errorbar="sd", ax=axis)
+    style = {"style": others[1], "markers": True} if len(others) > 1 else {"marker": "o"}
+    sns.lineplot(pd.DataFrame(points), x=setting, y=label, hue=others[0], errorbar="sd", ax=axis, **style)
     sns.move_legend(axis, "center left", bbox_to_anchor=(1, 0.5), title=None, frameon=False)
     figure.tight_layout()
     return figure
