@@ -15,6 +15,7 @@ from repro.data.image_sources import (
     load_images,
     training_split,
 )
+from repro.data.people.settings import WHOLE_BODY, PeopleSettings
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, data_set, load_persons
 from repro.errors import ReproError, choice_error
@@ -163,8 +164,9 @@ def open_samples(
         skeleton: that they are drawn with.
     """
     limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
+    people = drawn_people(scale, skeleton)
     train, val = (
-        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
+        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=people)
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
     for split, persons in (("training", train), ("evaluation", val)):
@@ -176,9 +178,15 @@ def open_samples(
         train_count=len(train),
         val_fingerprint=val.fingerprint(),
         val_count=len(val),
-        drawn=None if data_set(name).needs_root else scale.people.fingerprint(),
+        drawn=None if data_set(name).needs_root else people.fingerprint(),
     )
     return Samples(_cached(train), _cached(val), data_set(name).measures), data
+
+
+def drawn_people(scale: Scale, skeleton: Skeleton) -> PeopleSettings:
+    """The people that a scale draws: close up, from the hips or higher, where the keypoints are those of hands and faces too."""
+    fine = {"face", "lefthand"} <= set(dict(skeleton.parts))
+    return replace(scale.people, close_up=WHOLE_BODY.close_up) if fine else scale.people
 
 
 def open_scene_samples(

@@ -10,6 +10,7 @@ training, the batch and the numerical precision, and it changes them for all row
   32, and its blocks are divided by four and rounded up stage by stage: ResNet-50 has 1, 1, 2, 1, ResNet-101 1, 1, 6, 1 and
   ResNet-152 1, 2, 9, 1. The layers between a ResNet and its maps have a quarter of their channels, 256 become 64.
 - **Drawn people** are milder than by default: everyday poses mostly, less that hides and confuses (``people.settings.MILD``).
+  With the keypoints of hands and faces most are drawn close up (``people.settings.WHOLE_BODY``).
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
   same shares of training as in the paper.
   A second stage keeps its share of the first.

@@ -27,10 +27,10 @@ def run(*arguments: str) -> Result:
         (("reproduce", "--table", "99"), "Unknown TABLE 99: choose one of 1, 2, 3, 4, 5, 6, 7, 8, 9."),
         (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal."),
         (("reproduce", "--table", "7", "--paper", "skeletal"), "choose one of 1, 2, 3."),
-        (("reproduce", "--table", "2", "--paper", "cal"), "cal table 2: not yet reproducible"),
+        (("reproduce", "--table", "2", "--paper", "cal", "--row", "spsr"), "Unknown row of table 2 of cal 'spsr'"),
         ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted."),
         (("reproduce", "--table", "3", "--scale", "huge"), "choose one of smoke, laptop, gpu, paper."),
-        ((*REPRODUCE, "--data", "imagenet"), "choose one of people, coco, mpii, lspet."),
+        ((*REPRODUCE, "--data", "imagenet"), "Unknown data set 'imagenet': choose one of people, coco, mpii, lspet"),
         ((*REPRODUCE, "--device", "abacus"), "choose auto, cpu, cuda or cuda:<number>."),
         ((*REPRODUCE, "--seeds", "one"), "expected numbers as in 0 or 0,1,2 or 0-2."),
         ((*REPRODUCE, "--seeds", "1,1"), "none twice"),
@@ -39,7 +39,7 @@ def run(*arguments: str) -> Result:
         ((*REPRODUCE, "--data", "lspet"), "no folder was given: expected joints.mat"),
         ((*REPRODUCE, "--data", "lspet", "--data-root", "/nowhere"), "/nowhere"),
         ((*REPRODUCE, "--data", "coco", "--data-root", "/"), "has no head sizes: choose one of people, mpii, lspet."),
-        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet."),
+        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
     ],
@@ -73,7 +73,9 @@ def test_list_shows_every_row_with_its_state() -> None:
     lines = run("list").output.splitlines()
     assert "    hrnet [rerun, recipe]" in lines
     assert sum(line.startswith("  table ") for line in lines) == 24
-    assert any("not yet reproducible" in line for line in lines)
+    assert not any("not yet reproducible" in line for line in lines)
+    assert "    rmpe-320x256 [cited, cited]" in lines
+    assert "    hrnet-quarter-w32-64x48 [extra, recipe]" in lines
 
 
 def test_a_table_number_alone_takes_every_paper_that_has_it() -> None:

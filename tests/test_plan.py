@@ -6,6 +6,7 @@ import pytest
 
 from repro import plan
 from repro.data.cached import DecodedImages
+from repro.data.people.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers.recipes import Row, TableRows
@@ -14,6 +15,7 @@ from repro.plan import (
     check_measurable,
     check_rows,
     counted_columns,
+    drawn_people,
     open_samples,
     runnable_rows,
     table_divisor,
@@ -24,6 +26,7 @@ from repro.plan import (
 from repro.recipe import Data
 from repro.scales import SCALES
 from repro.skeletons import COCO17, LSPET14, MPII16
+from repro.wholebody import WHOLEBODY133
 
 from .tiny_runs import BACKBONE, tiny_persons
 
@@ -169,3 +172,9 @@ def test_every_table_of_the_papers_that_has_recipes_can_be_planned():
         assert len(table_recipes("skeletal", number, LAPTOP, DATA, (0, 1), start="random")) == 2 * len(
             TABLES[number].rows
         )
+
+
+def test_whole_bodies_are_drawn_close_up():
+    assert drawn_people(LAPTOP, COCO17) == MILD
+    assert drawn_people(LAPTOP, WHOLEBODY133) == WHOLE_BODY
+    assert drawn_people(SCALES["paper"], WHOLEBODY133) == replace(PeopleSettings(), close_up=0.8)
