@@ -28,7 +28,7 @@ def code_state() -> dict[str, Any]:
 def known_to_git(folder: Path) -> set[str]:
     """The files below a folder that git tracks or has staged, relative to it; none outside a checkout."""
     try:
-        return set(_git("ls-files", "-z", cwd=folder).split("\0"))
+        return set(filter(None, _git("ls-files", "-z", cwd=folder).split("\0")))
     except (OSError, subprocess.CalledProcessError):
         return set()
 

@@ -104,3 +104,16 @@ def test_a_view_says_what_was_reproduced_and_with_what(outcome, places, capsys):
     protocol = view.protocol()
     assert list(protocol["recipe"]) == [run.key for run in outcome.runs if run.seed == 0]
     assert list(protocol["row"]) == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
+
+
+def test_a_table_without_results_says_so(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    view = open_table("cal", 9)
+    view.heading()
+    text = capsys.readouterr().out
+    assert "table 9" in text and "`make reproduce PAPER=cal TABLE=9` makes one" in text
+    assert view.table() is None and view.by_setting("Input size") is None
+    with pytest.raises(AttributeError):
+        view.nothing
+    with pytest.raises(ReproError, match="There is no result folder 'cal/table9/old'"):
+        open_table("cal", 9, folder="cal/table9/old")
