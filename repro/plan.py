@@ -15,6 +15,7 @@ from repro.data.image_sources import (
     load_images,
     training_split,
 )
+from repro.data.images import ImageSet
 from repro.data.people.settings import WHOLE_BODY, PeopleSettings
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, data_set, load_persons
@@ -169,17 +170,7 @@ def open_samples(
         load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=people)
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
-    for split, persons in (("training", train), ("evaluation", val)):
-        if not len(persons):
-            raise ReproError(f"Data set {name} has no {split} persons under {root}: run `repro data check`.")
-    data = Data(
-        name=name,
-        train_fingerprint=train.fingerprint(),
-        train_count=len(train),
-        val_fingerprint=val.fingerprint(),
-        val_count=len(val),
-        drawn=None if data_set(name).needs_root else people.fingerprint(),
-    )
+    data = _described(name, root, train, val, "persons", None if data_set(name).needs_root else people.fingerprint())
     return Samples(_cached(train), _cached(val), data_set(name).measures), data
 
 
@@ -210,18 +201,25 @@ def open_scene_samples(
             (evaluation_split(name, split), scenes.val),
         )
     )
-    for what, images in (("training", train), ("evaluation", val)):
-        if not len(images):
-            raise ReproError(f"Data set {name} has no {what} images under {root}: run `repro data check`.")
-    data = Data(
+    data = _described(name, root, train, val, "images", scenes.people.fingerprint() if drawn else None)
+    return Samples(train, val, image_data(name).measures), data
+
+
+def _described(
+    name: str, root: Path | None, train: PersonSet | ImageSet, val: PersonSet | ImageSet, what: str, drawn: str | None
+) -> Data:
+    """What recipes say about the samples. Raises ReproError where there are none."""
+    for split, samples in (("training", train), ("evaluation", val)):
+        if not len(samples):
+            raise ReproError(f"Data set {name} has no {split} {what} under {root}: run `repro data check`.")
+    return Data(
         name=name,
         train_fingerprint=train.fingerprint(),
         train_count=len(train),
         val_fingerprint=val.fingerprint(),
         val_count=len(val),
-        drawn=scenes.people.fingerprint() if drawn else None,
+        drawn=drawn,
     )
-    return Samples(train, val, image_data(name).measures), data
 
 
 def _cached(persons: PersonSet) -> PersonSet:

@@ -65,9 +65,7 @@ class Samples:
 
     def evaluated(self, recipe: Recipe) -> PersonSet | ImageSet:
         """The persons, a detector's boxes, or the images that a recipe is evaluated on."""
-        if recipe.takes_scenes:
-            return self.val
-        if recipe.evaluation.boxes == "truth":
+        if recipe.takes_scenes or recipe.evaluation.boxes == "truth":
             return self.val
         if recipe.evaluation.boxes == SIMULATED:
             return detect(self.val, DETECTORS["detector-65"])
@@ -170,11 +168,7 @@ class Task:
     @property
     def crops(self) -> int:
         """The crops that are still to be shown."""
-        return (
-            0
-            if is_trained(self.training) and not (self.kept and not _has_state(self.training))
-            else crops_of(self.training)
-        )
+        return 0 if _is_done(self) else crops_of(self.training)
 
 
 def plan_tasks(recipes: Iterable[Recipe]) -> list[Task]:
@@ -350,15 +344,8 @@ def _evaluated_together(task: Task) -> list[list[Recipe]]:
 
 def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
     """Train a recipe that no table evaluates, with a progress bar, unless it is complete; returns its folder."""
-    with (
-        locked(paths.runs() / f"{recipe.training_key}.lock", f"run {recipe.training_key}"),
-        tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar,
-    ):
-        if not is_trained(recipe):
-            _partial(recipe).mkdir(parents=True, exist_ok=True)
-            write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
-            train(recipe, persons, _partial(recipe), Job(world, progress=bar.update))
-            _finish(recipe, describe(world.device, world.size), kept=False)
+    with tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar:
+        make_task(Task(recipe), Samples(persons, persons, frozenset()), world, 0, bar.update)
     return folder(recipe)
 
 
@@ -378,7 +365,8 @@ def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
     seconds = sum(line["seconds"] for line in read_log(partial))  # of all sessions that the training took
     write_json(partial / "run.json", {"environment": environment, "seconds": round(seconds, 1)})
     if final.exists():  # complete, but without the state that a second stage needs: its evaluations stay
-        (final / "evaluations").exists() and os.replace(final / "evaluations", partial / "evaluations")
+        if (final / "evaluations").exists():
+            os.replace(final / "evaluations", partial / "evaluations")
         shutil.rmtree(final)
     os.replace(partial, final)
     for pattern in (".*",) if kept else ("state*", ".*"):  # hidden are the halves of files that a kill left

@@ -70,7 +70,7 @@ class Warps(Dataset):
         return np.dstack([crop, parts])
 
 
-def _quiet_worker(_: int) -> None:
+def quiet_worker(_: int) -> None:
     """One thread a worker: OpenCV and torch would otherwise fight the training process for its cores."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
@@ -102,7 +102,7 @@ class CropBatches:
             batch_sampler=self._order,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=_quiet_worker,
+            worker_init_fn=quiet_worker,
             collate_fn=_stack,
             pin_memory=torch.cuda.is_available(),
         )

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from repro.data.crops import quiet_worker
 from repro.data.images import ImageSet
 from repro.data.scene_augment import (
     ROUNDED_TO,
@@ -140,7 +141,7 @@ class SceneBatches:
             batch_sampler=self._order,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=_quiet_worker,
+            worker_init_fn=quiet_worker,
             collate_fn=_stack,
             pin_memory=torch.cuda.is_available(),
         )
@@ -246,12 +247,6 @@ def _runs(canvases: np.ndarray, most: int) -> list[np.ndarray]:
     changes = np.flatnonzero((np.diff(canvases, axis=0) != 0).any(axis=1)) + 1
     runs = np.split(np.arange(len(canvases)), changes) if len(canvases) else []
     return [run[i : i + most] for run in runs for i in range(0, len(run), most)]
-
-
-def _quiet_worker(_: int) -> None:
-    """One thread a worker: OpenCV and torch would otherwise fight the training process for its cores."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
 
 
 def _stack(items: list[tuple[list[np.ndarray], np.ndarray | None]]) -> tuple[list[Tensor], Tensor | None]:
