@@ -28,6 +28,7 @@ from repro.encoders.parts import PartMap
 from repro.encoders.skeletal import SkeletalHeatmap
 from repro.encoders.tags import AssociativeTargets
 from repro.encoders.whole_body import WholeBodyHeatmap
+from repro.errors import ReproError
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.guided import GuidedGrouper
 from repro.grouping.scores import ScoringTraining
@@ -181,10 +182,20 @@ class Initialisation:
     Args:
         name: of the weights.
         sha256: of their file.
+        size: root mean square that the weights of each convolution before a batch normalisation are brought to, see
+            ``models.weight_scale``; None leaves them as they are.
+
+    Raises:
+        ReproError: when ``size`` is not positive.
     """
 
     name: str
     sha256: str
+    size: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not self.size > 0:
+            raise ReproError(f"Initialisation.size is {self.size}: give a positive size of weights, or None.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 The papers start from ImageNet weights. From random weights a small budget shows nothing of what distinguishes the rows of a
 table (losses on heatmaps learn slowly at first), so below ``paper`` scale every row starts from the same backbone. It is
-trained on an objective that no row uses, the segmentation of body parts, so that it favours none.
+trained on an objective that no row uses, the segmentation of body parts, so that it favours none. Its convolutions start at
+one size, whatever they grew to (``models.weight_scale``): as they were left, rows would hardly move away from them.
 
 What a network takes from it goes by the names of its layers. Those of a backbone (``BACKBONE``) must be in the file and fit,
 the others are heads and start from it only where it has them in the same shape, as the transposed convolutions of a ResNet. A
@@ -32,11 +33,15 @@ from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, is_under, load_weights, read_weights
+from repro.models.weight_scale import rescale_convolutions
 from repro.recipe import Initialisation
 from repro.training.checkpoints import write_json
 
 HEAD = "final_layer."
 BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's and a ResNet's parts begin
+WEIGHT_SIZE = (
+    0.05  # of the weights that rows start from (root mean square), whatever the rate they were trained at left
+)
 CLASSIFIERS = (*TIMM_EXTRAS, "fc")  # what files of timm's HRNets and torchvision's ResNets have beyond the backbone
 
 
@@ -67,7 +72,7 @@ def initialisation_for(backbone: HRNet | ResNet) -> Initialisation | None:
     file = weight_files().get(backbone_name(plain_backbone(backbone)))
     if file is None:
         return None
-    return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"])
+    return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"], size=WEIGHT_SIZE)
 
 
 def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Initialisation | None:
@@ -130,6 +135,9 @@ def load_initialisation(network: nn.Module, initialisation: Initialisation) -> N
     excused = load_weights(
         network, tensors, allow_missing=optional, ignore=CLASSIFIERS, expected_sha256=initialisation.sha256
     )
+    if initialisation.size is not None:
+        kept = {*excused.missing, *(name for name, _, _ in excused.reshaped)}
+        rescale_convolutions(network, initialisation.size, set(network.state_dict()) - kept)
     for own, source in copies.items():
         if any(is_under(name, (own,)) for name in excused.missing):  # a checkpoint of the same network has it
             network.get_submodule(own).load_state_dict(network.get_submodule(source).state_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from repro.models.checkpoints import file_sha256, is_under, save_weights
 from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
+from repro.models.weight_scale import normalised_convolutions
 from repro.recipe import Initialisation
 from repro.skeletons import COCO17
 from repro.warm_start import (
@@ -58,10 +60,10 @@ def trained(request, places):
 
 
 def started(settings) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], nn.Module]:
-    """The state of a network before and after it takes its warm start, and the network."""
+    """The state of a network before and after it takes its warm start, weights as large as in the file, and the network."""
     net = built(settings, seed=0)
     before = {name: t.clone() for name, t in net.state_dict().items()}
-    load_initialisation(net, initialisation_for(settings.backbone))
+    load_initialisation(net, replace(initialisation_for(settings.backbone), size=None))
     return before, net.state_dict(), net
 
 
@@ -167,6 +169,27 @@ def test_a_resnet_takes_its_trunk_and_the_transposed_convolutions_that_fit(train
     _, file = trained
     before, after, _ = started(settings)
     assert parts_from(file, before, after) == (TRUNK[RES] | taken, kept)
+
+
+@pytest.mark.parametrize("trained", [HR], indirect=True)
+@pytest.mark.parametrize(
+    "settings", [HeatmapNetwork(backbone=HR), OffsetNetwork(backbone=HR), TwoBranchNetwork(backbone=HR)]
+)
+def test_what_comes_from_a_warm_start_has_one_size_and_the_rest_its_own(trained, settings):
+    _, file = trained
+    net = built(settings, seed=0)
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    start = initialisation_for(HR)
+    assert start.size == warm_start.WEIGHT_SIZE
+    load_initialisation(net, start)
+    copies = net.warm_copies() if hasattr(net, "warm_copies") else {}
+    fresh = net.warm_fresh() if hasattr(net, "warm_fresh") else ()
+    for name, layer, _ in normalised_convolutions(net):
+        weight = f"{name}.weight"
+        if is_under(name, copies) or (weight in file and not is_under(name, fresh)):
+            assert layer.weight.square().mean().sqrt().item() == pytest.approx(start.size)
+        else:
+            assert torch.equal(layer.weight, before[weight])
 
 
 def test_torchvisions_classifier_is_left_out(places):

@@ -4,7 +4,8 @@ With the baseline network of the skeletal paper, at laptop scale and 64x64 input
 
 - a network trained on drawn people alone is evaluated on photographs, beside the same network with random weights and a
   predictor that places the mean pose into every box;
-- training on photographs is started from random weights and, for half as long, from the warm start;
+- training on photographs is started from random weights and, for half and a fifth as long, from the warm start, also without
+  bringing its weights to one size (``models.weight_scale``);
 - training on drawn people is started from both.
 """
 
@@ -25,7 +26,7 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
 from repro.recipe import Data, Recipe
-from repro.runs import Machine, Samples, folder, load_run, make_runs
+from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES, apply_scale
 from repro.skeletons import LSPET14
 from repro.training.checkpoints import write_json
@@ -52,6 +53,11 @@ def baseline(data: Data, start: Literal["warm", "random"], crops: int | None) ->
     return apply_scale(mpii_row(HRNET, 32).recipe, scale, divisor=4, data=data, start=start)
 
 
+def as_trained(recipe: Recipe) -> Recipe:
+    """The recipe with the weights of its warm start as large as its own training left them."""
+    return recipe.but(initialisation=replace(recipe.initialisation, size=None))
+
+
 def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     """Make the runs of the experiment and write ``results/people/transfer.json``; returns its path.
 
@@ -63,10 +69,14 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     laptop = SCALES["laptop"]
     photos, photo_data = open_samples(name, root, laptop, SIZE, LSPET14)
     drawn, drawn_data = open_samples("people", None, laptop, SIZE, LSPET14)
+    short = baseline(photo_data, "warm", SCRATCH_CROPS // 5)
     on_photos = {
         "photographs, from random weights": baseline(photo_data, "random", SCRATCH_CROPS),
         "photographs, from the warm start, half as long": baseline(photo_data, "warm", SCRATCH_CROPS // 2),
-        "photographs, from the warm start, a fifth as long": baseline(photo_data, "warm", SCRATCH_CROPS // 5),
+        "photographs, from the warm start, a fifth as long": short,
+        "photographs, from the warm start with its weights as large as it left them, a fifth as long": as_trained(
+            short
+        ),
     }
     on_drawn = {
         "drawn people, from random weights": baseline(drawn_data, "random", None),
