@@ -26,7 +26,7 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
 from repro.recipe import Data, Recipe
-from repro.runs import Samples, folder, load_run
+from repro.runs import Machine, Samples, folder, load_run, make_runs
 from repro.scales import SCALES, apply_scale
 from repro.skeletons import LSPET14
 from repro.training.checkpoints import write_json
