@@ -18,7 +18,7 @@ from repro.scales import SCALES, apply_scale, input_divisor
 from repro.scene_scales import SceneScale, apply_scene_scale, scene_size
 from repro.warm_start import choose_start
 
-DATA = Data(name="people", train_fingerprint="t", train_count=2000, val_fingerprint="v", val_count=400)
+DATA = Data(name="people", train_fingerprint="t", train_count=1000, val_fingerprint="v", val_count=300)
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
 
 
@@ -70,7 +70,7 @@ def test_networks_are_reduced():
 
 def test_training_shows_the_scales_images():
     made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA, start="random").optimisation
-    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 2000)
+    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 1000)
     assert made.steps == (90 / 140, 120 / 140)
 
 
