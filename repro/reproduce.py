@@ -35,6 +35,7 @@ from repro.plan import (
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
 from repro.reporting import examples, figures, table
+from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.runs import Machine, Samples, announce, load_run, make_runs, stages_of, training_of
@@ -105,6 +106,7 @@ def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome
                 metrics=run.metrics,
                 curve=run.curve,
                 seconds=run.seconds,
+                factors=factor_log(run.log),
             )
         )
     return Outcome(

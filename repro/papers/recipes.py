@@ -76,6 +76,8 @@ class TableRows:
         expected: steps that are judged although they are not printed.
         decimal: how GFLOPs are counted: as bottom-up papers print them, 10^9 multiply-adds with each shared weight counted once;
             else as HRNet's tool does (``metrics.counts``).
+        stand_ins: by the label of a column that is not printed the printed one whose steps judge its own, as AP judges mean
+            OKS, where a short training leaves the printed metric too near zero to tell.
         note: what a reader must know of how this package runs the table.
     """
 
@@ -85,6 +87,7 @@ class TableRows:
     extras: dict[str, Extra] = field(default_factory=dict)
     expected: tuple[Expected, ...] = ()
     decimal: bool = False
+    stand_ins: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -110,8 +113,11 @@ def table_rows(paper: str, number: int) -> TableRows | None:
         return None
     found = importlib.import_module(name).TABLES.get(number)  # brings in torch: only when it is asked for
     if found is not None:
-        unknown = set(found.rows) - set(reported(paper, number)["row"]) - set(found.extras)
+        printed = reported(paper, number)
+        unknown = set(found.rows) - set(printed["row"]) - set(found.extras)
         assert not unknown, f"recipes without a printed row in {paper} table {number}: {sorted(unknown)}"
+        unknown = set(found.stand_ins.values()) - set(printed.columns)
+        assert not unknown, f"stand-ins for columns that {paper} table {number} does not print: {sorted(unknown)}"
     return found
 
 

@@ -1,9 +1,11 @@
-"""What an input size can show at best: the truth encoded into heatmaps, decoded again and measured."""
+"""What an input size can show at best: the truth encoded into heatmaps, decoded again and measured; how large parts are in it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from repro.metrics.whole_body import WHOLE, evaluate_whole_body
 from repro.recipe import Decoder, Recipe
 
 WHOLE_BODY_PARTS = ("body", "foot", "face", "hand", WHOLE)
+SMALL_PARTS = ("face", "lefthand", "righthand")
 
 
 def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], decoder: Decoder) -> np.ndarray:
@@ -97,3 +100,61 @@ def whole_body_ceiling(
             measured = evaluate_whole_body(persons.annotations, persons.images.ids, results, skeleton=persons.skeleton)
             found[name, spread] = {part: round(100 * measured[f"{part}_AP"], 1) for part in WHOLE_BODY_PARTS}
     return found
+
+
+def allowed_error(similarity: float, area: float, sigma: float) -> float:
+    """The distance of a keypoint from the truth at which its similarity falls to ``similarity``, in px.
+
+    The similarity is s = exp(-d^2 / (2 a (2 sigma)^2)), so d = 2 sigma sqrt(2 a ln(1 / s)): see ``metrics.oks``.
+
+    Args:
+        similarity: above 0, at most 1.
+        area: a of the person, px^2.
+        sigma: OKS constant of the keypoint.
+    """
+    return 2 * sigma * math.sqrt(-2 * area * math.log(similarity))
+
+
+def part_sizes(
+    persons: PersonSet, size: tuple[int, int], *, padding: float = 1.25, parts: Sequence[str] = SMALL_PARTS
+) -> list[dict[str, Any]]:
+    """How large parts of the body are in the crops that evaluation sees, and how exact their keypoints have to be there.
+
+    Args:
+        persons: with the keypoints of a whole body.
+        size: (width, height) of the crops in px.
+        padding: factor on the box.
+        parts: of the skeleton, by name.
+
+    Returns:
+        For each part its name ``part``, ``persons`` that have it labelled, the medians over them of the ``height`` and ``width``
+        of its labelled keypoints' extent in px of the crop and of the root of the persons' area, ``root area``, the median
+        ``sigma`` of its keypoints, and the ``allowed_error`` of such a keypoint at the median area in px of the crop, for a
+        similarity of 0.5 and of 0.75. Persons that have a single keypoint of the part count too, with an extent of 0.
+    """
+    crops = plain_crops(persons, size[0] / size[1], padding)
+    points = transform_points(
+        crop_matrices(crops.centers, crops.scales, crops.rotations, size, "biased"), persons.keypoints
+    )
+    areas = persons.areas * (size[0] / (crops.scales[:, 0] * PIXEL_STD)) ** 2
+    lines = []
+    for part in parts:
+        own = np.array([persons.skeleton.index(name) for name in dict(persons.skeleton.parts)[part]])
+        seen = (persons.visibility > 0)[:, own]
+        who = np.flatnonzero(seen.any(1))
+        extents = np.array([np.ptp(points[i, own[seen[i]]], axis=0) for i in who]).reshape(-1, 2)
+        (width, height), area = np.median(extents, axis=0), float(np.median(areas[who]))
+        sigma = float(np.median(persons.skeleton.sigma_array[own]))
+        lines.append(
+            {
+                "part": part,
+                "persons": len(who),
+                "height": float(height),
+                "width": float(width),
+                "root area": math.sqrt(area),
+                "sigma": sigma,
+                "error at 0.5": allowed_error(0.5, area, sigma),
+                "error at 0.75": allowed_error(0.75, area, sigma),
+            }
+        )
+    return lines

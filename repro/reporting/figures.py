@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
+FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
 READINGS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
 
@@ -33,7 +35,7 @@ def row_labels(outcome: Outcome) -> dict[str, str]:
 
 def settings_label(settings: dict[str, str]) -> str:
     """The settings of a row in one line: a part that is switched on by its name, one that is off not at all."""
-    shown = [name if value == "yes" else value for name, value in settings.items() if value not in ("", "no")]
+    shown = [name if value == "yes" else value for name, value in settings.items() if value not in ("", "-", "no")]
     return (" + " if "yes" in settings.values() else " ").join(shown)
 
 
@@ -71,7 +73,7 @@ def learning_curves(outcome: Outcome) -> Figure:
     """Metrics against crops seen, a line a row, a band over seeds where there are several; a column a group of rows."""
     groups, metrics = row_groups(outcome), curve_metrics(outcome)
     if not metrics:
-        return _not_measured("No metric of the learning curves was measured.")
+        return not_measured("No metric of the learning curves was measured.")
     panels = [(group, metric) for metric in metrics for group in groups]
     columns = len(groups) if len(groups) > 1 else len(metrics)
     shape = (-(-len(panels) // columns), columns)
@@ -96,16 +98,19 @@ def learning_curves(outcome: Outcome) -> Figure:
 
 
 def keypoint_bars(outcome: Outcome) -> Figure:
-    """Keypoint similarity by kind of keypoint, left and right together, a bar a row, a whisker over seeds."""
+    """Keypoint similarity by kind of keypoint, a bar a row, a whisker over seeds.
+
+    Left and right are together, and so are keypoints that are numbered: all of a face, and all of the hands.
+    """
     groups, values = row_groups(outcome), []
     for run in outcome.runs:
         for name, value in run.metrics.items():
             kind, _, keypoint = name.partition("/")
             if kind == "OKS" and keypoint and value is not None:
-                merged = keypoint.removeprefix("left_").removeprefix("right_")
+                merged = re.sub(r"_\d+$", "", keypoint.removeprefix("left_").removeprefix("right_"))
                 values.append({"keypoint": merged, "similarity": 100 * value, "row": run.row, "seed": run.seed})
     if not values:
-        return _not_measured("The similarity of keypoints is not measured: it takes ground-truth boxes.")
+        return not_measured("The similarity of keypoints is not measured: it takes ground-truth boxes.")
     frame = pd.DataFrame(values).groupby(["keypoint", "row", "seed"], sort=False, as_index=False)["similarity"].mean()
     figure, axes = plt.subplots(len(groups), figsize=(9, 3.8 * len(groups)), squeeze=False)
     for axis, (group, rows) in zip(axes[:, 0], groups.items(), strict=True):
@@ -137,7 +142,7 @@ def error_bars(outcome: Outcome) -> Figure:
             if name.startswith("diagnosis/") and error in ERRORS and value is not None:
                 values.append({"reading": reading, "error": error, "share": 100 * value, "row": labels[run.row]})
     if not values:
-        return _not_measured("The errors of keypoints are told apart for bottom-up methods alone.")
+        return not_measured("The errors of keypoints are told apart for bottom-up methods alone.")
     frame, rows = pd.DataFrame(values), list(labels.values())
     readings = [reading for reading in READINGS if reading in set(frame["reading"])]
     figure, axes = plt.subplots(1, len(readings), figsize=(min(9, 5 * len(readings)), 4.2), squeeze=False, sharey=True)
@@ -181,7 +186,8 @@ def by_setting(outcome: Outcome, setting: str, metric: str, label: str) -> Figur
     return figure
 
 
-def _not_measured(why: str) -> Figure:
+def not_measured(why: str) -> Figure:
+    """A figure that says why there is none."""
     figure, axis = plt.subplots(figsize=(9, 1))
     axis.text(0.5, 0.5, why, ha="center", va="center")
     axis.set_axis_off()
@@ -234,12 +240,13 @@ def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleto
 
 def _draw_example(axis: Axes, example: Example, row: str, skeleton: Skeleton, color: str) -> None:
     width, height = example.size
+    thin = 0.4 if len(skeleton) > FINE else 1.0
     if example.image is not None:
         axis.imshow(example.image)
     if example.truth.ndim == 2:
         shown = example.visibility > 0
-        draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6)
-        draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3)
+        draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6 * thin)
+        draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3 * thin)
     else:
         for truth, visibility in zip(example.truth, example.visibility, strict=True):
             draw_pose(axis, truth, visibility > 0, skeleton, "0.75", 2.6)

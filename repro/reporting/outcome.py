@@ -28,6 +28,8 @@ class RunOutcome:
         metrics: as fractions.
         curve: metrics of the snapshots, with ``persons`` seen.
         seconds: that its training took, all stages; rows that share a training name the same ones.
+        factors: mean adaptive factor of each part of the body by epoch, with ``persons`` seen (``reporting.factors``); empty
+            where the loss learns none.
     """
 
     row: str
@@ -38,6 +40,7 @@ class RunOutcome:
     metrics: dict[str, float]
     curve: list[dict[str, float]]
     seconds: float
+    factors: list[dict[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

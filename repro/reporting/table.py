@@ -18,6 +18,10 @@ COUNTED = ("params_M", "gflops")
 EXTRAS = {  # measured beside the printed columns, where a run has them
     "AP": "AP",
     "OKS": "mean OKS",
+    "body_OKS": "body OKS",
+    "foot_OKS": "foot OKS",
+    "face_OKS": "face OKS",
+    "hand_OKS": "hand OKS",
     "pckh@0.10": "PCKh@0.10",
     "pck@0.2": "PCK@0.2 torso",
 }
@@ -31,7 +35,7 @@ class Cell:
         printed: None where nothing is printed.
         mean: ours over seeds; None where nothing was run.
         deviation: over seeds (n - 1); nan with one seed.
-        change_printed: from the baseline row to this one.
+        change_printed: from the baseline row to this one; of a stand-in that of the column which judges it.
         step: the same, ours.
         verdict: about the step.
     """
@@ -61,8 +65,18 @@ def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
     return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
 
 
-def cell(spec: TableSpec, outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str) -> Cell:
-    """One number of one row; ``printed`` is the printed table, indexed by row."""
+def cell(outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str, judge: str = "") -> Cell:
+    """One number of one row.
+
+    Args:
+        outcome: of the table.
+        printed: the printed table, indexed by row.
+        row: slug of the row.
+        metric: that is ours.
+        label: of its column.
+        judge: label of the printed column whose steps the column's own are judged by, see ``TableRows.stand_ins``; empty for
+            the column itself.
+    """
     baseline = printed.loc[row, "baseline"]
 
     def ours(of: str) -> dict[int, float]:
@@ -71,19 +85,20 @@ def cell(spec: TableSpec, outcome: Outcome, printed: pd.DataFrame, row: str, met
             return {} if value is None else {0: value}
         return _in_unit(outcome, of, metric)
 
-    def theirs(of: str) -> float | None:
-        return printed_value(printed.loc[of, label]) if label in printed.columns else None
+    def theirs(of: str, head: str) -> float | None:
+        return printed_value(printed.loc[of, head]) if head in printed.columns else None
 
     values = ours(row)
     mean = float(np.mean(list(values.values()))) if values else None
     deviation = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else math.nan
     change, step = None, None
     if baseline:
-        if theirs(row) is not None and theirs(baseline) is not None:
-            change = round(theirs(row) - theirs(baseline), 6)
+        after, before = theirs(row, judge or label), theirs(baseline, judge or label)
+        if after is not None and before is not None:
+            change = round(after - before, 6)
         step = paired_step(ours(baseline), values)
     told = "" if metric in COUNTED else verdict(change, step)
-    return Cell(theirs(row), mean, deviation, change, step, told)
+    return Cell(theirs(row, label), mean, deviation, change, step, told)
 
 
 def metric_of(column: Column) -> str:
@@ -92,16 +107,18 @@ def metric_of(column: Column) -> str:
 
 
 def long_table(outcome: Outcome) -> pd.DataFrame:
-    """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of."""
-    spec, printed = (
-        PAPERS[outcome.paper].table(outcome.table),
-        shown_rows(outcome.paper, outcome.table).set_index("row"),
-    )
+    """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of.
+
+    ``judged by`` names the printed column that ``step printed`` and ``verdict`` of a stand-in come from.
+    """
+    spec, rows = PAPERS[outcome.paper].table(outcome.table), table_rows(outcome.paper, outcome.table)
+    printed = shown_rows(outcome.paper, outcome.table).set_index("row")
+    judges = rows.stand_ins if rows else {}
     lines = []
     for row in printed.index:
         for column in measured_columns(spec, outcome):
-            metric = metric_of(column)
-            one = cell(spec, outcome, printed, row, metric, column.label)
+            metric, judge = metric_of(column), judges.get(column.label, "")
+            one = cell(outcome, printed, row, metric, column.label, judge)
             lines.append(
                 {
                     "row": row,
@@ -118,6 +135,7 @@ def long_table(outcome: Outcome) -> pd.DataFrame:
                     "low": one.step.low if one.step else None,
                     "high": one.step.high if one.step else None,
                     "verdict": one.verdict,
+                    "judged by": judge,
                 }
             )
     return pd.DataFrame(lines).round(4)
@@ -147,7 +165,10 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
 
 
 def steps_table(outcome: Outcome) -> pd.DataFrame:
-    """One line a step and printed metric: the change as printed, ours with its 95 % interval over seeds, the verdict."""
+    """One line a step and metric: the change as printed, ours with its 95 % interval over seeds, the verdict.
+
+    The printed change of a stand-in names the column that it is one of.
+    """
     table = long_table(outcome)
     table = table[(table["verdict"] != "") | ((table["baseline"] != "") & table["step ours"].notna())]
     spec = PAPERS[outcome.paper].table(outcome.table)
@@ -157,7 +178,10 @@ def steps_table(outcome: Outcome) -> pd.DataFrame:
         {
             "step": table["baseline"] + " → " + table["row"],
             "metric": table["metric"],
-            "printed": [_signed(v) for v in table["step printed"]],
+            "printed": [
+                _signed(v) + (f" {judge}" if judge and pd.notna(v) else "")
+                for v, judge in zip(table["step printed"], table["judged by"], strict=True)
+            ],
             "ours": [_signed(v, 2) for v in table["step ours"]],
             "95 % interval": [
                 "one seed" if pd.isna(low) else f"[{low:+.2f}, {high:+.2f}]"

@@ -16,7 +16,7 @@ from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
 from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
 from repro.metrics.oks import oks, oks_nms, rescore
 from repro.metrics.pck import pck_torso, pckh
-from repro.metrics.whole_body import evaluate_whole_body
+from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
 from repro.training.loop import autocast, uses_channels_last
@@ -124,17 +124,21 @@ def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozense
 
     Returns:
         COCO's ten figures, of a whole body those of each part too (``hand_AP``); with ground-truth boxes also ``OKS``, each
-        person's mean similarity with its own pose, by keypoint too (``OKS/<keypoint>``), and PCK.
+        person's mean similarity with its own pose, by keypoint too (``OKS/<keypoint>``) and of a whole body by part
+        (``hand_OKS``), and PCK.
     """
     skeleton = persons.skeleton
+    whole_body = {"body", "face"} <= set(dict(skeleton.parts))
     scores, kept = person_scores(persons, poses, recipe)
     results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
     figures = evaluate_coco(persons.annotations, persons.images.ids, results, skeleton.sigma_array)
-    if {"body", "face"} <= set(dict(skeleton.parts)):
+    if whole_body:
         figures |= evaluate_whole_body(persons.annotations, persons.images.ids, results, skeleton=skeleton)
     if recipe.evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)
+    if whole_body:
+        figures |= part_oks(persons, poses.points)
     if "pckh" in measures:
         figures |= pckh(poses.points, persons.keypoints, persons.visibility, persons.head_sizes, skeleton)
     names = skeleton.keypoints

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from repro.data.coco_wholebody import joined_keypoints
+from repro.data.persons import PersonSet
 from repro.errors import ReproError
-from repro.metrics.coco import STATISTICS, predictions_to_coco
-from repro.metrics.whole_body import evaluate_whole_body
+from repro.metrics.coco import STATISTICS, mean_oks, predictions_to_coco
+from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.skeletons import COCO17, Skeleton
 
 NAMES = tuple(name for name, *_ in STATISTICS)
@@ -160,6 +161,72 @@ def test_what_does_not_fit_is_refused():
         evaluate_whole_body([], [1], [{"image_id": 1}])
     with pytest.raises(ReproError, match="has no score"):
         evaluated([person(0)], [{k: v for k, v in found(0, 1).items() if k != "score"}])
+
+
+def person_set(labels: list[tuple[int, ...]], areas: list[float]) -> PersonSet:
+    """Persons of the small skeleton, all at the same place, with their visibilities."""
+    n = len(labels)
+    return PersonSet(
+        skeleton=SMALL,
+        images=None,
+        image_index=np.zeros(n, dtype=np.int64),
+        person_ids=np.arange(n),
+        keypoints=np.tile(np.array(POINTS, dtype=float), (n, 1, 1)),
+        visibility=np.array(labels, dtype=np.int8),
+        boxes=np.zeros((n, 4)),
+        areas=np.array(areas),
+        scores=np.ones(n),
+        head_sizes=np.full(n, np.nan),
+        annotations=(),
+    )
+
+
+def test_the_oks_of_a_part_is_the_mean_over_the_persons_who_have_it():
+    # (2 sigma)^2 = 1, so a keypoint d px off has the similarity exp(-d^2 / (2 a)), a of the person: with an area of 5000
+    # that is .5 at d^2 = 10^4 ln 2, with one of 1250 at a quarter of it. Unlabelled keypoints lie anywhere.
+    half = 100 * math.sqrt(math.log(2))
+    persons = person_set([(2, 1, 2, 2, 0), (2, 2, 0, 0, 0), (0, 0, 2, 0, 2)], [5000.0, 1250.0, 1250.0])
+    predicted = persons.keypoints.copy()
+    predicted[0, 0] += (half, 0)  # the first head: .5; hip, toe and hand are right
+    predicted[1, 1] += (0, half / 2)  # the second hip: .5
+    predicted[2, 2] += (0, half / 2)  # the third toe: .5
+    predicted[1, 2:] += 1e4
+    figures = part_oks(persons, predicted)
+    assert figures == pytest.approx(
+        {
+            "body_OKS": (0.75 + 0.75) / 2,
+            "foot_OKS": (1 + 0.5) / 2,
+            "lefthand_OKS": 1.0,
+            "righthand_OKS": 1.0,
+            "hand_OKS": 1.0,
+            "whole_OKS": ((0.5 + 1 + 1 + 1) / 4 + (1 + 0.5) / 2 + (0.5 + 1) / 2) / 3,
+        },
+        abs=NEAR,
+    )
+    predicted[2, 4] += (0, half / 2)  # the only right hand, while the left one stays right
+    figures = part_oks(persons, predicted)
+    assert [figures["righthand_OKS"], figures["hand_OKS"]] == pytest.approx([0.5, 0.75], abs=NEAR)
+
+
+def test_the_oks_of_the_whole_body_is_the_mean_oks():
+    rng = np.random.default_rng(0)
+    persons = person_set([(2, 0, 1, 2, 2), (0, 0, 0, 0, 0), (1, 1, 1, 1, 1)], [5000.0, 700.0, 900.0])
+    predicted = persons.keypoints + rng.normal(0, 30, persons.keypoints.shape)
+    assert part_oks(persons, predicted)["whole_OKS"] == pytest.approx(mean_oks(persons, predicted), abs=NEAR)
+
+
+def test_parts_that_nobody_has_have_no_oks():
+    persons = person_set([(2, 2, 2, 0, 2)], [5000.0])
+    figures = part_oks(persons, persons.keypoints)
+    assert math.isnan(figures["lefthand_OKS"]) and math.isnan(figures["hand_OKS"])
+    assert [figures[f"{part}_OKS"] for part in ("body", "foot", "righthand", "whole")] == pytest.approx(
+        [1] * 4, abs=NEAR
+    )
+
+
+def test_poses_of_other_persons_are_refused():
+    with pytest.raises(ReproError, match="Got 0 poses for 1 persons"):
+        part_oks(person_set([(2, 2, 2, 2, 2)], [5000.0]), np.zeros((0, 5, 2)))
 
 
 # The official evaluation of its own example: AP, AP50, AP75, AP_M, AP_L, AR, AR50, AR75, AR_M, AR_L.

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repro.data.people.load import load_people
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax
+from repro.metrics.oks import oks
 from repro.papers.fowkal.rows import TABLES as FOWKAL
 from repro.papers.skeletal.rows import TABLES
-from repro.reporting.ceiling import WHOLE_BODY_PARTS, decode_truth, pckh_ceiling, whole_body_ceiling
+from repro.reporting.ceiling import (
+    WHOLE_BODY_PARTS,
+    allowed_error,
+    decode_truth,
+    part_sizes,
+    pckh_ceiling,
+    whole_body_ceiling,
+)
 from repro.wholebody import WHOLEBODY133
 
 from ..tiny_runs import tiny_persons
@@ -61,6 +72,43 @@ def test_parts_that_nobody_has_have_no_ceiling(places) -> None:
     found = whole_body_ceiling({"people": replace(persons, annotations=bare)}, FOWKAL[2].rows["mse"].recipe, (96, 128))
     assert np.isnan([found["people", 0.0][part] for part in ("foot", "face", "hand")]).all()
     assert found["people", 0.0]["body"] > 97
+
+
+def test_the_allowed_error_by_hand() -> None:
+    # s = exp(-d^2 / (2 a (2 sigma)^2)): with (2 sigma)^2 = 0.01, a = 5000 and s = 1 / e, d^2 = 100.
+    assert allowed_error(math.exp(-1), 5000.0, 0.05) == pytest.approx(10.0)
+    assert allowed_error(1.0, 5000.0, 0.05) == 0.0
+
+
+@given(st.floats(0.01, 0.99), st.floats(100, 1e5), st.floats(0.005, 0.1))
+def test_a_keypoint_that_is_off_by_the_allowed_error_has_the_similarity(similarity, area, sigma) -> None:
+    away = np.array([[allowed_error(similarity, area, sigma), 0.0]])
+    found = oks(away, np.zeros((1, 2)), np.ones(1), np.array(area), np.array([sigma]))
+    assert float(found) == pytest.approx(similarity, rel=1e-6)
+
+
+def test_sizes_of_parts_are_measured_in_the_crop(places) -> None:
+    """Two persons: a box of 60 x 80 px becomes, padded by 1.25, 75 x 100 px, shown at 96 x 128: 1.28 px of the crop each."""
+    face, hand = (
+        [WHOLEBODY133.index(name) for name in dict(WHOLEBODY133.parts)[part]] for part in ("face", "lefthand")
+    )
+    two = load_people("val", "wholebody133", limit=2, size=(96, 128))
+    points, visibility = np.full(two.keypoints.shape, 1e3), np.zeros_like(two.visibility)
+    for person, height in ((0, 10.0), (1, 20.0)):
+        points[person, face[:2]] = ((5.0, 5.0), (9.0, 5.0 + height))
+        visibility[person, face[:2]] = 1
+    points[0, hand[3]], visibility[0, hand[3]] = (7.0, 7.0), 2
+    boxes = np.tile([10.0, 10.0, 60.0, 80.0], (2, 1))
+    persons = replace(two, keypoints=points, visibility=visibility, boxes=boxes, areas=np.array([900.0, 2500.0]))
+    first, second = part_sizes(persons, (96, 128), parts=("face", "lefthand"))
+    assert (first["part"], first["persons"], second["persons"]) == ("face", 2, 1)
+    assert [first["height"], first["width"]] == pytest.approx([15 * 1.28, 4 * 1.28])
+    assert first["root area"] == pytest.approx(math.sqrt((900 + 2500) / 2) * 1.28)
+    assert (second["height"], second["root area"]) == (0, pytest.approx(30 * 1.28))
+    assert (first["sigma"], second["sigma"]) == (0.011, 0.024)  # the middle ones of 68 and of 21
+    expected = 2 * 0.024 * 30 * 1.28 * math.sqrt(2 * math.log(2))
+    assert second["error at 0.5"] == pytest.approx(expected)
+    assert second["error at 0.75"] == pytest.approx(expected * math.sqrt(math.log(4 / 3) / math.log(2)))
 
 
 def _only(flat: list[float], kept: list[int]) -> list[float]:

@@ -74,6 +74,21 @@ def test_bars_are_means_of_left_and_right_and_over_seeds() -> None:
     assert labels == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
 
 
+def test_numbered_keypoints_share_a_bar() -> None:
+    outcome = make_outcome()
+    metrics = {
+        "OKS/left_hip": 0.2,
+        "OKS/face_30": 0.6,
+        "OKS/right_face_3": 0.8,
+        "OKS/left_hand_0": 0.5,
+        "OKS/right_hand_20": 0.1,
+    }
+    outcome = replace(outcome, runs=tuple(replace(run, metrics=metrics) for run in outcome.runs))
+    axis = keypoint_bars(outcome).axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["hip", "face", "hand"]
+    assert [bar.get_height() for bar in axis.containers[0]] == pytest.approx([20.0, 70.0, 30.0])
+
+
 def test_what_was_not_measured_is_said_and_not_drawn() -> None:
     outcome = make_outcome()
     none = replace(outcome, runs=tuple(replace(run, metrics={"pckh@0.5": None}) for run in outcome.runs))
@@ -111,6 +126,7 @@ def test_errors_have_a_panel_a_reading_and_a_bar_a_row() -> None:
 def test_labels_name_the_parts_that_are_on() -> None:
     assert settings_label({"SAHG": "yes", "WR loss": "yes"}) == "SAHG + WR loss"
     assert settings_label({"SAHG": "no", "WR loss": "yes"}) == "WR loss"
+    assert settings_label({"Method": "part-balanced MSE", "MSE": "-", "KAL": "-"}) == "part-balanced MSE"
     assert settings_label({"Method": "HRNet", "Input size": "256x192"}) == "HRNet 256x192"
     outcome = guided_outcome({"baseline": {}, "sahg": {}}, "sahg", 2)
     assert row_labels(outcome) == {"baseline": "baseline", "sahg": "SAHG"}

@@ -25,6 +25,17 @@ def test_an_outcome_survives_its_file_and_nan_becomes_null(tmp_path: Path) -> No
     assert outcome.values("hrnet", "AP_M") == {}
 
 
+def test_runs_of_folders_that_kept_no_factors_are_read(tmp_path: Path) -> None:
+    outcome = make_outcome()
+    outcome.write(tmp_path / "runs.json")
+    plain = json.loads((tmp_path / "runs.json").read_text())
+    plain["runs"][0]["factors"] = [{"persons": 100, "body": 0.00012}]
+    del plain["runs"][1]["factors"]
+    (tmp_path / "runs.json").write_text(json.dumps(plain))
+    first, second, *_ = Outcome.read(tmp_path / "runs.json").runs
+    assert first.factors == [{"persons": 100, "body": 0.00012}] and second.factors == []
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"paper": "skeletal"}', "[]"])
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "runs.json").write_text(text)

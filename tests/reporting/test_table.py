@@ -1,13 +1,19 @@
-"""The table beside the printed one: skeletal table 3 prints 90.3 37.7, 90.5 38.1 and 90.6 39.6."""
+"""The table beside the printed one: skeletal table 3 prints 90.3 37.7, 90.5 38.1 and 90.6 39.6.
+
+Of fowkal table 2 the rows mse, awing and heuristic print a foot AP of 56.5, 52.4 and 58.6 and a whole-body AP of 58.2, 57.9 and
+58.7.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from repro.papers.recipes import table_rows
 from repro.papers.spec import reported
-from repro.reporting.table import long_table, steps_table, wide_table
+from repro.reporting.table import EXTRAS, long_table, steps_table, wide_table
 
 from .sample_outcome import make_outcome
 
@@ -58,3 +64,58 @@ def test_metrics_that_are_not_printed_get_no_verdict() -> None:
     assert steps.loc[("hrnet → attention", "mean OKS"), "verdict"] == "not printed"
     assert steps.loc[("attention → attention-weighted", "PCKh@0.1"), "printed"] == "+1.5"
     assert steps.loc[("attention → attention-weighted", "PCKh@0.5"), "95 % interval"] == "[-1.00, -1.00]"
+
+
+def whole_body_outcome():
+    """Three rows of fowkal table 2, seeds 0 and 1, with metrics made up."""
+    values = {"mse": (0.30, 0.32), "awing": (0.20, 0.21), "heuristic": (0.26, 0.25), "part-balanced": (0.40, 0.42)}
+    like = make_outcome().runs[0]
+    runs = [
+        replace(
+            like,
+            row=row,
+            seed=seed,
+            metrics={
+                "foot_AP": 0.0,
+                "foot_OKS": value,
+                "whole_AP": 0.01,
+                "OKS": value / 2,
+                "whole_OKS": value / 2,
+                "AP": 0.01,
+            },
+        )
+        for row, pair in values.items()
+        for seed, value in enumerate(pair)
+    ]
+    return replace(make_outcome(), paper="fowkal", table=2, data="people", runs=tuple(runs))
+
+
+def test_stand_ins_are_judged_by_the_printed_steps_of_another_column() -> None:
+    table = long_table(whole_body_outcome()).set_index(["row", "metric"])
+    line = table.loc["awing", "foot OKS"]
+    assert line["step printed"] == pytest.approx(-4.1) and line["judged by"] == "foot AP"  # 52.4 - 56.5
+    assert pd.isna(line["printed"]) and line["ours"] == pytest.approx(20.5)
+    # Differences -10 and -11: mean -10.5, half width 12.706 * 0.7071 / sqrt(2) = 6.35.
+    assert line["step ours"] == pytest.approx(-10.5) and line["verdict"] == "confirmed"
+    assert table.loc["awing", "foot AP"]["verdict"] == "open"  # no change of ours
+    assert table.loc["awing", "foot AP"]["judged by"] == ""
+    assert table.loc["heuristic", "mean OKS"]["verdict"] == "open"  # printed +0.5; ours falls by 2 and by 3.5, +-9.5
+    assert table.loc["part-balanced", "foot OKS"]["verdict"] == ""  # no step is printed
+
+
+def test_the_steps_name_the_column_that_judges_a_stand_in() -> None:
+    steps = steps_table(whole_body_outcome()).set_index(["step", "metric"])
+    assert steps.loc[("mse → awing", "foot OKS"), "printed"] == "-4.1 foot AP"
+    assert steps.loc[("mse → heuristic", "mean OKS"), "printed"] == "+0.5 whole-body AP"
+    assert steps.loc[("mse → awing", "foot AP"), "printed"] == "-4.1"
+    assert steps.loc[("mse → part-balanced", "foot OKS"), "printed"] == "expected +"
+    assert steps.loc[("mse → part-balanced", "foot OKS"), "verdict"] == "confirmed"  # +10 and +10: no spread
+    assert ("part-balanced → kal", "mean OKS") not in steps.index  # a row that was not run
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_every_stand_in_is_a_column_that_is_not_printed(number: int) -> None:
+    stand_ins = table_rows("fowkal", number).stand_ins
+    assert set(stand_ins) <= set(EXTRAS.values())
+    assert set(stand_ins.values()) <= set(reported("fowkal", number).columns)
+    assert ("face OKS" in stand_ins) == (number < 3)  # table 3 prints the whole body alone

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from repro.data.crops import normalise
+from repro.data.people.load import load_people
+from repro.data.people.settings import WHOLE_BODY
 from repro.data.persons import coco_annotations
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.encoders.gaussian import GaussianHeatmap
@@ -91,6 +93,20 @@ def test_similarities_by_hand(val_persons):
     assert figures["OKS/head"] == pytest.approx(expected, abs=1e-12)
     assert figures["OKS"] == pytest.approx((13 + expected) / 14, abs=1e-12)
     assert figures["OKS/neck"] == 1.0
+
+
+def test_whole_bodies_are_measured_by_part(data, places):
+    persons = load_people("val", "wholebody133", limit=8, size=(48, 64), settings=WHOLE_BODY)
+    face = [persons.skeleton.index(name) for name in dict(persons.skeleton.parts)["face"]]
+    poses = true_poses(persons)
+    poses.points[:, face] += 1000.0
+    figures = measure(persons, poses, tiny_recipe(data), frozenset({"oks"}))
+    right = ("body", "foot", "lefthand", "righthand", "hand")
+    assert [figures[f"{part}_OKS"] for part in right] == pytest.approx([1.0] * 5, abs=1e-9)
+    assert figures["face_OKS"] == pytest.approx(0.0, abs=1e-9) and 0 < figures["whole_OKS"] < 1
+    assert figures["whole_OKS"] == figures["OKS"]
+    detected = tiny_recipe(data).but(evaluation=Evaluation(boxes="detector"))
+    assert not any(name.endswith("OKS") for name in measure(persons, poses, detected, frozenset({"oks"})))
 
 
 def test_keypoints_that_nobody_has_have_no_similarity(val_persons):
