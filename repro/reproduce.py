@@ -232,26 +232,29 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
-    """``figures/*.png``: learning curves, keypoints, poses, and errors where they were told apart; poses on photographs that
-    may not be passed on: private."""
+    """``figures/``: learning curves, keypoints, poses, and errors where they were told apart; poses on photographs that may not
+    be passed on: private."""
     (folder / "figures").mkdir()
     labels = figures.row_labels(outcome)
     skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
         folder / "figures" / "keypoints.png": figures.keypoint_bars(outcome),
-        folder / "figures" / "poses.png": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
+        folder / "figures" / "poses.jpg": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
     }
     if figures.has_errors(outcome):
         drawn[folder / "figures" / "errors.png"] = figures.error_bars(outcome)
     if (folder / "private").exists():
         own = examples.read_examples(folder, private=True)
-        drawn[folder / "private" / "poses.png"] = figures.pose_grid(own, labels, skeleton)
+        drawn[folder / "private" / "poses.jpg"] = figures.pose_grid(own, labels, skeleton)
     for path, figure in drawn.items():
-        figure.savefig(path, dpi=100)
+        if path.suffix == ".jpg":
+            figures.save_photograph(figure, path)
+        else:
+            figure.savefig(path, dpi=100)
+            picture = Image.open(path).convert("RGB")  # 128 colours serve, at a quarter of the size
+            picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
         plt.close(figure)
-        picture = Image.open(path).convert("RGB")  # 128 colours serve, at a quarter of the size
-        picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def say_result(folder: Path) -> None:

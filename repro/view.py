@@ -116,8 +116,8 @@ class TableView:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
         skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
         figure = figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
-        photograph = io.BytesIO()  # a PNG of it would be ten times as large
-        figure.savefig(photograph, format="jpeg", dpi=90, pil_kwargs={"quality": 85})
+        photograph = io.BytesIO()
+        figures.save_photograph(figure, photograph)
         plt.close(figure)
         display(Image(photograph.getvalue()))
 
@@ -170,7 +170,7 @@ def open_table(
         ReproError: when a recipe has changed since the newest folder was made: the table must be reproduced again.
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
-    pd.set_option("display.max_colwidth", None)
+    pd.set_option("display.max_colwidth", None, "display.max_rows", None)
     if scale:
         root = Path(data_root) if data_root else None
         place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))

@@ -95,8 +95,8 @@ def test_the_folder_is_complete(folder, places):
             "figures",
             "private",
         ),
-        *("figures/learning_curves.png", "figures/keypoints.png", "figures/poses.png"),
-        *("private/poses.png", *(f"private/example{n}.png" for n in range(6))),  # photographs of MPII stay here
+        *("figures/learning_curves.png", "figures/keypoints.png", "figures/poses.jpg"),
+        *("private/poses.jpg", *(f"private/example{n}.jpg" for n in range(6))),  # photographs of MPII stay here
     }
     assert [p for p in folder.parent.iterdir() if p != folder] == []
     for path in folder.glob("figures/*.png"):

@@ -114,6 +114,6 @@ def test_a_table_without_results_says_so(capsys, tmp_path, monkeypatch):
     assert "table 9" in text and "`make reproduce PAPER=cal TABLE=9` makes one" in text
     assert view.table() is None and view.by_setting("Input size") is None
     with pytest.raises(AttributeError):
-        view.nothing
+        _ = view.nothing
     with pytest.raises(ReproError, match="There is no result folder 'cal/table9/old'"):
         open_table("cal", 9, folder="cal/table9/old")

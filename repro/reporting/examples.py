@@ -1,6 +1,6 @@
 """A few evaluated persons, or images with all their people, that a result folder keeps for the figure of predicted poses.
 
-``examples.json`` holds truth and predictions in crop coordinates. The crops themselves lie beside it as PNG files only
+``examples.json`` holds truth and predictions in crop coordinates. The crops themselves lie beside it as JPEG files only
 where the data set's images may be passed on; else they go to ``private/``, which git ignores.
 """
 
@@ -21,6 +21,7 @@ from repro.training.evaluate_scenes import ScenePoses
 
 COUNT = 6
 HEIGHT = 192  # of a crop, px
+QUALITY = 88  # of the JPEG files
 SHOWN = 0.3  # people whose score is below this share of their image's best are not drawn
 
 
@@ -98,12 +99,13 @@ def _scene_example(images: ImageSet, image: int, own: np.ndarray, poses: dict[st
 
 
 def write_examples(examples: list[Example], folder: Path, *, images: bool) -> None:
-    """Write ``examples.json`` to a result folder, and the crops as PNG files: to ``private/`` unless ``images``."""
+    """Write ``examples.json`` to a result folder, and the crops as JPEG files: to ``private/`` unless ``images``."""
     place = folder if images else folder / "private"
     place.mkdir(exist_ok=True)
     plain = []
     for number, example in enumerate(examples):
-        cv2.imwrite(str(place / f"example{number}.png"), cv2.cvtColor(example.image, cv2.COLOR_RGB2BGR))
+        picture = cv2.cvtColor(example.image, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(place / f"example{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         plain.append(
             {
                 "size": list(example.size),
@@ -132,14 +134,14 @@ def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
                 truth=np.array(one["truth"]),
                 visibility=visibility,
                 poses={row: np.array(points).reshape(shape) for row, points in one["poses"].items()},
-                image=_read_crop(place / f"example{number}.png"),
+                image=_read_crop(place / f"example{number}"),
                 size=tuple(one["size"]),
             )
         )
     return examples
 
 
-def _read_crop(path: Path) -> np.ndarray | None:
-    if not path.exists():
-        return None
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+def _read_crop(place: Path) -> np.ndarray | None:
+    """The image of that name; older folders hold PNG files."""
+    files = [file for suffix in (".jpg", ".png") if (file := place.with_suffix(suffix)).exists()]
+    return cv2.cvtColor(cv2.imread(str(files[0])), cv2.COLOR_BGR2RGB) if files else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -219,6 +221,11 @@ def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skele
         if shown[a] and shown[b]:
             axis.plot(points[[a, b], 0], points[[a, b], 1], color=color, linewidth=width, solid_capstyle="round")
     axis.scatter(*points[shown].T, s=6 * width, color=color, zorder=3)
+
+
+def save_photograph(figure: Figure, target: Path | BytesIO) -> None:
+    """Save a figure that shows images as JPEG, small enough to be kept: a PNG of it would be ten times as large."""
+    figure.savefig(target, format="jpeg", dpi=70, pil_kwargs={"quality": 80})
 
 
 def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
