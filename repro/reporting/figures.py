@@ -22,6 +22,7 @@ from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
+FEW_ROWS = 4  # whose legend fits within a picture of learning curves
 FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
 READINGS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
@@ -88,13 +89,16 @@ def learning_curves(outcome: Outcome) -> Figure:
             if run.row in groups[group] and p.get(metric) is not None
         ]
         sns.lineplot(pd.DataFrame(points), x="crops seen", y=label, hue="row", marker="o", errorbar="sd", ax=axis)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:.0f}k")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axis.set_title(group)
         axis.get_legend().set_title(None)
         if len(groups) > 1 and axis is not axes[-1, -1]:
             axis.get_legend().remove()
     if len(groups) > 1:
         sns.move_legend(axes[-1, -1], "center left", bbox_to_anchor=(1, 1), title=None, frameon=False)
+    elif len(next(iter(groups.values()))) > FEW_ROWS:
+        for axis in axes.flat:  # within, it would hide lines
+            sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncol=2, title=None, frameon=False)
     figure.tight_layout()
     return figure
 
