@@ -10,6 +10,7 @@ ROW ?=
 SCALE ?= laptop
 DATA ?= people
 DATA_ROOT ?=
+BOXES ?=
 SEEDS ?= 0
 START ?= warm
 DEVICE ?= auto
@@ -39,6 +40,7 @@ help: ## list targets and variables
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
 	@echo "  DATA           people, coco, mpii or lspet ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
+	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
 	@echo "  START          warm (trained on drawn body parts), random, or a checkpoint's path ($(START))"
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
@@ -63,7 +65,8 @@ environment: $(READY) ## make the environment; the other targets do so themselve
 
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table "$(TABLE)" --paper "$(PAPER)" --row "$(ROW)" --scale "$(SCALE)" --data "$(DATA)" \
-		--data-root "$(DATA_ROOT)" --seeds "$(SEEDS)" --start "$(START)" --device "$(DEVICE)" --threads "$(THREADS)" --jobs "$(JOBS)"
+		--data-root "$(DATA_ROOT)" --boxes "$(BOXES)" --seeds "$(SEEDS)" --start "$(START)" --device "$(DEVICE)" \
+		--threads "$(THREADS)" --jobs "$(JOBS)"
 
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
 	$(BIN)python -m pytest

@@ -61,6 +61,9 @@ def _number(name: str, text: str, low: int) -> int:
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
+@click.option(
+    "--boxes", default="", help="detector's file in COCO's result format, for tables evaluated with its boxes"
+)
 @click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
 @click.option("--start", default="warm", show_default=True, help="warm, random, or a checkpoint (official HRNet, timm)")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
@@ -74,6 +77,7 @@ def reproduce(
     scale: str,
     data: str,
     data_root: str,
+    boxes: str,
     seeds: str,
     start: str,
     device: str,
@@ -81,7 +85,7 @@ def reproduce(
     jobs: str,
     workers: str,
 ) -> None:
-    """Train and evaluate the rows of a table and write a result folder."""
+    """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
     number = _number("TABLE", table, 1)
     papers = _papers_with(paper, number)
     seed_list = parse_seeds(seeds)
@@ -90,10 +94,10 @@ def reproduce(
 
     from repro.data.image_sources import known_data
     from repro.papers.recipes import table_rows
-    from repro.reproduce import Request, say_result
-    from repro.reproduce import reproduce as run
-    from repro.runs import Machine
+    from repro.reproduce import reproduce_tables, say_result, say_where
+    from repro.request import Request
     from repro.scales import get_scale
+    from repro.tasks import Machine
     from repro.training.distributed import choose_device
 
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
@@ -102,20 +106,27 @@ def reproduce(
     choose_device(device)
     if start not in ("warm", "random"):
         start = _import_start(start)
-    root = Path(data_root).expanduser() if data_root else None
+    root, file = (Path(given).expanduser() if given else None for given in (data_root, boxes))
     only = tuple(r for r in rows.replace(",", " ").split())
+    requests = []
     for key in papers:
-        if table_rows(key, number) is None:
-            text = f"{key} table {number}: not yet reproducible, no row of it has a recipe."
-            if paper:
-                raise ReproError(text + " `repro list` shows the tables that have.")
-            click.echo(text)
+        if table_rows(key, number) is not None:
+            requests.append(Request(key, number, chosen, data, root, seed_list, only, start, file))
             continue
-        if processes.leads():
-            click.echo(f"{key} table {number} on {data}, scale {scale}, seeds {seeds}")
-        folder = run(Request(key, number, chosen, data, root, seed_list, only, start), machine)
+        text = f"{key} table {number}: not yet reproducible, no row of it has a recipe."
+        if paper:
+            raise ReproError(text + " `repro list` shows the tables that have.")
+        click.echo(text)
+    if requests and processes.leads():
+        names = ", ".join(request.paper for request in requests)
+        click.echo(f"Table {number} of {names} on {data}, scale {scale}, seeds {seeds}")
+    folders = []
+    for folder in reproduce_tables(requests, machine):
         if folder is not None:
             say_result(folder)
+            folders.append(folder)
+    if len(folders) > 1:
+        say_where(folders)
 
 
 def _import_start(start: str) -> str:
@@ -181,7 +192,7 @@ def enlarger(device: str, keep: bool) -> None:
 def transfer(data: str, data_root: str, device: str) -> None:
     """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
     from repro.experiments.transfer import run_transfer
-    from repro.runs import Machine
+    from repro.tasks import Machine
 
     click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
 
@@ -203,7 +214,7 @@ def weighted_pixels(lspet_root: str, seeds: str) -> None:
 def displacements(seed: str, device: str) -> None:
     """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
     from repro.experiments.displacements import run_displacements
-    from repro.runs import Machine
+    from repro.tasks import Machine
 
     click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
 
@@ -231,6 +242,20 @@ def overfit_photographs(data_root: str) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+
+
+@main.command("overfit-scenes")
+@click.option("--data-root", required=True, help="folder of COCO, or of a few of its images in the same layout")
+def overfit_scenes(data_root: str) -> None:
+    """Let a small bottom-up network learn a few photographs by heart: shows that targets, grouping and evaluation fit."""
+    import cv2
+    import torch
+
+    from repro.experiments.overfit_scenes import run_overfit
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser(), say=click.echo)}")
 
 
 @main.command("list")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repro.data.cached import cache_images
+from repro.data.detection_files import load_detected, takes_detections
 from repro.data.image_sources import (
     IMAGE_SETS,
     evaluation_split,
@@ -52,6 +53,7 @@ def table_recipes(
     seeds: Sequence[int],
     only: Sequence[str] = (),
     start: str = "warm",
+    boxes: str | None = None,
 ) -> dict[tuple[str, int], Recipe]:
     """The recipes of a table's rows by (row, seed).
 
@@ -63,6 +65,7 @@ def table_recipes(
         seeds: one run each.
         only: slugs of the rows to take; all that have recipes when empty.
         start: ``warm``, ``random`` or imported weights, see ``apply_scale``.
+        boxes: name of a detector's file, for the rows that are evaluated with a detector's boxes; see ``apply_scale``.
 
     Raises:
         ReproError: for an unknown row, or one without a recipe.
@@ -70,7 +73,9 @@ def table_recipes(
     rows = check_rows(paper, number, only)
     divisor = table_divisor(paper, number, scale)
     return {
-        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start).but(seed=seed)
+        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start, boxes=boxes).but(
+            seed=seed
+        )
         for name, row in rows.items()
         for seed in seeds
         if not only or name in only
@@ -136,24 +141,71 @@ def check_measurable(paper: str, number: int, data_name: str) -> None:
         )
 
 
+def check_boxes(
+    paper: str, number: int, scale: Scale, data_name: str, boxes: Path | None, only: Sequence[str] = ()
+) -> None:
+    """Raise ReproError where a detector's file is given that is not used, or is needed and not given.
+
+    Args:
+        paper: key of the paper.
+        number: of the table.
+        scale: that it is run at; only the paper's needs a file, the others simulate a detector.
+        data_name: of the data set; drawn people and data sets that detected boxes do not fit have simulated ones at all scales.
+        boxes: the file; None for none.
+        only: the rows that are run; all when empty.
+    """
+    rows = check_rows(paper, number, only)
+    taken = [r.recipe for name, r in rows.items() if not only or name in only]
+    detected = [recipe for recipe in taken if not recipe.takes_scenes and recipe.evaluation.boxes != "truth"]
+    if boxes is None:
+        if detected and scale.name == "paper" and takes_detections(data_name):
+            raise ReproError(
+                f"Table {number} of {paper} is evaluated with a detector's boxes, and no file of them was given: name one in "
+                "COCO's result format, as in BOXES=/path/to/detections.json."
+            )
+        return
+    if not detected:
+        what = "whole images" if taken[0].takes_scenes else "true boxes"
+        raise ReproError(
+            f"BOXES is {boxes}, which has no effect on table {number} of {paper}: its rows are evaluated on {what}; leave BOXES "
+            "out, or choose a table that is evaluated with a detector's boxes, as PAPER=cal TABLE=1."
+        )
+    if not takes_detections(data_name):
+        able = ", ".join(name for name in DATA_SETS if takes_detections(name))
+        raise ReproError(
+            f"BOXES is {boxes}, but a detector's boxes are simulated on {known_data(data_name).title}: leave BOXES out, or "
+            f"choose a data set that takes a detector's file, one of {able}."
+        )
+
+
 def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
     """The skeleton that a table is run with on a data set: the data set's own, or the paper's where people are drawn."""
     return known_data(data_name).skeleton or runnable_rows(paper, number).skeleton
 
 
-def table_samples(paper: str, number: int, data_name: str, root: Path | None, scale: Scale) -> tuple[Samples, Data]:
-    """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods."""
+def table_samples(
+    paper: str, number: int, data_name: str, root: Path | None, scale: Scale, boxes: Path | None = None
+) -> tuple[Samples, Data]:
+    """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
+
+    ``boxes`` is a detector's file for the evaluation split.
+    """
     table = runnable_rows(paper, number)
     if table.takes_scenes:
         return open_scene_samples(data_name, root, scale, table_skeleton(paper, number, data_name), table.split)
     divisor = table_divisor(paper, number, scale)
     sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in table.rows.values()]
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name))
+    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes)
 
 
 def open_samples(
-    name: str, root: Path | None, scale: Scale, size: tuple[int, int], skeleton: Skeleton
+    name: str,
+    root: Path | None,
+    scale: Scale,
+    size: tuple[int, int],
+    skeleton: Skeleton,
+    boxes: Path | None = None,
 ) -> tuple[Samples, Data]:
     """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache.
 
@@ -163,6 +215,7 @@ def open_samples(
         scale: for the number of persons, and how hard drawn ones are.
         size: (width, height) that persons are drawn for.
         skeleton: that they are drawn with.
+        boxes: a detector's file for the evaluation split; None for none.
     """
     limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
     people = drawn_people(scale, skeleton)
@@ -171,7 +224,9 @@ def open_samples(
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
     data = _described(name, root, train, val, "persons", None if data_set(name).needs_root else people.fingerprint())
-    return Samples(_cached(train), _cached(val), data_set(name).measures), data
+    val = _cached(val)
+    detected = None if boxes is None else load_detected(name, root, boxes, val)
+    return Samples(_cached(train), val, data_set(name).measures, detected), data
 
 
 def drawn_people(scale: Scale, skeleton: Skeleton) -> PeopleSettings:

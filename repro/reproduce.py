@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,51 +15,31 @@ import numpy as np
 from PIL import Image
 
 from repro import paths, processes
+from repro.costs import WRITTEN
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
 from repro.environment import describe
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
-from repro.plan import (
-    check_measurable,
-    check_rows,
-    counted_columns,
-    counts_alone,
-    table_divisor,
-    table_recipes,
-    table_samples,
-    table_skeleton,
-)
+from repro.plan import counted_columns, table_divisor, table_skeleton
+from repro.progress import Progress
 from repro.protocol import protocol_of
-from repro.recipe import Data, Recipe
+from repro.recipe import Recipe
 from repro.reporting import examples, figures, table
 from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
-from repro.runs import Machine, Samples, announce, load_run, make_runs, stages_of, training_of
-from repro.scales import Scale
+from repro.request import PlannedTable, Request, plan_tables
+from repro.runs import Samples, load_run, stages_of, training_of
+from repro.tasks import Machine, announce, make_runs, pending_seconds
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 from repro.training.evaluate import Poses
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be reproduced: a table of a paper at a scale on a data set, with these seeds; all rows when none is named."""
-
-    paper: str
-    table: int
-    scale: Scale
-    data: str
-    root: Path | None
-    seeds: tuple[int, ...]
-    rows: tuple[str, ...] = ()
-    start: str = "warm"
-
-
 def reproduce(request: Request, machine: Machine) -> Path | None:
-    """Make or load the runs of a table and write its result folder. A table that prints counts alone has no runs.
+    """Make or load the runs of a table and write its result folder.
 
     Returns:
         the folder; None on the processes of ``torchrun`` that write nothing.
@@ -68,27 +47,47 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     Raises:
         ReproError: for anything that the user can mend.
     """
-    started = time.perf_counter()
-    check_rows(request.paper, request.table, request.rows)
-    check_measurable(request.paper, request.table, request.data)
-    samples, recipes = None, {}
-    if not counts_alone(request.paper, request.table):
-        samples, data = table_samples(request.paper, request.table, request.data, request.root, request.scale)
-        recipes = make_table_runs(request, samples, data, machine)
+    (folder,) = reproduce_tables([request], machine)
+    return folder
+
+
+def reproduce_tables(requests: list[Request], machine: Machine) -> Iterator[Path | None]:
+    """Make or load the runs of tables, one table after the other, under one progress bar, and write their result folders.
+
+    All tables are planned before the first is begun; each folder is written, and given, as soon as its own runs are complete.
+    A table that prints counts alone has no runs.
+
+    Returns:
+        the folders, None each on the processes of ``torchrun`` that write nothing; the bar is put away while one is looked at.
+
+    Raises:
+        ReproError: for anything that the user can mend.
+    """
+    tables = plan_tables(requests)
+    trained = [table for table in tables if table.recipes]
+    if trained:
+        announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
+    seconds = pending_seconds([(table.recipes.values(), table.samples) for table in tables], machine.kind)
+    with Progress(sum(seconds) + len(tables) * WRITTEN, shown=processes.leads()) as progress:
+        for planned, share in zip(tables, seconds, strict=True):
+            with progress.part(planned.request.title, share + WRITTEN):
+                folder = _make_table(planned, share, machine, progress)
+            with progress.aside():
+                yield folder
+
+
+def _make_table(planned: PlannedTable, share: float, machine: Machine, progress: Progress) -> Path | None:
+    """Make the runs of a table that are not complete, by estimate ``share`` seconds of its part, and write its folder."""
+    started = time.perf_counter() - planned.seconds
+    request, samples, recipes = planned.request, planned.samples, planned.recipes
+    if samples is not None:
+        make_runs(recipes.values(), samples, machine, progress)
     if not processes.leads():
         return None
+    progress.say("writing its results")
+    progress.reach(share)
     outcome = collect(request, recipes)
     return write_folder(request, outcome, recipes, samples, machine, time.perf_counter() - started)
-
-
-def make_table_runs(request: Request, samples: Samples, data: Data, machine: Machine) -> dict[tuple[str, int], Recipe]:
-    """Make the runs of a table that are not complete; returns their recipes by (row, seed)."""
-    recipes = table_recipes(
-        request.paper, request.table, request.scale, data, request.seeds, request.rows, request.start
-    )
-    announce(list(recipes.values()))
-    make_runs(recipes.values(), samples, machine)
-    return recipes
 
 
 def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome:
@@ -167,6 +166,7 @@ def make_manifest(
         "samples": outcome.runs[0].recipe["data"] if outcome.runs else None,
         "input_divisor": outcome.divisor,
         "seeds": outcome.seeds,
+        **({"boxes": request.boxes.name} if request.boxes else {}),
         "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe)) for run in outcome.runs}
         or dict.fromkeys(outcome.counted, "counted at the printed size"),
         "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
@@ -209,8 +209,9 @@ def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
     if recipe.evaluation.boxes == "truth":
         return poses
     index = closest_boxes(samples.val, samples.evaluated(recipe))
-    points = np.where((index >= 0)[:, None, None], poses.points[index], np.nan)
-    return Poses(points, np.where((index >= 0)[:, None], poses.scores[index], np.nan))
+    points, scores = (np.full((len(index), *given.shape[1:]), np.nan) for given in (poses.points, poses.scores))
+    points[index >= 0], scores[index >= 0] = poses.points[index[index >= 0]], poses.scores[index[index >= 0]]
+    return Poses(points, scores)
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:
@@ -258,7 +259,14 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
 
 
 def say_result(folder: Path) -> None:
-    """Print the table's steps and where the results lie."""
+    """Print the table's steps and where its results lie."""
     manifest = json.loads((folder / "manifest.json").read_text())
     click.echo((folder / "table.md").read_text())
     click.echo(f"{manifest['minutes']} minutes; results in {folder}")
+
+
+def say_where(folders: list[Path]) -> None:
+    """Print where the results of several tables lie."""
+    click.echo("Results")
+    for folder in folders:
+        click.echo(f"  {folder.parent.parent.name} {folder.parent.name}  {folder}")

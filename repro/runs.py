@@ -13,24 +13,18 @@ An evaluation's JSON is moved into place last. What is complete is never compute
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from repro import paths, processes
+from repro import paths
 from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
@@ -38,10 +32,11 @@ from repro.environment import describe
 from repro.errors import ReproError
 from repro.locks import locked
 from repro.models.checkpoints import load_weights
+from repro.progress import pixels_seen
 from repro.recipe import Recipe
 from repro.scene_runs import evaluate_scene_recipe
 from repro.training.checkpoints import write_json
-from repro.training.distributed import World, choose_device, join_world, share_of_batch
+from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.evaluate_scenes import ScenePoses
 from repro.training.loop import Job, build_network, train
@@ -111,39 +106,13 @@ def is_trained(recipe: Recipe) -> bool:
     return (folder(recipe) / "run.json").exists()
 
 
+def is_evaluated(recipe: Recipe) -> bool:
+    """Whether the recipe's evaluation is complete."""
+    return _evaluation(recipe).exists()
+
+
 def _evaluation(recipe: Recipe) -> Path:
     return folder(recipe) / "evaluations" / f"{recipe.key}.json"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What runs may use; of this only the kind of device and the number of threads can alter their numbers.
-
-    Args:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-        threads: a training on a CPU computes with. One by default: two trainings side by side on one core each do far more
-            than one on two, and numbers do not depend on how many trainings are pending.
-        jobs: trainings side by side; 0 for one a core (over ``threads``), or one a GPU.
-        workers: processes a training reads images with.
-    """
-
-    device: str = "auto"
-    threads: int = 1
-    jobs: int = 0
-    workers: int = 0
-
-    def devices(self) -> list[str]:
-        """The device of each job."""
-        kind = choose_device(self.device)
-        if kind.type == "cuda":
-            gpus = torch.cuda.device_count()
-            return [self.device] if ":" in self.device else [f"cuda:{i % gpus}" for i in range(self.jobs or gpus)]
-        return ["cpu"] * (self.jobs or max(1, available_cores() // self.threads))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -163,132 +132,15 @@ class Task:
     @property
     def is_ready(self) -> bool:
         """Whether the training can begin: there is no stage before it, or that is complete."""
-        return is_trained(self.training) or not self.training.second_stage or _has_state(self.training.first_stage)
+        return is_trained(self.training) or not self.training.second_stage or has_state(self.training.first_stage)
 
     @property
     def crops(self) -> int:
-        """The crops that are still to be shown."""
-        return 0 if _is_done(self) else crops_of(self.training)
-
-
-def plan_tasks(recipes: Iterable[Recipe]) -> list[Task]:
-    """What is still to be done for the recipes to be complete: first stages first, then by falling cost.
-
-    Equal recipes and those that share a training make one task.
-    """
-    groups: dict[str, list[Recipe]] = {}
-    for recipe in {recipe.key: recipe for recipe in recipes}.values():
-        groups.setdefault(recipe.training_key, []).append(recipe)
-    pending = [group for group in groups.values() if not all(_evaluation(recipe).exists() for recipe in group)]
-    stages = {
-        group[0].first_stage.training_key: group[0].first_stage
-        for group in pending
-        if group[0].second_stage and not is_trained(group[0]) and not _has_state(group[0].first_stage)
-    }
-    tasks = [Task(group[0], tuple(group), kept=group[0].training_key in stages) for group in pending]
-    shown = {task.training.training_key for task in tasks}
-    tasks += [Task(stage, kept=True) for key, stage in stages.items() if key not in shown]
-    return sorted(tasks, key=lambda task: (task.training.second_stage is not None, -_cost(task)))
-
-
-def _cost(task: Task) -> int:
-    """Roughly in proportion to the time that a training takes."""
-    width, height = task.training.input.size
-    return task.crops * width * height * getattr(task.training.method.network.backbone, "width", 1)
-
-
-def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine) -> None:
-    """Train and evaluate the recipes that are not complete yet, several side by side where the machine allows.
-
-    Equal recipes and those that share a training are made once. One progress bar counts the crops of all trainings
-    together, so that its estimate is that of the whole. Under ``torchrun`` all processes work on one training at a time.
-
-    Args:
-        recipes: with data.
-        samples: the persons that the recipes' ``data`` names.
-        machine: device, threads, and how many at once.
-    """
-    tasks = plan_tasks(recipes)
-    if not tasks:
-        return
-    torchrun = processes.count() > 1
-    devices = machine.devices()[: len(tasks)]
-    hidden = None if processes.leads() else True
-    total = sum(task.crops for task in tasks)
-    with tqdm(total=total, unit="crop", unit_scale=True, disable=hidden, smoothing=0.05) as bar:
-        if torchrun or len(devices) == 1:
-            torch.set_num_threads(machine.threads)
-            world = join_world(machine.device)
-            _say_shares(world, tasks[0].training)
-            for number, task in enumerate(tasks, 1):
-                bar.set_description(f"run {number}/{len(tasks)}")
-                make_task(task, samples, world, machine.workers, bar.update)
-        else:
-            _make_side_by_side(tasks, samples, machine, devices, bar)
-
-
-def _say_shares(world: World, recipe: Recipe) -> None:
-    """Under torchrun, say what becomes of batch and learning rate."""
-    if world.size > 1 and world.leads:
-        optimisation = recipe.optimisation
-        click.echo(
-            f"{world.size} processes share each batch of {optimisation.batch}, {share_of_batch(optimisation.batch, world)} "
-            f"persons each: the total batch is the recipe's, so its learning rate {optimisation.learning_rate:g} stays."
-        )
-
-
-def _make_side_by_side(tasks: list[Task], samples: Samples, machine: Machine, devices: list[str], bar: tqdm) -> None:
-    """Make tasks in one process a device, each with its own threads; second stages begin when their first one is there."""
-    context = multiprocessing.get_context("spawn")
-    counter, free = context.Value("q", 0), context.Queue()
-    for device in devices:
-        free.put(device)
-    bar.set_description(f"{len(tasks)} runs, {len(devices)} at once")
-    others = multiprocessing.active_children()
-    with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
-        try:
-            waiting, running = list(tasks), set()
-            while waiting or running:
-                ready = [task for task in waiting if task.is_ready]
-                waiting = [task for task in waiting if task not in ready]
-                running |= {pool.submit(_make_in_job, task, samples, machine.workers) for task in ready}
-                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                bar.update(counter.value - bar.n)
-                for future in done:
-                    future.result()
-        except BaseException as error:  # Ctrl-C too: the pool alone would begin the runs that are still queued
-            for job in set(multiprocessing.active_children()) - set(others):
-                job.terminate()
-            if isinstance(error, BrokenProcessPool):
-                raise ReproError(
-                    "A process that trained ended unexpectedly, as when memory runs out: start again with fewer side by "
-                    "side, as in JOBS=1; trainings go on from their last epoch."
-                ) from error
-            raise
-
-
-_job: dict[str, Any] = {}  # of a process that _start_job prepared: its device and the shared counter of crops
-
-
-def _start_job(counter: Any, free: Any, threads: int) -> None:
-    """Prepare a process: it leaves Ctrl-C to the one that started it, and ends when that one does, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(threads)
-    _job.update(device=free.get(), counter=counter)
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _make_in_job(task: Task, samples: Samples, workers: int) -> None:
-    def progress(crops: int) -> None:
-        with _job["counter"].get_lock():
-            _job["counter"].value += crops
-
-    make_task(task, samples, World(0, 1, choose_device(_job["device"])), workers, progress)
+        """The crops that are still to be shown; those of the epochs that an earlier session ended are not."""
+        if is_done(self):
+            return 0
+        crops, epochs = crops_of(self.training), self.training.epochs
+        return crops - crops // len(epochs) * _ended_epochs(self.training)
 
 
 def crops_of(recipe: Recipe) -> int:
@@ -297,34 +149,50 @@ def crops_of(recipe: Recipe) -> int:
     return len(recipe.epochs) * (recipe.data.train_count // batch * batch)
 
 
-def make_task(task: Task, samples: Samples, world: World, workers: int, progress: Callable[[int], object]) -> None:
-    """Train what a task names, unless it is complete, and evaluate those of its recipes that are not."""
+def make_task(
+    task: Task,
+    samples: Samples,
+    world: World,
+    workers: int,
+    progress: Callable[[int], object],
+    watch: Callable[[int], object] = lambda pixels: None,
+) -> None:
+    """Train what a task names, unless it is complete, and evaluate those of its recipes that are not.
+
+    Args:
+        task: the training and what is evaluated with it.
+        samples: that it is done on.
+        world: processes and device.
+        workers: processes that read images.
+        progress: called with the crops of each step; before the first with those of an earlier session.
+        watch: called with the pixels of each forward pass of the evaluation.
+    """
     recipe = task.training
     if not world.leads:
         world.wait()
-        if not _is_done(task):
+        if not is_done(task):
             train(recipe, samples.train, _partial(recipe), Job(world, workers), _before(recipe))
         world.wait()
         return
     with locked(paths.runs() / f"{recipe.training_key}.lock", f"run {recipe.training_key}"):
-        if not _is_done(task):
+        if not is_done(task):
             _partial(recipe).mkdir(parents=True, exist_ok=True)
             write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
         world.wait()
-        if not _is_done(task):
+        if not is_done(task):
             train(recipe, samples.train, _partial(recipe), Job(world, workers, progress), _before(recipe))
             _finish(recipe, describe(world.device, world.size), kept=task.kept)
-        for recipes in _evaluated_together(task):
-            evaluate(recipes, samples, world.device, workers)
+        for recipes in evaluated_together(task):
+            evaluate(recipes, samples, world.device, workers, watch)
         world.wait()
 
 
-def _is_done(task: Task) -> bool:
+def is_done(task: Task) -> bool:
     """Whether nothing is left to be trained. A complete run whose state is needed and was not kept is trained again."""
-    return is_trained(task.training) and (not task.kept or _has_state(task.training))
+    return is_trained(task.training) and (not task.kept or has_state(task.training))
 
 
-def _has_state(recipe: Recipe) -> bool:
+def has_state(recipe: Recipe) -> bool:
     return is_trained(recipe) and (folder(recipe) / "state.json").exists()
 
 
@@ -333,11 +201,11 @@ def _before(recipe: Recipe) -> Path | None:
     return folder(recipe.first_stage) if recipe.second_stage else None
 
 
-def _evaluated_together(task: Task) -> list[list[Recipe]]:
+def evaluated_together(task: Task) -> list[list[Recipe]]:
     """The recipes of a task that are not evaluated yet, those whose networks see the same images together."""
     found: dict[Any, list[Recipe]] = {}
     for recipe in task.evaluated:
-        if not _evaluation(recipe).exists():
+        if not is_evaluated(recipe):
             found.setdefault(recipe.evaluation, []).append(recipe)
     return list(found.values())
 
@@ -351,6 +219,12 @@ def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
 
 def _partial(recipe: Recipe) -> Path:
     return paths.runs() / f"{recipe.training_key}.partial"
+
+
+def _ended_epochs(recipe: Recipe) -> int:
+    """How many epochs of a recipe's last stage an unfinished training has ended."""
+    state = _partial(recipe) / "state.json"
+    return max(0, json.loads(state.read_text())["epoch"] - recipe.epochs.start) if state.exists() else 0
 
 
 def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
@@ -374,7 +248,13 @@ def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
             file.unlink()
 
 
-def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, workers: int = 0) -> None:
+def evaluate(
+    recipes: list[Recipe],
+    samples: Samples,
+    device: torch.device,
+    workers: int = 0,
+    watch: Callable[[int], object] = lambda pixels: None,
+) -> None:
     """Evaluate trained recipes: their poses, their metrics, and the metrics of the snapshots, which make the learning curve.
 
     Args:
@@ -382,12 +262,13 @@ def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, work
         samples: the persons.
         device: to compute on.
         workers: processes that read images.
+        watch: called with the pixels of each forward pass.
     """
     first = recipes[0]
     if first.takes_scenes:
         for recipe in recipes:
             poses, metrics, curve = evaluate_scene_recipe(
-                recipe, samples.train, samples.val, device, _snapshots(recipe), folder(recipe), workers
+                recipe, samples.train, samples.val, device, _snapshots(recipe), folder(recipe), workers, watch
             )
             _write_evaluation(recipe, metrics, curve, vars(poses))
         return
@@ -396,7 +277,8 @@ def evaluate(recipes: list[Recipe], samples: Samples, device: torch.device, work
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
     for file, seen in _snapshots(first):
         load_weights(network, file)
-        found = predict_with(network, persons, first, device, [recipe.method.decoder for recipe in recipes], workers)
+        with pixels_seen(network, watch):
+            found = predict_with(network, persons, first, device, [r.method.decoder for r in recipes], workers)
         measured = [
             measure(persons, poses, recipe, samples.measures) for poses, recipe in zip(found, recipes, strict=True)
         ]
@@ -453,17 +335,3 @@ def training_of(recipe: Recipe) -> dict[str, Any]:
 def read_log(place: Path) -> list[dict[str, float]]:
     """The lines of a training's log, one an epoch."""
     return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
-
-
-def announce(recipes: list[Recipe]) -> None:
-    """Say how many trainings there are and how many of them are complete already."""
-    if not processes.leads():
-        return
-    trainings = {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}
-    done = sum(is_trained(r) for r in trainings.values())
-    text = f"{len(recipes)} runs from {len(trainings)} trainings"
-    click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
-    if any(recipe.initialisation is None for recipe in recipes):
-        click.echo(
-            "Some of them start from random weights: no warm start was asked for, or none is there for their backbone."
-        )

@@ -15,7 +15,8 @@ training, the batch and the numerical precision, and it changes them for all row
   same shares of training as in the paper.
   A second stage keeps its share of the first.
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
-- **Boxes** of a detector are simulated (``data.detections``).
+- **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
+  on data sets that such files do not fit, as drawn people, boxes are simulated there too.
 - **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``). A DLA and an hourglass,
   which only CenterNet has, begin with random weights; reduced they have half the width and the least depth.
 - **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scene_scales``); the regression head of
@@ -30,6 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.image_sources import known_data
 from repro.data.people.settings import MILD, PeopleSettings
@@ -210,7 +212,9 @@ def small_network(network: Network) -> Network:
     return replace(network, **changes)
 
 
-def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: str = "warm") -> Recipe:
+def apply_scale(
+    recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: str = "warm", boxes: str | None = None
+) -> Recipe:
     """A paper's recipe at a scale, on a data set.
 
     Args:
@@ -220,13 +224,15 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start
         data: the persons, already limited to the scale's numbers.
         start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights, or the name of
             imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
+        boxes: name of a detector's file (``data.detection_files.boxes_name``), for recipes evaluated with a detector's boxes;
+            None for simulated ones.
     """
     drawn = not known_data(data.name).needs_root
     if recipe.takes_scenes:
         recipe = apply_scene_scale(recipe, scale.scenes, divisor=divisor, drawn=drawn)
         batch, crops = scale.scenes.batch, scale.scenes.crops
     else:
-        recipe = apply_crop_scale(recipe, scale, divisor)
+        recipe = apply_crop_scale(recipe, scale, divisor, boxes or simulated_boxes(data.name, scale))
         batch, crops = scale.batch, scale.drawn_crops if drawn else scale.crops
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
@@ -256,12 +262,17 @@ def apply_scale(recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start
     )
 
 
-def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int) -> Recipe:
-    """A top-down recipe with its input and the boxes of its evaluation brought to a scale."""
+def simulated_boxes(data_name: str, scale: Scale) -> str | None:
+    """What stands for a detector's boxes where no file of them is given; None where a file is needed."""
+    return None if scale.name == "paper" and takes_detections(data_name) else SIMULATED
+
+
+def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int, boxes: str | None) -> Recipe:
+    """A top-down recipe with its input brought to a scale, and ``boxes``, where not None, in place of a detector's."""
     size, source = scaled_sizes(recipe, scale, divisor)
     evaluation = replace(recipe.evaluation, enlarged_from=source)
-    if evaluation.boxes != "truth" and scale.name != "paper":
-        evaluation = replace(evaluation, boxes=SIMULATED)
+    if evaluation.boxes != "truth" and boxes is not None:
+        evaluation = replace(evaluation, boxes=boxes)
     return recipe.but(input=replace(recipe.input, size=size), evaluation=evaluation)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from repro.data.images import ImageSet
 from repro.models.checkpoints import load_weights
+from repro.progress import pixels_seen
 from repro.recipe import Recipe
 from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
 from repro.training.loop import build_network
@@ -27,6 +28,7 @@ def evaluate_scene_recipe(
     snapshots: Sequence[tuple[Path, dict[str, float]]],
     place: Path,
     workers: int = 0,
+    watch: Callable[[int], object] = lambda pixels: None,
 ) -> tuple[ScenePoses, dict[str, float], list[dict[str, float]]]:
     """Evaluate a trained recipe.
 
@@ -38,22 +40,24 @@ def evaluate_scene_recipe(
         snapshots: kept weights in their order, each with what was seen until then; the last are the final ones.
         place: folder of the run, where the scoring network is kept.
         workers: processes that read images.
+        watch: called with the pixels of each forward pass.
 
     Returns:
         the people found, the metrics, and the learning curve: of the first CURVE images at one scale, with naive scores.
     """
     network = build_network(recipe, images, device)
-    plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
-    few = np.arange(min(CURVE, len(images)))
-    curve = []
-    for file, seen in snapshots:
-        load_weights(network, file)
-        figures = measure_scenes(images, predict_scenes(network, images, plain, device, index=few), few)
-        curve.append({**seen, **{name: value for name, value in figures.items() if "/" not in name}})
-    scorer = None
-    if recipe.evaluation.scoring is not None:
-        scorer = fit_scorer(network, train, recipe, device, place / scorer_name(recipe), workers)
-    found = predict_scenes(
-        network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
-    )
+    with pixels_seen(network, watch):
+        plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
+        few = np.arange(min(CURVE, len(images)))
+        curve = []
+        for file, seen in snapshots:
+            load_weights(network, file)
+            figures = measure_scenes(images, predict_scenes(network, images, plain, device, index=few), few)
+            curve.append({**seen, **{name: value for name, value in figures.items() if "/" not in name}})
+        scorer = None
+        if recipe.evaluation.scoring is not None:
+            scorer = fit_scorer(network, train, recipe, device, place / scorer_name(recipe), workers)
+        found = predict_scenes(
+            network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
+        )
     return found["final"], measure_scenes(images, found), curve

@@ -13,6 +13,7 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
+from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
 from repro.papers import PAPERS
@@ -25,8 +26,8 @@ from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import Request, reproduce
-from repro.runs import Machine
 from repro.scales import get_scale
+from repro.tasks import Machine
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,8 @@ def check_current(outcome: Outcome) -> None:
         recipe = Recipe.from_plain(outcome.runs[0].recipe)
         rows = list(dict.fromkeys(run.row for run in outcome.runs))
         scale = get_scale(outcome.scale)
-        today = table_recipes(outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
+        own = (outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
+        today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
         changed = ", ".join(stale_runs(outcome, today))
     except ReproError as error:  # a field, a row or a start that is no more
         changed = str(error).rstrip(".")

@@ -12,6 +12,7 @@ from repro.cli import main, parse_seeds
 from repro.errors import ReproError
 
 REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")
+DETECTED = ("reproduce", "--table", "1", "--paper", "cal", "--scale", "smoke")
 
 
 def run(*arguments: str) -> Result:
@@ -39,6 +40,19 @@ def run(*arguments: str) -> Result:
         ((*REPRODUCE, "--data", "lspet"), "no folder was given: expected joints.mat"),
         ((*REPRODUCE, "--data", "lspet", "--data-root", "/nowhere"), "/nowhere"),
         ((*REPRODUCE, "--data", "coco", "--data-root", "/"), "has no head sizes: choose one of people, mpii, lspet."),
+        (
+            (*REPRODUCE, "--boxes", "b.json"),
+            "BOXES is b.json, which has no effect on table 3 of skeletal: its rows are",
+        ),
+        ((*DETECTED, "--boxes", "b.json"), "BOXES is b.json, but a detector's boxes are simulated on drawn people:"),
+        (
+            (*DETECTED, "--data", "coco", "--scale", "paper"),
+            "no file of them was given: name one in COCO's result format",
+        ),
+        (
+            (*DETECTED, "--data", "coco", "--data-root", "/", "--boxes", "/no.json"),
+            "/no.json cannot be read (No such file",
+        ),
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),

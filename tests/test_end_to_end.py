@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,10 +20,16 @@ from scipy.io import savemat
 
 from repro import reproduce, runs
 from repro.cli import main
+from repro.data.detection_files import boxes_name
+from repro.data.sources import load_persons
+from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder
 from repro.reporting.outcome import Outcome
 from repro.scales import SCALES
+from repro.tasks import Machine, make_runs
+from repro.training.evaluate import Poses, measure
+from repro.view import check_current
 
 from .tiny_runs import STANDING
 
@@ -228,3 +236,76 @@ def test_drawing_figures_leaves_a_notebooks_way_of_showing_them_alone(folder, tm
     finally:
         plt.switch_backend(before)
     assert len(list((tmp_path / "figures").iterdir())) == 3
+
+
+@pytest.fixture
+def coco_mini() -> Path:
+    """COCO's layout with 68 persons to evaluate."""
+    root = os.environ.get("REPRO_SAMPLES")
+    if not root or not (Path(root) / "coco-mini").is_dir():
+        pytest.skip("REPRO_SAMPLES does not name a folder with coco-mini.")
+    return Path(root) / "coco-mini"
+
+
+def true_boxes(root: Path, path: Path, change: Callable[[dict], dict] = lambda entry: entry) -> list[dict]:
+    """Write the boxes of a data set's evaluation persons as a detector's file; the entries."""
+    persons = load_persons("coco", root, "val")
+    found = [
+        {"image_id": int(i), "category_id": 1, "bbox": box, "score": 1.0}
+        for i, box in zip(persons.image_ids, persons.boxes.tolist(), strict=True)
+    ]
+    path.write_text(json.dumps([change(dict(entry)) for entry in found]))
+    return found
+
+
+def detected(root: Path, boxes: Path, places: Path):
+    """``repro reproduce`` of a row of cal table 1 at smoke scale with a detector's file."""
+    fixed = ("--paper", "cal", "--table", "1", "--row", "hrnet-w32-128x96", "--scale", "smoke", "--data", "coco")
+    arguments = ("reproduce", *fixed, "--data-root", str(root), "--boxes", str(boxes), "--device", "cpu", "--jobs", "1")
+    return CliRunner().invoke(main, arguments)
+
+
+def test_a_detectors_file_of_true_boxes_gives_what_true_boxes_give(places, coco_mini, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "run_notebook", lambda source, target, parameters: target.write_text("{}"))
+    boxes = tmp_path / "boxes.json"
+    true_boxes(coco_mini, boxes)
+    done = detected(coco_mini, boxes, places)
+    assert done.exit_code == 0, done.output
+    outcome = Outcome.read(newest_folder("cal", 1) / "runs.json")
+    (run,) = outcome.runs
+    recipe = Recipe.from_plain(run.recipe)
+    assert recipe.evaluation.boxes == boxes_name(boxes)
+    manifest = json.loads((newest_folder("cal", 1) / "manifest.json").read_text())
+    assert manifest["boxes"] == "boxes.json" and f"{boxes_name(boxes)} boxes" in manifest["rows"]["hrnet-w32-128x96"]
+    check_current(outcome)
+
+    samples, data = table_samples("cal", 1, "coco", coco_mini, SCALES["smoke"], boxes)
+    known = Poses(samples.val.keypoints, np.ones(samples.val.visibility.shape))
+    assert measure(samples.detected, known, recipe, samples.measures)["AP"] == pytest.approx(1)
+
+    true = recipe.but(evaluation=replace(recipe.evaluation, boxes="truth"))
+    assert data == recipe.data and true.training_key == recipe.training_key and true.key != recipe.key
+    make_runs([true], samples, Machine(device="cpu", jobs=1))
+    ours, theirs = runs.load_run(recipe), runs.load_run(true)
+    np.testing.assert_allclose(ours.poses.points, theirs.poses.points, atol=1e-3)
+    assert len(samples.val) >= 32 and ours.metrics["AP"] == pytest.approx(theirs.metrics["AP"], abs=1e-6)
+    assert "OKS" in theirs.metrics and "OKS" not in ours.metrics
+
+    def worse(entry: dict) -> dict:
+        return entry | {"bbox": [entry["bbox"][0] + entry["bbox"][2], *entry["bbox"][1:]]}
+
+    true_boxes(coco_mini, boxes, worse)  # beside the persons
+    monkeypatch.setattr(runs, "train", None)  # another file is another evaluation, not another training
+    done = detected(coco_mini, boxes, places)
+    assert done.exit_code == 0, done.output
+    other = Recipe.from_plain(Outcome.read(newest_folder("cal", 1) / "runs.json").runs[0].recipe)
+    assert other.key != recipe.key and other.training_key == recipe.training_key
+    assert np.abs(runs.load_run(other).poses.points - ours.poses.points).mean() > 5
+
+
+def test_a_detectors_file_of_other_images_is_refused_before_training(places, coco_mini, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    true_boxes(coco_mini, boxes, lambda entry: entry | {"image_id": entry["image_id"] + (entry["image_id"] % 2)})
+    done = detected(coco_mini, boxes, places)
+    assert done.exit_code == 2
+    assert "are in images that the evaluation split of coco has not" in " ".join(done.output.split())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers.recipes import Row, TableRows
 from repro.papers.skeletal.rows import HRNET, PROPOSED, TABLES, mpii_row
 from repro.plan import (
+    check_boxes,
     check_measurable,
     check_rows,
     counted_columns,
@@ -178,3 +180,81 @@ def test_whole_bodies_are_drawn_close_up():
     assert drawn_people(LAPTOP, COCO17) == MILD
     assert drawn_people(LAPTOP, WHOLEBODY133) == WHOLE_BODY
     assert drawn_people(SCALES["paper"], WHOLEBODY133) == replace(PeopleSettings(), close_up=0.8)
+
+
+FILE = Path("/boxes.json")
+
+
+@pytest.mark.parametrize(
+    ("table", "scale", "data", "boxes"),
+    [
+        (("cal", 1), "laptop", "people", None),
+        (("cal", 1), "paper", "people", None),  # drawn people have simulated boxes at all scales
+        (("cal", 1), "paper", "lspet", None),
+        (("cal", 9), "smoke", "coco", None),
+        (("cal", 9), "smoke", "coco", FILE),
+        (("cal", 1), "paper", "coco-wholebody", FILE),
+        (("cal", 8), "paper", "coco", None),
+        (("hgr", 2), "paper", "coco", None),
+    ],
+)
+def test_a_detectors_file_where_it_fits_and_none_where_none_is_needed(table, scale, data, boxes):
+    check_boxes(*table, SCALES[scale], data, boxes)
+
+
+@pytest.mark.parametrize(
+    ("table", "scale", "data", "boxes", "message"),
+    [
+        (
+            ("cal", 1),
+            "paper",
+            "coco",
+            None,
+            "no file of them was given: name one in COCO's result format, as in BOXES=",
+        ),
+        (
+            ("cal", 1),
+            "laptop",
+            "people",
+            FILE,
+            "a detector's boxes are simulated on drawn people: leave BOXES out, or choose .* one of coco, coco-",
+        ),
+        (("cal", 9), "laptop", "lspet", FILE, "boxes are simulated on Leeds Sports Pose Extended: leave BOXES out"),
+        (
+            ("cal", 8),
+            "laptop",
+            "coco",
+            FILE,
+            "no effect on table 8 of cal: its rows are evaluated on true boxes; leave",
+        ),
+        (
+            ("hgr", 2),
+            "laptop",
+            "coco",
+            FILE,
+            "no effect on table 2 of hgr: its rows are evaluated on whole images; leave",
+        ),
+    ],
+)
+def test_a_detectors_file_out_of_place_or_missing_is_told_in_a_sentence(table, scale, data, boxes, message):
+    with pytest.raises(ReproError, match=message):
+        check_boxes(*table, SCALES[scale], data, boxes)
+
+
+def test_a_detectors_file_is_another_evaluation_of_the_same_trainings():
+    own = ("cal", 1, LAPTOP, replace(DATA, name="coco"), (0,))
+    first, second = (table_recipes(*own, start="random", boxes=f"detections-{name}") for name in "ab")
+    simulated = table_recipes(*own, start="random")
+    for row, recipe in first.items():
+        assert recipe.evaluation.boxes == "detections-a" and second[row].evaluation.boxes == "detections-b"
+        assert len({recipe.key, second[row].key, simulated[row].key}) == 3
+        assert recipe.training_key == second[row].training_key == simulated[row].training_key
+
+
+def test_a_detectors_file_is_read_for_the_evaluation_persons(loads, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(plan, "load_detected", lambda *a: asked.append(a) or a[-1])
+    samples, data = open_samples("coco", tmp_path, SMOKE, (32, 32), COCO17, FILE)
+    assert asked == [("coco", tmp_path, FILE, samples.val)] and samples.detected is samples.val
+    assert open_samples("coco", tmp_path, SMOKE, (32, 32), COCO17)[1] == data
+    assert len(asked) == 1

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +14,10 @@ from safetensors.torch import load_file
 
 from repro import locks, runs
 from repro.decoders.peaks import Argmax
-from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import Evaluation, SecondStage
-from repro.runs import Machine, Task, announce, crops_of, folder, is_trained, load_run, make_runs, make_task
+from repro.runs import Task, crops_of, folder, is_trained, load_run, make_task
+from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 
 from .tiny_runs import BASELINE, SKELETAL, tiny_recipe
@@ -154,12 +152,6 @@ def test_recipes_share_their_first_stage(data, tiny_samples, places, monkeypatch
     assert len(trained) == 5
 
 
-def test_second_stages_run_side_by_side_when_their_first_is_there(data, tiny_samples, places):
-    recipes = [two_stages(data), two_stages(data, epochs=1), tiny_recipe(data)]
-    make_runs(recipes, tiny_samples, Machine(device="cpu", jobs=2))
-    assert [len(load_run(recipe).log) for recipe in recipes] == [5, 4, 3]
-
-
 def test_a_second_stage_that_was_stopped_goes_on(data, tiny_samples, places, monkeypatch):
     recipe = two_stages(data)
     make_runs([recipe], tiny_samples, CPU)
@@ -249,7 +241,7 @@ HOLD = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from repro import runs
+from repro import runs, tasks
 from tiny_runs import tiny_data, tiny_persons, tiny_recipe
 
 place = Path(sys.argv[2])
@@ -264,7 +256,7 @@ def held(*arguments):
 
 runs.train = held
 recipe = tiny_recipe(tiny_data(persons, val))
-runs.make_runs([recipe], runs.Samples(persons, val, frozenset({"oks", "pckh"})), runs.Machine(device="cpu"))
+tasks.make_runs([recipe], runs.Samples(persons, val, frozenset({"oks", "pckh"})), tasks.Machine(device="cpu"))
 """
 
 
@@ -300,100 +292,5 @@ def test_two_processes_that_want_the_same_run_make_it_once(data, tiny_samples, p
     assert files(folder(recipe)) == made
 
 
-def test_runs_side_by_side_are_those_made_one_by_one_and_ctrl_c_ends_them_all(data, tiny_samples, places, monkeypatch):
-    short = [tiny_recipe(data), tiny_recipe(data, SKELETAL)]
-    endless = tiny_recipe(data, epochs=100_000)
-    make_runs(short, tiny_samples, CPU)
-    expected = [files(folder(recipe)) for recipe in short]
-    monkeypatch.setenv("REPRO_RUNS", str(places / "side"))
-    partial = places / "side" / f"{endless.training_key}.partial"
-    end, wait = time.monotonic() + 100, runs.wait
-
-    def interrupted(futures, **named):
-        if sum(future.done() for future in futures) == 0 and len(futures) == 1 and (partial / "state.json").exists():
-            raise KeyboardInterrupt
-        assert time.monotonic() < end, "the short runs did not end"
-        return wait(futures, **named)
-
-    monkeypatch.setattr(runs, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        make_runs([*short, endless], tiny_samples, Machine(device="cpu", jobs=2))
-    assert [files(folder(recipe)) for recipe in short] == expected
-    assert not is_trained(endless) and partial.exists()
-    assert not multiprocessing.active_children()
-    assert load_run(short[0]).environment["threads"] == 1
-
-
-def test_a_failure_of_one_run_ends_the_others_at_once_and_is_told(data, tiny_samples, places):
-    # The second data set is too small for a batch; the first would go on for hours.
-    endless, failing = tiny_recipe(data, epochs=100_000), tiny_recipe(data, batch=25)
-    started = time.monotonic()
-    with pytest.raises(ReproError, match="24 training persons are fewer than a batch of 25"):
-        make_runs([endless, failing], tiny_samples, Machine(device="cpu", jobs=2))
-    assert time.monotonic() - started < 100
-    assert not multiprocessing.active_children()
-
-
-def test_a_process_that_vanishes_is_told_in_a_sentence(data, tiny_samples, places, monkeypatch):
-    class Pool:
-        """A pool whose process is gone when it is asked for the first result."""
-
-        def __init__(self, *arguments) -> None:
-            pass
-
-        def __enter__(self) -> Pool:
-            return self
-
-        def __exit__(self, *error) -> None:
-            pass
-
-        def submit(self, *arguments) -> Future:
-            future = Future()
-            future.set_exception(runs.BrokenProcessPool())
-            return future
-
-    monkeypatch.setattr(runs, "ProcessPoolExecutor", Pool)
-    with pytest.raises(ReproError, match="A process that trained ended unexpectedly.* as in JOBS=1; trainings go on"):
-        make_runs([tiny_recipe(data), tiny_recipe(data, seed=1)], tiny_samples, Machine(device="cpu", jobs=2))
-
-
-@pytest.mark.parametrize(
-    ("machine", "devices"),
-    [
-        (Machine(device="cpu"), 4 * ["cpu"]),
-        (Machine(device="cpu", threads=2), 2 * ["cpu"]),
-        (Machine(device="cpu", threads=8), ["cpu"]),
-        (Machine(device="cpu", threads=8, jobs=3), 3 * ["cpu"]),
-    ],
-)
-def test_jobs_on_four_cores(machine, devices, monkeypatch):
-    monkeypatch.setattr(runs, "available_cores", lambda: 4)
-    assert machine.devices() == devices
-
-
-@pytest.mark.parametrize(
-    ("machine", "devices"),
-    [
-        (Machine(), ["cuda:0", "cuda:1"]),
-        (Machine(device="cuda:1"), ["cuda:1"]),
-        (Machine(device="cuda", jobs=3), ["cuda:0", "cuda:1", "cuda:0"]),
-        (Machine(device="cuda", jobs=1), ["cuda:0"]),
-    ],
-)
-def test_jobs_on_two_gpus(machine, devices, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert machine.devices() == devices
-
-
 def test_crops_are_counted_in_whole_batches(data):
     assert crops_of(tiny_recipe(data, batch=10, epochs=4)) == 4 * 20
-
-
-def test_what_is_complete_is_announced(data, tiny_samples, places, capsys):
-    first, second = tiny_recipe(data, epochs=1), tiny_recipe(data, seed=1)
-    make_runs([first], tiny_samples, CPU)
-    announce([first, first.but(method=BASELINE.but(decoder=Argmax())), second])
-    counted_line, start_line = capsys.readouterr().out.splitlines()
-    assert counted_line == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}"
-    assert start_line.startswith("Some of them start from random weights")

@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from repro import scales
+from repro.data.detections import SIMULATED
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.networks import HeatmapNetwork, PartNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
+from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
 from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone, small_network
@@ -191,3 +193,22 @@ def test_an_unknown_scale_is_refused_with_those_there_are():
     assert get_scale("smoke") is SCALES["smoke"]
     with pytest.raises(ReproError, match="Unknown scale 'big': choose one of smoke, laptop, gpu, paper."):
         get_scale("big")
+
+
+@pytest.mark.parametrize(
+    ("data", "scale", "boxes", "expected"),
+    [
+        ("coco", "laptop", None, SIMULATED),
+        ("coco", "laptop", "detections-0", "detections-0"),
+        ("coco", "paper", None, "detector"),  # which the command refuses: a file has to be given
+        ("coco", "paper", "detections-0", "detections-0"),
+        ("people", "paper", None, SIMULATED),
+        ("lspet", "paper", None, SIMULATED),
+    ],
+)
+def test_boxes_of_a_detector_are_those_of_a_file_or_simulated(data, scale, boxes, expected):
+    own = {"divisor": 1, "data": replace(DATA, name=data), "start": "random", "boxes": boxes}
+    detected = CAL[1].rows["hrnet-w32-128x96"].recipe
+    assert apply_scale(detected, SCALES[scale], **own).evaluation.boxes == expected
+    true = CAL[8].rows["hrnet-w32-128x96"].recipe
+    assert apply_scale(true, SCALES[scale], **own).evaluation.boxes == "truth"

@@ -11,8 +11,9 @@ from repro.grouping.scores import Scorer, ScoringTraining, feature_count
 from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
 from repro.reproduce import Request
-from repro.runs import Machine, Samples, folder, load_run, make_runs
+from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES
+from repro.tasks import Machine, make_runs
 from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 
 from .tiny_scenes import scene_data, scene_recipe, tiny_scenes

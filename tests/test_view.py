@@ -65,6 +65,22 @@ def test_a_changed_recipe_names_the_runs_and_the_command(outcome):
     )
 
 
+def test_a_table_with_a_detectors_boxes_is_current():
+    own = (SCALES["smoke"], replace(DATA, name="coco"), (0,), ("udp-w32-128x96",), "random")
+    ((row, recipe),) = table_recipes("cal", 1, *own, boxes="detections-0123").items()
+    run = RunOutcome(
+        row=row[0],
+        seed=0,
+        recipe=recipe.to_plain(),
+        key=recipe.key,
+        training_key=recipe.training_key,
+        metrics={"AP": 0.5},
+        curve=[],
+        seconds=1.0,
+    )
+    check_current(Outcome("cal", 1, "smoke", "coco", 2, (run,), start="random"))
+
+
 def test_a_recipe_that_can_no_longer_be_read_has_changed_too(outcome):
     plain = outcome.runs[0].recipe | {"temperature": 0.5}
     with pytest.raises(

@@ -131,7 +131,7 @@ def closest_boxes(persons: PersonSet, detected: PersonSet, least: float = 0.3) -
     for image in np.unique(persons.image_index):
         own, boxes = np.flatnonzero(persons.image_index == image), np.flatnonzero(detected.image_index == image)
         if len(boxes):
-            overlaps = np.stack([box_overlaps(persons.boxes[n], detected.boxes[boxes]) for n in own])
+            overlaps = box_overlaps(persons.boxes[own], detected.boxes[boxes])
             found[own] = np.where(overlaps.max(1) >= least, boxes[overlaps.argmax(1)], -1)
     return found
 

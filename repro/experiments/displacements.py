@@ -29,8 +29,9 @@ from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_d
 from repro.models.checkpoints import load_weights
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
-from repro.runs import Machine, folder, is_trained
+from repro.runs import folder, is_trained
 from repro.scales import SCALES
+from repro.tasks import Machine
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 from repro.training.evaluate import BATCH, network_outputs

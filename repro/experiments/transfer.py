@@ -26,9 +26,10 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
 from repro.recipe import Data, Recipe
-from repro.runs import Machine, Samples, folder, load_run, make_runs
+from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES, apply_scale
 from repro.skeletons import LSPET14
+from repro.tasks import Machine, make_runs
 from repro.training.checkpoints import write_json
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network
@@ -64,7 +65,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     Args:
         name: data set of photographs with the 14 joints, ``lspet``.
         root: its folder.
-        machine: see ``runs.Machine``.
+        machine: see ``tasks.Machine``.
     """
     laptop = SCALES["laptop"]
     photos, photo_data = open_samples(name, root, laptop, SIZE, LSPET14)

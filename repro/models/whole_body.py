@@ -58,5 +58,6 @@ class AdaptiveFactorHRNet(HeatmapHRNet):
     def factors(self, features: Tensor) -> Tensor:
         """(B, C, H / 4, W / 4) features to (B, K) factors."""
         pooled = features.mean((-2, -1), dtype=torch.promote_types(features.dtype, torch.float32))
-        with torch.autocast(features.device.type, enabled=False):
+        kind = features.device.type if features.device.type != "meta" else "cpu"  # shapes alone, where work is counted
+        with torch.autocast(kind, enabled=False):
             return torch.sigmoid(self.factor_head(pooled.detach() if self.detached else pooled))

@@ -15,7 +15,15 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from repro import serial
-from repro.data.detections import DETECTORS, SimulatedDetector, box_overlaps, detect, miss_probability, shift_box
+from repro.data.detections import (
+    DETECTORS,
+    SimulatedDetector,
+    box_overlaps,
+    closest_boxes,
+    detect,
+    miss_probability,
+    shift_box,
+)
 from repro.data.people.load import load_people
 from repro.data.persons import PersonSet, coco_annotations
 from repro.errors import ReproError
@@ -260,3 +268,17 @@ def test_shifted_boxes_stay_in_the_image(pair, by):
 
 def test_overlap_of_empty_boxes_is_none():
     assert box_overlaps(np.zeros((1, 4)), np.zeros((1, 4))).tolist() == [[0.0]]
+
+
+def test_the_closest_box_of_each_person_is_found_in_its_own_image() -> None:
+    persons = row_of_persons(images=3)  # boxes of 20 x 50 px at x = 10 and 50
+    found = persons.take(
+        np.array([1, 0, 2, 1])
+    )  # of image 0 the second, the first; the first of image 1; the second again
+    boxes = found.boxes.copy()
+    boxes[0, 0] += 10  # half as wide an overlap: 10 of 30 px, a third
+    boxes[2, 0] += 14  # 6 of 34 px, less than 0.3
+    found = replace(found, boxes=boxes)
+    assert closest_boxes(persons, found).tolist() == [1, 3, -1, -1, -1, -1]
+    assert closest_boxes(persons, found.take(np.array([0, 1, 2]))).tolist() == [1, 0, -1, -1, -1, -1]
+    assert closest_boxes(persons, found.take(np.zeros(0, dtype=int))).tolist() == 6 * [-1]

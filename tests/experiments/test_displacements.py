@@ -32,7 +32,7 @@ from repro.losses.mixture_mask import Mixture
 from repro.papers.cal.rows import udp
 from repro.plan import check_rows
 from repro.recipe import Evaluation
-from repro.runs import Machine
+from repro.tasks import Machine
 
 from ..tiny_runs import SIZE, tiny_recipe
 

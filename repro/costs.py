@@ -1,0 +1,175 @@
+"""What trainings and evaluations cost, in seconds of one core or one GPU, roughly: so that one progress bar spans unlike rows.
+
+An estimate orders the trainings and weighs them in the bar; no number of a result depends on it. It counts
+
+- the multiply-adds of the network at the recipe's input, as ``metrics.counts`` does, once for a forward pass and three times
+  for a step of training;
+- the values that deformable convolutions look up, which those multiply-adds leave out and which take longer than they on a CPU;
+- the pixels that are read, warped and, in training, turned into targets;
+- the images that a bottom-up method groups.
+
+The constants were fitted to the trainings of tables at laptop scale in bfloat16, from 64x48 crops to whole images of 192x192 px,
+on one core of an x86 server: half to twice the seconds that these took. Those of GPUs are assumed; there reading prevails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from repro.metrics.counts import count_gflops
+from repro.recipe import Network, Recipe
+from repro.runs import Samples, Task, evaluated_together, stages_of
+from repro.scene_runs import CURVE
+from repro.skeletons import Skeleton
+from repro.training.evaluate_scenes import readings_of
+from repro.training.loop import snapshot_epochs
+
+MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 1e13}  # a second, of a forward pass
+LOOK_UPS = {"cpu": 1.2e8, "cuda": 1e10}  # values a second that deformable convolutions interpolate
+STEP = 3  # forward passes that a step of training is worth
+PIXEL = 3e-7  # s: a pixel read, warped and turned into targets
+GROUPED = 0.01  # s: the people of one image
+WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a task still costs; a bar goes on as crops are shown and as evaluation shows pixels to the network.
+
+    Args:
+        crops: that are still to be shown in training.
+        crop: seconds of each.
+        pixels: that evaluation shows to the network.
+        evaluation: seconds of it.
+    """
+
+    crops: int = 0
+    crop: float = 0.0
+    pixels: float = 0.0
+    evaluation: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of training and evaluation."""
+        return self.crops * self.crop + self.evaluation
+
+
+class TaskProgress:
+    """What one task reports, turned into seconds of its estimate.
+
+    Args:
+        cost: of the task.
+        add: is called with the seconds that were done since the last call.
+    """
+
+    def __init__(self, cost: Cost, add: Callable[[float], object]) -> None:
+        self.cost = cost
+        self._add = add
+        self._begun = False
+        self._trained = self._evaluated = 0.0
+
+    def trained(self, crops: int) -> None:
+        """Crops were shown. The first call tells those of an earlier session, which the cost leaves out."""
+        if self._begun:
+            self._trained = self._forward(self._trained, self._trained + crops * self.cost.crop, self._of_training)
+        self._begun = True
+
+    def evaluated(self, pixels: int) -> None:
+        """Evaluation has shown so many pixels to the network."""
+        share = pixels / self.cost.pixels if self.cost.pixels else 0.0
+        done = self._evaluated + share * self.cost.evaluation
+        self._evaluated = self._forward(self._evaluated, done, self.cost.evaluation)
+
+    def complete(self) -> None:
+        """The task is done, whatever was estimated."""
+        self._trained = self._forward(self._trained, self._of_training, self._of_training)
+        self._evaluated = self._forward(self._evaluated, self.cost.evaluation, self.cost.evaluation)
+
+    @property
+    def _of_training(self) -> float:
+        return self.cost.crops * self.cost.crop
+
+    def _forward(self, before: float, after: float, most: float) -> float:
+        """Tell the seconds from before to after, which are ``most`` at most; returns these."""
+        after = min(after, most)
+        self._add(after - before)
+        return after
+
+
+def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False) -> Cost:
+    """What is still to be done for a task.
+
+    Args:
+        task: of which some may be done already.
+        samples: that it is done on.
+        kind: of the device, ``cpu`` or ``cuda``.
+        trained: take it as trained, as where another task has the same training.
+    """
+    recipe, skeleton = task.training, samples.val.skeleton
+    pixels, seconds = 0.0, 0.0
+    for recipes in evaluated_together(task):
+        for one in recipes if recipe.takes_scenes else recipes[:1]:  # decoders of persons read the same maps
+            shown, grouped = evaluation_work(one, len(samples.val), len(samples.train))
+            pixels += shown
+            seconds += shown * (pass_seconds(one, skeleton, kind) + PIXEL) + grouped * GROUPED
+    width, height = recipe.input.size
+    crop = width * height * (STEP * pass_seconds(recipe, skeleton, kind) + PIXEL)
+    return Cost(crops=0 if trained else task.crops, crop=crop, pixels=pixels, evaluation=seconds)
+
+
+def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
+    """Seconds of a forward pass for each pixel of the input."""
+    adds, look_ups = network_work(recipe.method.network, recipe.input.size, skeleton)
+    return (adds / MULTIPLY_ADDS[kind] + look_ups / LOOK_UPS[kind]) / math.prod(recipe.input.size)
+
+
+def evaluation_work(recipe: Recipe, images: int, training_images: int) -> tuple[float, int]:
+    """The pixels that a network is shown to evaluate a recipe and its snapshots, and the images whose people are grouped.
+
+    Args:
+        recipe: top-down or bottom-up.
+        images: persons, or images, that it is evaluated on.
+        training_images: that a scoring network can learn from.
+    """
+    snapshots = sum(len(snapshot_epochs(stage.epochs)) for stage in stages_of(recipe))
+    area = math.prod(recipe.input.size) * (2 if recipe.evaluation.flip else 1)
+    if not recipe.takes_scenes:
+        return snapshots * images * area, 0
+    once, scoring = snapshots * min(CURVE, images), recipe.evaluation.scoring
+    if scoring is not None:
+        once += training_images if scoring.images is None else min(scoring.images, training_images)
+    sizes = sum(scale**2 for scale in recipe.evaluation.scales)
+    return area * (once + images * sizes), once + images * len(readings_of(recipe))
+
+
+@lru_cache
+def network_work(network: Network, size: tuple[int, int], skeleton: Skeleton) -> tuple[float, int]:
+    """Multiply-adds of a forward pass for an input of (width, height), and values that deformable convolutions look up."""
+    with torch.device("meta"):
+        built = network.build(skeleton)
+    with _LookUps() as looked:
+        adds = count_gflops(built, size, unit=1)
+    return adds, looked.count
+
+
+class _LookUps(TorchFunctionMode):
+    """Counts what deformable convolutions look up within the context: for each pixel of the output a value for each input
+    channel and each place of the kernel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func is torch.ops.torchvision.deform_conv2d:
+            image, weight = args[:2]
+            self.count += len(image) * image.shape[1] * math.prod(weight.shape[2:]) * math.prod(out.shape[2:])
+        return out

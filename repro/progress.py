@@ -1,0 +1,81 @@
+"""One progress bar over everything that a command makes: it counts estimated seconds, so that its time left is that of the whole.
+
+Where stderr is no terminal there is no bar; what it would say of a part with a label is then printed, a line each.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from torch import nn
+from tqdm import tqdm
+
+FORMAT = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+
+
+class Progress:
+    """The bar; its parts follow one another, as tables do.
+
+    The time left is the time taken for a second of the estimate until now, times the seconds of it that are left.
+
+    Args:
+        seconds: of all parts together, as estimated.
+        shown: whether this process shows it.
+    """
+
+    def __init__(self, seconds: float, *, shown: bool = True) -> None:
+        hidden = None if shown and seconds > 0 else True
+        self._bar = tqdm(total=max(seconds, 1e-9), disable=hidden, smoothing=0, bar_format=FORMAT)
+        self._shown = shown
+        self._start = self._end = self._done = 0.0
+        self._label = ""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    @contextmanager
+    def part(self, label: str, seconds: float) -> Iterator[None]:
+        """The next part, which says its label and fills ``seconds`` of the bar, however much of it was done elsewhere."""
+        self._label, self._start, self._end = label, self._end, self._end + seconds
+        yield
+        self.reach(seconds)
+
+    def say(self, text: str) -> None:
+        """Show what is being done in the part, behind its label."""
+        text = f"{self._label} · {text}" if self._label else text
+        if not self._bar.disable:
+            self._bar.set_description(text)
+        elif self._shown and self._label:
+            tqdm.write(text)
+
+    def add(self, seconds: float) -> None:
+        """So many seconds more of the part are done."""
+        self.reach(self._done - self._start + seconds)
+
+    def reach(self, seconds: float) -> None:
+        """So many seconds of the part are done; the bar neither leaves the part nor goes back."""
+        step = min(self._start + seconds, self._end) - self._done
+        self._done += max(step, 0.0)
+        if step > 0:
+            self._bar.update(step)
+        else:
+            self._bar.refresh()  # its clock goes on
+
+    def aside(self) -> AbstractContextManager:
+        """Within it other lines can be printed: the bar is put away and drawn again below them."""
+        return tqdm.external_write_mode(file=sys.stdout)
+
+
+@contextmanager
+def pixels_seen(network: nn.Module, seen: Callable[[int], object]) -> Iterator[None]:
+    """Within it ``seen`` is called for each forward pass with the pixels of its images, (B, 3, H, W): B x H x W."""
+    handle = network.register_forward_hook(lambda module, given, made: seen(given[0][:, 0].numel()))
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,223 @@
+"""What is still to be made of some recipes, and making it: several trainings side by side where the machine allows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import torch
+
+from repro import paths, processes
+from repro.costs import Cost, TaskProgress, task_cost
+from repro.errors import ReproError
+from repro.progress import Progress
+from repro.recipe import Recipe
+from repro.runs import Samples, Task, has_state, is_evaluated, is_trained, make_task, stages_of
+from repro.training.distributed import World, choose_device, join_world, share_of_batch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What runs may use; of this only the kind of device and the number of threads can alter their numbers.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        threads: a training on a CPU computes with. One by default: two trainings side by side on one core each do far more
+            than one on two, and numbers do not depend on how many trainings are pending.
+        jobs: trainings side by side; 0 for one a core (over ``threads``), or one a GPU.
+        workers: processes a training reads images with.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    jobs: int = 0
+    workers: int = 0
+
+    @property
+    def kind(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return choose_device(self.device).type
+
+    def devices(self) -> list[str]:
+        """The device of each job."""
+        if self.kind == "cuda":
+            gpus = torch.cuda.device_count()
+            return [self.device] if ":" in self.device else [f"cuda:{i % gpus}" for i in range(self.jobs or gpus)]
+        return ["cpu"] * (self.jobs or max(1, available_cores() // self.threads))
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pending_tasks(recipes: Iterable[Recipe]) -> list[Task]:
+    """What is still to be done for the recipes to be complete.
+
+    Equal recipes and those that share a training make one task.
+    """
+    groups: dict[str, list[Recipe]] = {}
+    for recipe in {recipe.key: recipe for recipe in recipes}.values():
+        groups.setdefault(recipe.training_key, []).append(recipe)
+    pending = [group for group in groups.values() if not all(is_evaluated(recipe) for recipe in group)]
+    stages = {
+        group[0].first_stage.training_key: group[0].first_stage
+        for group in pending
+        if group[0].second_stage and not is_trained(group[0]) and not has_state(group[0].first_stage)
+    }
+    tasks = [Task(group[0], tuple(group), kept=group[0].training_key in stages) for group in pending]
+    shown = {task.training.training_key for task in tasks}
+    return tasks + [Task(stage, kept=True) for key, stage in stages.items() if key not in shown]
+
+
+def plan_tasks(recipes: Iterable[Recipe], samples: Samples, kind: str) -> list[tuple[Task, Cost]]:
+    """The pending tasks with their costs on a kind of device: first stages first, then by falling cost."""
+    tasks = [(task, task_cost(task, samples, kind)) for task in pending_tasks(recipes)]
+    return sorted(tasks, key=lambda one: (one[0].training.second_stage is not None, -one[1].seconds))
+
+
+def pending_seconds(tables: Iterable[tuple[Iterable[Recipe], Samples | None]], kind: str) -> list[float]:
+    """The estimated seconds that each table adds to those before it: what they share is made for the first that needs it.
+
+    Args:
+        tables: recipes and samples of each; no samples where there are no recipes.
+        kind: of the device.
+    """
+    seconds, made, trained = [], set(), set()
+    for recipes, samples in tables:
+        tasks = pending_tasks(recipe for recipe in recipes if recipe.key not in made)
+        costs = [task_cost(task, samples, kind, trained=task.training.training_key in trained) for task in tasks]
+        seconds.append(sum(cost.seconds for cost in costs))
+        made |= {recipe.key for task in tasks for recipe in task.evaluated}
+        trained |= {task.training.training_key for task in tasks}
+    return seconds
+
+
+def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine, progress: Progress | None = None) -> None:
+    """Train and evaluate the recipes that are not complete yet, several side by side where the machine allows.
+
+    Equal recipes and those that share a training are made once. Under ``torchrun`` all processes work on one training at a
+    time.
+
+    Args:
+        recipes: with data.
+        samples: the persons that the recipes' ``data`` names.
+        machine: device, threads, and how many at once.
+        progress: the bar of a larger whole, in one of its parts; None for one over these runs alone.
+    """
+    tasks = plan_tasks(recipes, samples, machine.kind)
+    if not tasks:
+        return
+    if progress is None:
+        seconds = sum(cost.seconds for _, cost in tasks)
+        with Progress(seconds, shown=processes.leads()) as progress, progress.part("", seconds):
+            _make_tasks(tasks, samples, machine, progress)
+    else:
+        _make_tasks(tasks, samples, machine, progress)
+
+
+def _make_tasks(tasks: list[tuple[Task, Cost]], samples: Samples, machine: Machine, progress: Progress) -> None:
+    """Make tasks one by one, or side by side."""
+    devices = machine.devices()[: len(tasks)]
+    if processes.count() == 1 and len(devices) > 1:
+        progress.say(f"{len(tasks)} runs, {len(devices)} at once")
+        _make_side_by_side(tasks, samples, machine, devices, progress)
+        return
+    torch.set_num_threads(machine.threads)
+    world = join_world(machine.device)
+    _say_shares(world, tasks[0][0].training)
+    for number, (task, cost) in enumerate(tasks, 1):
+        progress.say(f"run {number}/{len(tasks)}")
+        counter = TaskProgress(cost, progress.add)
+        make_task(task, samples, world, machine.workers, counter.trained, counter.evaluated)
+        counter.complete()
+
+
+def _say_shares(world: World, recipe: Recipe) -> None:
+    """Under torchrun, say what becomes of batch and learning rate."""
+    if world.size > 1 and world.leads:
+        optimisation = recipe.optimisation
+        click.echo(
+            f"{world.size} processes share each batch of {optimisation.batch}, {share_of_batch(optimisation.batch, world)} "
+            f"persons each: the total batch is the recipe's, so its learning rate {optimisation.learning_rate:g} stays."
+        )
+
+
+def _make_side_by_side(
+    tasks: list[tuple[Task, Cost]], samples: Samples, machine: Machine, devices: list[str], progress: Progress
+) -> None:
+    """Make tasks in one process a device, each with its own threads; second stages begin when their first one is there."""
+    context = multiprocessing.get_context("spawn")
+    counter, free = context.Value("d", 0.0), context.Queue()
+    for device in devices:
+        free.put(device)
+    others = multiprocessing.active_children()
+    with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
+        try:
+            waiting, running = list(tasks), set()
+            while waiting or running:
+                ready = [one for one in waiting if one[0].is_ready]
+                waiting = [one for one in waiting if one not in ready]
+                running |= {pool.submit(_make_in_job, task, cost, samples, machine.workers) for task, cost in ready}
+                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                progress.reach(counter.value)
+                for future in done:
+                    future.result()
+        except BaseException as error:  # Ctrl-C too: the pool alone would begin the runs that are still queued
+            for job in set(multiprocessing.active_children()) - set(others):
+                job.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise ReproError(
+                    "A process that trained ended unexpectedly, as when memory runs out: start again with fewer side by "
+                    "side, as in JOBS=1; trainings go on from their last epoch."
+                ) from error
+            raise
+
+
+_job: dict[str, Any] = {}  # of a process that _start_job prepared: its device and the counter of seconds that all share
+
+
+def _start_job(counter: Any, free: Any, threads: int) -> None:
+    """Prepare a process: it leaves Ctrl-C to the one that started it, and ends when that one does, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    _job.update(device=free.get(), counter=counter)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _make_in_job(task: Task, cost: Cost, samples: Samples, workers: int) -> None:
+    def add(seconds: float) -> None:
+        with _job["counter"].get_lock():
+            _job["counter"].value += seconds
+
+    counter = TaskProgress(cost, add)
+    world = World(0, 1, choose_device(_job["device"]))
+    make_task(task, samples, world, workers, counter.trained, counter.evaluated)
+    counter.complete()
+
+
+def announce(recipes: list[Recipe], tables: int = 1) -> None:
+    """Say how many trainings there are and how many of them are complete already; of how many tables where of several."""
+    if not processes.leads():
+        return
+    trainings = {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}
+    done = sum(is_trained(r) for r in trainings.values())
+    text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
+    click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
+    if any(recipe.initialisation is None for recipe in recipes):
+        click.echo(
+            "Some of them start from random weights: no warm start was asked for, or none is there for their backbone."
+        )

@@ -1,0 +1,62 @@
+"""Requests are all checked before the first sample is read, then planned in their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from repro import request
+from repro.errors import ReproError
+from repro.recipe import Data
+from repro.request import Request, plan_tables
+from repro.scales import SCALES
+
+DATA = Data(name="people", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
+FIRST = Request("cal", 1, SCALES["smoke"], "people", None, (0, 1), ("cal-w32-128x96",), "random")
+
+
+@pytest.fixture
+def opened(tiny_samples, monkeypatch) -> list[tuple]:
+    """Replaces the reading of samples; the arguments of each call."""
+    calls = []
+
+    def table_samples(*asked):
+        calls.append(asked)
+        return tiny_samples, replace(DATA, name=asked[2])
+
+    monkeypatch.setattr(request, "table_samples", table_samples)
+    return calls
+
+
+def test_tables_are_planned_in_order_and_counts_have_no_runs(opened, tiny_samples):
+    counted = Request("hgr", 1, SCALES["smoke"], "people", None, (0,))
+    first, second = plan_tables([FIRST, counted])
+    assert list(first.recipes) == [("cal-w32-128x96", 0), ("cal-w32-128x96", 1)] and first.samples is tiny_samples
+    assert second.recipes == {} and second.samples is None
+    assert [asked[:3] for asked in opened] == [("cal", 1, "people")]
+    assert first.seconds >= 0 and (first.request.title, second.request.title) == ("cal 1", "hgr 1")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rows": ("best",)}, "Unknown row of table 1 of cal 'best'"),
+        ({"data": "imagenet"}, "Unknown data set 'imagenet'"),
+        ({"boxes": Path("b.json")}, "a detector's boxes are simulated on drawn people"),
+        ({"data": "coco", "scale": SCALES["paper"]}, "no file of them was given"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_read(opened, wrong, message):
+    with pytest.raises(ReproError, match=message):
+        plan_tables([FIRST, replace(FIRST, **wrong)])
+    assert not opened
+
+
+def test_a_detectors_file_is_named_by_its_content_and_read_with_the_samples(opened, tmp_path):
+    path = tmp_path / "boxes.json"
+    path.write_text("[]")  # sha256 of these two bytes: 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
+    (table,) = plan_tables([replace(FIRST, data="coco", boxes=path)])
+    assert {recipe.evaluation.boxes for recipe in table.recipes.values()} == {"detections-4f53cda18c2b"}
+    assert opened[0][-1] == path
