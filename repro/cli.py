@@ -219,17 +219,6 @@ def displacements(seed: str, device: str) -> None:
     click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
 
 
-@main.command()
-@click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
-@click.option("--seeds", default="0-2", show_default=True, help="of the runs of fowkal table 2")
-def factors(scale: str, seeds: str) -> None:
-    """Collect the adaptive factors over the trainings of fowkal table 2 (its Fig. 5)."""
-    from repro.experiments.factors import run_factors
-    from repro.scales import get_scale
-
-    click.echo(f"Written to {run_factors(get_scale(scale), parse_seeds(seeds))}")
-
-
 @main.command("overfit-photographs")
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 def overfit_photographs(data_root: str) -> None:
