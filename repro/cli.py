@@ -244,7 +244,7 @@ def overfit_scenes(data_root: str) -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser(), say=click.echo)}")
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
 @main.command("list")

@@ -47,7 +47,8 @@ def test_rows_with_and_without_scoring_share_a_training(scenes, recipe, places, 
     for row in rows:
         run = load_run(row)
         assert {"AP", "AR", "AP_regression", "AP_heatmap", "diagnosis/final/found"} <= set(run.metrics)
-        assert [point["persons"] for point in run.curve] == [4, 8] and "AP" in run.curve[0]
+        assert {"OKS", "OKS_regression", "OKS_heatmap"} <= set(run.metrics)
+        assert [point["persons"] for point in run.curve] == [4, 8] and {"AP", "OKS"} <= set(run.curve[0])
         poses = run.scene_poses
         assert poses.image_index.dtype.kind == "i" and poses.points.shape[1:] == (14, 2)
     make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))

@@ -17,6 +17,8 @@ from repro.reporting.verdicts import Step, paired_step, verdict
 COUNTED = ("params_M", "gflops")
 EXTRAS = {  # measured beside the printed columns, where a run has them
     "AP": "AP",
+    "OKS_regression": "regression OKS",
+    "OKS_heatmap": "heatmap OKS",
     "OKS": "mean OKS",
     "body_OKS": "body OKS",
     "foot_OKS": "foot OKS",
@@ -62,6 +64,7 @@ def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
         have -= {"pckh@0.10"}  # the second reading of a column that is not printed
     if "whole_AP" in taken:
         have -= {"AP"}  # the same
+    have -= {f"OKS_{reading}" for reading in ("regression", "heatmap") if f"AP_{reading}" not in taken}
     return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
 
 

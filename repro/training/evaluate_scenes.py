@@ -23,6 +23,7 @@ from repro.grouping.tags import TagGrouper
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
 from repro.metrics.diagnosis import diagnose
+from repro.metrics.people_oks import people_oks
 from repro.recipe import Recipe
 from repro.skeletons import CROWDPOSE14, Skeleton
 from repro.training.loop import uses_channels_last
@@ -183,9 +184,10 @@ def measure_scenes(images: ImageSet, poses: dict[str, ScenePoses], index: np.nda
 
     Returns:
         COCO's ten figures; of a set with CrowdPose's skeleton and crowd indices CrowdPose's nine, whose AP is by its own
-        areas; ``AP_regression`` and ``AP_heatmap`` of the other readings. For each reading ``diagnosis/<reading>/<class>``, the
-        share of each class of ``metrics.diagnosis`` among the keypoints of matched people, and ``diagnosis/<reading>/found``,
-        the share of people that are matched.
+        areas; ``OKS``, the mean OKS of people (``metrics.people_oks``). Of the other readings ``AP_regression`` and
+        ``AP_heatmap``, ``OKS_regression`` and ``OKS_heatmap``. For each reading ``diagnosis/<reading>/<class>``, the share of
+        each class of ``metrics.diagnosis`` among the keypoints of matched people, and ``diagnosis/<reading>/found``, the share
+        of people that are matched.
     """
     wanted = np.arange(len(images)) if index is None else index
     ids, sigmas = images.images.ids[wanted], images.skeleton.sigma_array
@@ -197,8 +199,10 @@ def measure_scenes(images: ImageSet, poses: dict[str, ScenePoses], index: np.nda
         crowd = dict(zip(ids.tolist(), images.crowd_indices[wanted].tolist(), strict=True))
         figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas)
     for reading, found in results.items():
-        if reading != "final":
-            figures[f"AP_{reading}"] = evaluate_coco(truth, ids, found, sigmas)["AP"]
+        suffix = "" if reading == "final" else f"_{reading}"
+        figures[f"OKS{suffix}"] = people_oks(truth, found, sigmas)
+        if suffix:
+            figures[f"AP{suffix}"] = evaluate_coco(truth, ids, found, sigmas)["AP"]
         errors = diagnose(truth, found, images.skeleton)
         figures |= {f"diagnosis/{reading}/{name}": share for name, share in errors.shares.items()}
         figures[f"diagnosis/{reading}/found"] = errors.matched / errors.people if errors.people else float("nan")

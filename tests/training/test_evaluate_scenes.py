@@ -14,7 +14,7 @@ from repro.errors import ReproError
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.people import People
 from repro.recipe import SceneEvaluation
-from repro.skeletons import CROWDPOSE14
+from repro.skeletons import CROWDPOSE14, LSPET14
 from repro.training.batches import make_batches
 from repro.training.evaluate_scenes import (
     ScenePoses,
@@ -79,6 +79,7 @@ def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
     figures = measure_scenes(scenes, found)
     assert figures["AP"] == figures["AP_regression"] == figures["AP_heatmap"] == figures["AR"] == 1.0
     assert figures["diagnosis/final/good"] == figures["diagnosis/heatmap/found"] == 1.0
+    assert min(figures[name] for name in ("OKS", "OKS_regression", "OKS_heatmap")) > 0.95
     for image in range(len(scenes)):
         truth = scenes.keypoints[scenes.image_index == image]
         points = found["final"].of_image(image).points
@@ -92,6 +93,8 @@ def test_only_the_images_asked_for_are_evaluated(scenes, recipe):
     assert set(found.image_index) == {0, 1, 2}
     assert measure_scenes(scenes, {"final": found}, index)["AR"] == 1.0
     assert measure_scenes(scenes, {"final": found})["AR"] == pytest.approx(0.3)  # of ten images three
+    three, ten = measure_scenes(scenes, {"final": found}, index)["OKS"], measure_scenes(scenes, {"final": found})["OKS"]
+    assert three > 0.95 and ten == pytest.approx(0.3 * three)
 
 
 def test_poses_that_are_all_wrong_give_nothing(scenes):
@@ -99,6 +102,16 @@ def test_poses_that_are_all_wrong_give_nothing(scenes):
     figures = measure_scenes(scenes, {"final": off})
     assert figures["AP"] == figures["AR"] == figures["diagnosis/final/found"] == 0.0
     assert np.isnan(figures["diagnosis/final/good"])
+
+
+@pytest.mark.parametrize("skeleton", [LSPET14, CROWDPOSE14])
+def test_each_reading_has_the_mean_oks_of_its_people(skeleton):
+    scenes = tiny_scenes(4, skeleton=skeleton)  # eight people
+    right = true_poses(scenes)
+    half = replace(right, points=scenes.keypoints + np.where(np.arange(8) % 2, 0.0, 500.0)[:, None, None])
+    figures = measure_scenes(scenes, {"final": half, "regression": right.of_image(0), "heatmap": right})
+    assert [figures[n] for n in ("OKS", "OKS_regression", "OKS_heatmap")] == pytest.approx([0.5, 0.25, 1.0])
+    assert {"OKS_regression", "OKS_heatmap"}.isdisjoint(measure_scenes(scenes, {"final": half}))
 
 
 def test_people_named_left_for_right_are_inverted(scenes):
