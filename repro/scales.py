@@ -42,7 +42,7 @@ from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
-from repro.scene_scales import FEW, SceneScale, apply_scene_scale, scene_size
+from repro.scene_scales import FEW, LARGE, SceneScale, apply_scene_scale, scene_size
 from repro.warm_start import choose_start
 
 
@@ -133,8 +133,8 @@ SCALES = {
                 side=256,
                 train=1000,
                 val=300,
-                people=FEW,
-                crops=5_000,
+                people=LARGE,
+                crops=10_000,
                 batch=8,
                 scoring=500,
                 scoring_batch=64,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repro.data.people.settings import PeopleSettings
 from repro.grouping.scores import ScoringTraining
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
@@ -15,7 +16,7 @@ from repro.models.backbones.hrnet import HRNet
 from repro.papers.hgr.rows import TABLES, centernet, guided
 from repro.recipe import Data, Scoring
 from repro.scales import SCALES, apply_scale, input_divisor
-from repro.scene_scales import SceneScale, apply_scene_scale, scene_size
+from repro.scene_scales import REFERENCE, SceneScale, apply_scene_scale, scene_size
 from repro.warm_start import choose_start
 
 DATA = Data(name="people", train_fingerprint="t", train_count=1000, val_fingerprint="v", val_count=300)
@@ -70,8 +71,14 @@ def test_networks_are_reduced():
 
 def test_training_shows_the_scales_images():
     made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA, start="random").optimisation
-    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 1000)
+    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 1000) == (8, 10)
     assert made.steps == (90 / 140, 120 / 140)
+
+
+def test_the_smallest_people_of_the_laptop_scale_are_twice_as_high_as_a_central_region():
+    people, side = LAPTOP.scenes.people, scene_size((512, 512), 4)[0] // 4  # of the maps: 32 px
+    assert people.smallest / REFERENCE * side == 18.75 and people.crowd == 2  # FEW's are 10 px high, a region 8
+    assert people.largest < REFERENCE and SCALES["gpu"].scenes.people == PeopleSettings()
 
 
 def test_scoring_learns_from_fewer_images_in_smaller_batches():
