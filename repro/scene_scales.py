@@ -32,8 +32,8 @@ FEW = replace(MILD, smallest=160.0, largest=400.0, crowd=3)
 
 # Two people at most, as high as the picture allows, for scales whose maps are 32 px wide: there a map px is so large against
 # FEW's people that nothing but the map's resolution would be measured. Keypoints displaced by normal noise of one map px in x
-# and y reach a mean OKS of 44 and an AP of 2 with FEW, 60 and 17 with these (100 scenes of 256 px, labelled people). Of
-# everyday poses without cut or hidden people hardly anything is easier: 60 and 17.
+# and y reach a mean OKS of 44 and an AP of 2 with FEW, 60 and 17 with these (100 scenes of 256 px). Everyday poses alone, not
+# cut and not hidden, would not change that.
 LARGE = replace(FEW, smallest=300.0, largest=480.0, crowd=2)
 
 
