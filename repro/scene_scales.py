@@ -1,17 +1,21 @@
 """How a scale changes bottom-up recipes, which show whole images: the part of ``scales`` that top-down recipes do not have.
 
-- **Input**: all sides of a table are divided by one power of two and rounded up to a multiple of 64 px, which the network can
-  halve five times at half the size too: with a divisor of 4, 512 becomes 128 and 640 becomes 192.
+- **Input**: all sides of a table are divided by one power of two and brought to the nearest multiple of 64 px, which the network
+  can halve five times at half the size too. With a divisor of 4 both 512 and 640 (160, half-way between two) become 128, so
+  that at ``laptop`` scale W48 differs from W32 in width alone: at 192 px its three rows would take as long as all else that the
+  five papers show in table 2.
 - **Input px**: distances that the papers give in px of the network's input (how far a cue absorbs candidates, how near the
   joints of one person found twice lie) shrink as the input does. Quantities in map px stay as printed.
 - **Drawn scenes** are square. Where they are smaller than 512 px, the least area of people that are learned shrinks with
   them: COCO's 32 x 32 px are of images of that size.
 - **People** in drawn scenes are few and large, so that sigma 2 and central regions of 8 x 8 map px are not larger than they
   (``FEW``), and at ``laptop`` scale, whose numbers are meant to be read, fewer and larger still (``LARGE``).
-- **Length** of ``laptop``: 10,000 images, 1,250 steps of 8. In trials of the baseline of hgr's table 4 (600 training and 100
-  evaluated scenes, one seed; mean OKS of regressed, of heatmap-found and of final poses, AP) 4,800 images of FEW reached 12, 25,
-  17 and 0.0, half-way through 10,200 images of LARGE 14, 42, 27 and 1.0, and at their end 20, 44, 31 and 2.0. Learning rate and
-  batch stay: 2e-3 was no better than 1e-3 after 2,400 images, and batches of 4 took 40 % longer for the same OKS within 3.
+- **Length** of ``laptop``: 4,800 images, 600 steps of 8, for ``make reproduce TABLE=2`` over five papers to stay under an hour
+  on two cores. Networks are far from having learned all they could then. In trials of the baseline of hgr's table 4 (600
+  training and 100 evaluated scenes, one seed; mean OKS of regressed, of heatmap-found and of final poses, AP) 4,800 images of
+  FEW reached 12, 25, 17 and 0.0, half-way through 10,200 images of LARGE 14, 42, 27 and 1.0, and at their end 20, 44, 31 and
+  2.0. Learning rate and batch stay: 2e-3 was no better than 1e-3 after 2,400 images, and batches of 4 took 40 % longer for the
+  same OKS within 3.
 - **Scoring** learns from fewer images, in smaller batches, so that it takes about as many steps as it should.
 """
 
@@ -65,8 +69,9 @@ class SceneScale:
 
 
 def scene_size(size: tuple[int, int], divisor: int) -> tuple[int, int]:
-    """The side of a square input over the divisor, rounded up to a multiple of 64 px, both ways."""
-    side = -(-size[0] // (divisor * ROUNDED_TO)) * ROUNDED_TO if divisor > 1 else size[0]
+    """The side of a square input over the divisor, as the nearest multiple of 64 px, the lower of two; both ways."""
+    side = max(1, -(-(2 * size[0] - divisor * ROUNDED_TO) // (2 * divisor * ROUNDED_TO))) * ROUNDED_TO
+    side = side if divisor > 1 else size[0]
     return side, side
 
 

@@ -2,8 +2,9 @@
 
 Dai et al., "Deformable Convolutional Networks", ICCV 2017; with a mask Zhu et al., "Deformable ConvNets v2", CVPR 2019.
 torchvision's operator is written for GPUs; on a CPU its gradient takes five times as long as its result, and its result two to
-four times as long as need be. There samples are summed by ``embedding_bag`` from rows of features and multiplied by the weight
-as one matrix. Both forms give the same values up to rounding.
+four times as long as need be. There samples are gathered first and then multiplied by the weight as one matrix: by
+``embedding_bag`` from rows of features, or, where a gradient is wanted of few channels, by ``grid_sample``, whose gradient takes
+less than half as long there. All forms give the same values up to rounding.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
+
+NARROW = 32  # channels up to which grid_sample's gradient is the faster: 16 2.5 times, 32 1.2 times, 48 no longer
 
 
 def regular_grid(like: Tensor) -> Tensor:
@@ -48,7 +51,9 @@ def deformable_convolution(
     dtype = torch.promote_types(x.dtype, torch.float32)
     wide, offsets, weight, bias, mask = (t if t is None else t.to(dtype) for t in (x, offsets, weight, bias, mask))
     if x.device.type == "cpu":
-        out = gathered_convolution(wide, offsets, weight, bias=bias, mask=mask, dilation=dilation)
+        narrow = torch.is_grad_enabled() and x.shape[1] <= NARROW
+        form = interpolated_convolution if narrow else gathered_convolution
+        out = form(wide, offsets, weight, bias=bias, mask=mask, dilation=dilation)
     else:
         out = deform_conv2d(wide, offsets, weight, bias, padding=dilation, dilation=dilation, mask=mask)
     return out.to(x.dtype)
@@ -77,6 +82,45 @@ def gathered_convolution(
     return out.view(batch, height, width, outputs).permute(0, 3, 1, 2)
 
 
+def interpolated_convolution(
+    x: Tensor,
+    offsets: Tensor,
+    weight: Tensor,
+    *,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    dilation: int = 1,
+) -> Tensor:
+    """``gathered_convolution`` by ``grid_sample``.
+
+    That takes positions as fractions of the size. The input is padded with zeros to powers of two, of which whole pixels are
+    exact fractions: otherwise rounding would choose the side from which the gradient on a whole pixel is taken.
+    """
+    batch, channels, height, width = x.shape
+    sides = [1 << (side - 1).bit_length() for side in (width, height)]
+    padded = F.pad(x, (0, sides[0] - width, 0, sides[1] - height))
+    positions = sampled_positions(offsets, dilation).permute(0, 3, 1, 2, 4)
+    fractions = (2 * positions + 1) / positions.new_tensor(sides) - 1
+    grid = fractions.reshape(batch, 9 * height, width, 2)
+    samples = F.grid_sample(padded, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    samples = samples.view(batch, channels, 9, height * width)
+    if mask is not None:
+        samples = samples * mask.flatten(2).unsqueeze(1)
+    with torch.autocast("cpu", enabled=False):
+        out = weight.flatten(1) @ samples.flatten(1, 2)
+    out = out if bias is None else out + bias.view(-1, 1)
+    return out.view(batch, len(weight), height, width)
+
+
+def sampled_positions(offsets: Tensor, dilation: int) -> Tensor:
+    """(B, H, W, 9, 2) positions (x, y) of all samples in px, from offsets (B, 18, H, W), see ``deformable_convolution``."""
+    height, width = offsets.shape[-2:]
+    y, x = torch.meshgrid(*(torch.arange(n, device=offsets.device) for n in (height, width)), indexing="ij")
+    pixels = torch.stack([x, y], dim=-1).to(offsets.dtype).unsqueeze(2)
+    displaced = offsets.permute(0, 2, 3, 1).unflatten(-1, (9, 2)).flip(-1)
+    return pixels + dilation * regular_grid(offsets) + displaced
+
+
 def corners(offsets: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
     """The four pixels around each sample, and their share in it.
 
@@ -88,10 +132,7 @@ def corners(offsets: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
         (B, H, W, 9, 4) int64 places of the pixels among all B * H * W, and their bilinear factors, 0 outside.
     """
     batch, _, height, width = offsets.shape
-    y, x = torch.meshgrid(*(torch.arange(n, device=offsets.device) for n in (height, width)), indexing="ij")
-    pixels = torch.stack([x, y], dim=-1).to(offsets.dtype).unsqueeze(2)
-    displaced = offsets.permute(0, 2, 3, 1).unflatten(-1, (9, 2)).flip(-1)
-    positions = pixels + dilation * regular_grid(offsets) + displaced
+    positions = sampled_positions(offsets, dilation)
     low = positions.floor()
     right, down = (positions - low).unsqueeze(-2).unbind(-1)
     side_x, side_y = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 1, 1])

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
-from repro.models.deformable import corners, deformable_convolution, gathered_convolution
+from repro.models.deformable import corners, deformable_convolution, gathered_convolution, interpolated_convolution
 
 
 def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -24,15 +24,16 @@ def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
     scale=st.sampled_from([0.0, 0.3, 3.0, 30.0]),
     dilation=st.integers(1, 3),
     masked=st.booleans(),
+    form=st.sampled_from([gathered_convolution, interpolated_convolution]),
     size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
 )
-def test_values_and_gradients_are_those_of_torchvision(seed, scale, dilation, masked, size):
+def test_values_and_gradients_are_those_of_torchvision(seed, scale, dilation, masked, form, size):
     """Also far outside and exactly on pixels (scale 0), where the gradient is that of the pixels right and below."""
     x, offsets = draw(2, 3, *size, seed=seed), draw(2, 18, *size, seed=seed + 1, scale=scale)
     weight, bias = draw(4, 3, 3, 3, seed=seed + 2), draw(4, seed=seed + 3)
     mask = draw(2, 9, *size, seed=seed + 4) if masked else None
     inputs = [t for t in (x, offsets, weight, bias, mask) if t is not None]
-    found = gathered_convolution(x, offsets, weight, bias=bias, mask=mask, dilation=dilation)
+    found = form(x, offsets, weight, bias=bias, mask=mask, dilation=dilation)
     expected = deform_conv2d(x, offsets, weight, bias, padding=dilation, dilation=dilation, mask=mask)
     torch.testing.assert_close(found, expected)
     pull = torch.randn(found.shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
