@@ -80,7 +80,7 @@ def test_networks_are_reduced():
 
 def test_training_shows_the_scales_images():
     made = apply_scale(guided(), LAPTOP, divisor=4, data=DATA, start="random").optimisation
-    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 1000) == (8, 10)
+    assert (made.batch, made.epochs) == (LAPTOP.scenes.batch, LAPTOP.scenes.crops // 1000) == (8, 5)
     assert made.steps == (90 / 140, 120 / 140)
 
 
