@@ -219,6 +219,17 @@ def displacements(seed: str, device: str) -> None:
     click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
 
 
+@main.command("offset-radius")
+@click.option("--seed", default="0", show_default=True, help="of the runs")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def offset_radius(seed: str, device: str) -> None:
+    """Train UDP of cal table 8 with smaller discs and for longer (see notebooks/cal/table8.ipynb)."""
+    from repro.experiments.offset_radius import run_offset_radius
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_offset_radius(Machine(device), _number('seed', seed, 0))}")
+
+
 @main.command("overfit-photographs")
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 def overfit_photographs(data_root: str) -> None:
