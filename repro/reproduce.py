@@ -233,16 +233,17 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
-    """``figures/``: learning curves, keypoints, poses, and errors where they were told apart; poses on photographs that may not
+    """``figures/``: learning curves and poses, keypoints and errors where they were measured; poses on photographs that may not
     be passed on: private."""
     (folder / "figures").mkdir()
     labels = figures.row_labels(outcome)
     skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
-        folder / "figures" / "keypoints.png": figures.keypoint_bars(outcome),
         folder / "figures" / "poses.jpg": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
     }
+    if figures.has_keypoints(outcome):
+        drawn[folder / "figures" / "keypoints.png"] = figures.keypoint_bars(outcome)
     if figures.has_errors(outcome):
         drawn[folder / "figures" / "errors.png"] = figures.error_bars(outcome)
     if (folder / "private").exists():

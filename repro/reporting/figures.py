@@ -23,6 +23,7 @@ from repro.skeletons import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
 FEW_ROWS = 4  # whose legend fits within a picture of learning curves
+LONG_NAME = 40  # letters above which legends have one column
 FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
 READINGS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
@@ -80,7 +81,8 @@ def learning_curves(outcome: Outcome) -> Figure:
     panels = [(group, metric) for metric in metrics for group in groups]
     columns = len(groups) if len(groups) > 1 else len(metrics)
     shape = (-(-len(panels) // columns), columns)
-    figure, axes = plt.subplots(*shape, figsize=(min(5.5, 16 / columns) * columns, 3.8 * shape[0]), squeeze=False)
+    size = (min(5.5, 16 / columns) * columns, 3.8 * shape[0])
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
     for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [
             {"crops seen": p["persons"], label: 100 * p[metric], "row": groups[group][run.row]}
@@ -92,14 +94,13 @@ def learning_curves(outcome: Outcome) -> Figure:
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axis.set_title(group)
         axis.get_legend().set_title(None)
-        if len(groups) > 1 and axis is not axes[-1, -1]:
+    if len(groups) > 1 or len(next(iter(groups.values()))) > FEW_ROWS:  # within, legends would hide lines
+        handles, names = axes[-1, -1].get_legend_handles_labels()
+        for axis in axes.flat:
             axis.get_legend().remove()
-    if len(groups) > 1:
-        sns.move_legend(axes[-1, -1], "center left", bbox_to_anchor=(1, 1), title=None, frameon=False)
-    elif len(next(iter(groups.values()))) > FEW_ROWS:
-        for axis in axes.flat:  # within, it would hide lines
-            sns.move_legend(axis, "lower center", bbox_to_anchor=(0.5, 1), ncol=2, title=None, frameon=False)
-    figure.tight_layout()
+        where = "outside right center" if len(groups) > 1 else "outside upper center"
+        columns = 1 if len(groups) > 1 or max(map(len, names)) > LONG_NAME else 2
+        figure.legend(handles, names, loc=where, ncol=columns, frameon=False)
     return figure
 
 
@@ -129,6 +130,11 @@ def keypoint_bars(outcome: Outcome) -> Figure:
         )
     figure.tight_layout()
     return figure
+
+
+def has_keypoints(outcome: Outcome) -> bool:
+    """Whether the similarity of single keypoints was measured."""
+    return any(name.startswith("OKS/") for run in outcome.runs for name in run.metrics)
 
 
 def has_errors(outcome: Outcome) -> bool:
