@@ -7,14 +7,15 @@ A mistake of the user ends in one sentence on stderr and exit code 2, never in a
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 import click
 
 from repro import processes
+from repro.cli_values import parse_number, parse_seeds
 from repro.errors import ReproError, choice_error
+from repro.experiments.commands import COMMANDS
 from repro.papers import PAPERS
 
 
@@ -33,25 +34,6 @@ class Group(click.Group):
 @click.version_option(package_name="repro-pose")
 def main() -> None:
     """Reproduce the tables of five papers on heatmap-based human pose estimation."""
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """``0``, ``0,1,2`` or ``3`` seeds as in ``0-2``. Raises ReproError for anything else."""
-    seeds: list[int] = []
-    for part in text.replace(",", " ").split():
-        first, _, last = part.partition("-")
-        if not re.fullmatch(r"\d+(-\d+)?", part):
-            raise ReproError(f"SEEDS is {text!r}, expected numbers as in 0 or 0,1,2 or 0-2.")
-        seeds.extend(range(int(first), int(last or first) + 1))
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ReproError(f"SEEDS is {text!r}, expected at least one number and none twice, as in 0 or 0,1,2 or 0-2.")
-    return tuple(seeds)
-
-
-def _number(name: str, text: str, low: int) -> int:
-    if not text.isdecimal() or int(text) < low:
-        raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
-    return int(text)
 
 
 @main.command()
@@ -86,10 +68,10 @@ def reproduce(
     workers: str,
 ) -> None:
     """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
-    number = _number("TABLE", table, 1)
+    number = parse_number("TABLE", table, 1)
     papers = _papers_with(paper, number)
     seed_list = parse_seeds(seeds)
-    settings = (_number("THREADS", threads, 1), _number("JOBS", jobs, 0), _number("WORKERS", workers, 0))
+    settings = (parse_number("THREADS", threads, 1), parse_number("JOBS", jobs, 0), parse_number("WORKERS", workers, 0))
     import matplotlib
 
     from repro.data.image_sources import known_data
@@ -166,7 +148,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.pretrain import make_warm_start
     from repro.scales import get_scale
 
-    backbone = ResNet(depth=_number("depth", depth, 1)) if depth else HRNet(width=_number("width", width, 1))
+    backbone = ResNet(depth=parse_number("depth", depth, 1)) if depth else HRNet(width=parse_number("width", width, 1))
     click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
 
 
@@ -185,77 +167,8 @@ def enlarger(device: str, keep: bool) -> None:
     click.echo(f"Kept in {make_enlarger(device, keep=keep)}")
 
 
-@main.command()
-@click.option("--data", default="lspet", show_default=True, help="photographs with the joints of Leeds Sports Pose")
-@click.option("--data-root", required=True, help="folder of the data set")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
-def transfer(data: str, data_root: str, device: str) -> None:
-    """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
-    from repro.experiments.transfer import run_transfer
-    from repro.tasks import Machine
-
-    click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
-
-
-@main.command("weighted-pixels")
-@click.option("--lspet-root", default="", help="folder of Leeds Sports Pose Extended; drawn people alone when empty")
-@click.option("--seeds", default="0-2", show_default=True, help="of the runs of skeletal table 3")
-def weighted_pixels(lspet_root: str, seeds: str) -> None:
-    """Decode skeletal table 3's networks with other numbers of pixels (see notebooks/skeletal/table3.ipynb)."""
-    from repro.experiments.weighted_pixels import run_weighted_pixels
-
-    data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
-    click.echo(f"Written to {run_weighted_pixels(data_sets, parse_seeds(seeds))}")
-
-
-@main.command()
-@click.option("--seed", default="0", show_default=True, help="of the runs of cal table 8")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
-def displacements(seed: str, device: str) -> None:
-    """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
-    from repro.experiments.displacements import run_displacements
-    from repro.tasks import Machine
-
-    click.echo(f"Written to {run_displacements(Machine(device), _number('seed', seed, 0))}")
-
-
-@main.command("offset-radius")
-@click.option("--seed", default="0", show_default=True, help="of the runs")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
-def offset_radius(seed: str, device: str) -> None:
-    """Train UDP of cal table 8 with smaller discs and for longer (see notebooks/cal/table8.ipynb)."""
-    from repro.experiments.offset_radius import run_offset_radius
-    from repro.tasks import Machine
-
-    click.echo(f"Written to {run_offset_radius(Machine(device), _number('seed', seed, 0))}")
-
-
-@main.command("overfit-photographs")
-@click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
-def overfit_photographs(data_root: str) -> None:
-    """Let a small whole-body network learn a few photographs by heart: shows that data, targets and decoder fit."""
-    import cv2
-    import torch
-
-    from repro.experiments.overfit_photographs import run_overfit
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
-
-
-@main.command("overfit-scenes")
-@click.option("--data-root", required=True, help="folder of COCO, or of a few of its images in the same layout")
-def overfit_scenes(data_root: str) -> None:
-    """Let a small bottom-up network learn a few photographs by heart: shows that targets, grouping and evaluation fit."""
-    import cv2
-    import torch
-
-    from repro.experiments.overfit_scenes import run_overfit
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+for experiment in COMMANDS:
+    main.add_command(experiment)
 
 
 @main.command("list")
@@ -344,7 +257,7 @@ def preview(path: str, kind: str, skeleton: str, count: str, split: str) -> None
     from repro.data.people.load import load_people, load_scenes
     from repro.data.people.preview import person_sheet, scene_sheet, write_sheet
 
-    number = _number("count", count, 1)
+    number = parse_number("count", count, 1)
     if kind == "persons":
         sheet = person_sheet(load_people(split, skeleton, limit=number, size=(96, 128)), count=number)
     elif kind == "scenes":
@@ -366,7 +279,7 @@ def export(folder: str, kind: str, skeleton: str, train: str, val: str) -> None:
 
     if kind not in ("persons", "scenes"):
         raise choice_error("kind", kind, ("persons", "scenes"))
-    counts = {"train": _number("train", train, 1), "val": _number("val", val, 1)}
+    counts = {"train": parse_number("train", train, 1), "val": parse_number("val", val, 1)}
     size = (512, 512) if kind == "scenes" else (192, 256)
     for file in export_people(Path(folder), skeleton, kind=kind, counts=counts, size=size):
         click.echo(f"Written {file}")

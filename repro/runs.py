@@ -193,6 +193,7 @@ def is_done(task: Task) -> bool:
 
 
 def has_state(recipe: Recipe) -> bool:
+    """Whether a run is complete and still has the state that another training goes on from."""
     return is_trained(recipe) and (folder(recipe) / "state.json").exists()
 
 

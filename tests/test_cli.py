@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from repro.cli import main, parse_seeds
-from repro.errors import ReproError
+from repro.cli import main
 
 REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")
 DETECTED = ("reproduce", "--table", "1", "--paper", "cal", "--scale", "smoke")
@@ -68,19 +67,6 @@ def test_a_mistake_is_answered_in_one_sentence(
     assert isinstance(result.exception, SystemExit), f"a traceback: {result.exception!r}"
     assert expected in " ".join(result.output.split())
     assert not list(tmp_path.rglob("*.safetensors"))
-
-
-@pytest.mark.parametrize(
-    ("text", "seeds"), [("0", (0,)), ("0,1,2", (0, 1, 2)), ("0-2", (0, 1, 2)), ("3 5-6", (3, 5, 6))]
-)
-def test_seeds_are_lists_and_ranges(text: str, seeds: tuple[int, ...]) -> None:
-    assert parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize("text", ["", "a", "1-", "2-1", "0,0", "-1"])
-def test_other_seeds_are_refused(text: str) -> None:
-    with pytest.raises(ReproError, match="SEEDS is"):
-        parse_seeds(text)
 
 
 def test_list_shows_every_row_with_its_state() -> None:

@@ -4,7 +4,7 @@ Dai et al., "Deformable Convolutional Networks", ICCV 2017; with a mask Zhu et a
 torchvision's operator is written for GPUs; on a CPU its gradient takes five times as long as its result, and its result two to
 four times as long as need be. There samples are gathered first and then multiplied by the weight as one matrix: by
 ``embedding_bag`` from rows of features, or, where a gradient is wanted of few channels, by ``grid_sample``, whose gradient takes
-less than half as long there. All forms give the same values up to rounding.
+two fifths of the time at 16 channels and five sixths at 32. All forms give the same values up to rounding.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skele
 
 def save_photograph(figure: Figure, target: Path | BytesIO) -> None:
     """Save a figure that shows images as JPEG, small enough to be kept: a PNG of it would be ten times as large."""
-    figure.savefig(target, format="jpeg", dpi=70, pil_kwargs={"quality": 80})
+    figure.savefig(target, format="jpeg", dpi=60, pil_kwargs={"quality": 70})
 
 
 def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:

@@ -13,6 +13,7 @@ from repro.reporting.figures import (
     Example,
     error_bars,
     has_errors,
+    has_keypoints,
     keypoint_bars,
     learning_curves,
     pose_grid,
@@ -87,6 +88,19 @@ def test_numbered_keypoints_share_a_bar() -> None:
     axis = keypoint_bars(outcome).axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["hip", "face", "hand"]
     assert [bar.get_height() for bar in axis.containers[0]] == pytest.approx([20.0, 70.0, 30.0])
+
+
+def test_keypoints_are_known_to_be_measured_or_not() -> None:
+    measured = make_outcome()
+    assert has_keypoints(measured)
+    without = replace(
+        measured,
+        runs=tuple(
+            replace(run, metrics={n: v for n, v in run.metrics.items() if not n.startswith("OKS/")})
+            for run in measured.runs
+        ),
+    )
+    assert not has_keypoints(without)
 
 
 def test_what_was_not_measured_is_said_and_not_drawn() -> None:

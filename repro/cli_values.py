@@ -1,0 +1,27 @@
+"""Reading the numbers that commands are given."""
+
+from __future__ import annotations
+
+import re
+
+from repro.errors import ReproError
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``0``, ``0,1,2`` or ``3`` seeds as in ``0-2``. Raises ReproError for anything else."""
+    seeds: list[int] = []
+    for part in text.replace(",", " ").split():
+        first, _, last = part.partition("-")
+        if not re.fullmatch(r"\d+(-\d+)?", part):
+            raise ReproError(f"SEEDS is {text!r}, expected numbers as in 0 or 0,1,2 or 0-2.")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ReproError(f"SEEDS is {text!r}, expected at least one number and none twice, as in 0 or 0,1,2 or 0-2.")
+    return tuple(seeds)
+
+
+def parse_number(name: str, text: str, low: int) -> int:
+    """A whole number of at least ``low``; ``name`` is for the message. Raises ReproError for anything else."""
+    if not text.isdecimal() or int(text) < low:
+        raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
+    return int(text)

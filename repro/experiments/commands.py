@@ -1,0 +1,85 @@
+"""The commands of the experiments, which measure what notebooks tell beside the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from repro.cli_values import parse_number, parse_seeds
+
+
+@click.command()
+@click.option("--data", default="lspet", show_default=True, help="photographs with the joints of Leeds Sports Pose")
+@click.option("--data-root", required=True, help="folder of the data set")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def transfer(data: str, data_root: str, device: str) -> None:
+    """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
+    from repro.experiments.transfer import run_transfer
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
+
+
+@click.command("weighted-pixels")
+@click.option("--lspet-root", default="", help="folder of Leeds Sports Pose Extended; drawn people alone when empty")
+@click.option("--seeds", default="0-2", show_default=True, help="of the runs of skeletal table 3")
+def weighted_pixels(lspet_root: str, seeds: str) -> None:
+    """Decode skeletal table 3's networks with other numbers of pixels (see notebooks/skeletal/table3.ipynb)."""
+    from repro.experiments.weighted_pixels import run_weighted_pixels
+
+    data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
+    click.echo(f"Written to {run_weighted_pixels(data_sets, parse_seeds(seeds))}")
+
+
+@click.command()
+@click.option("--seed", default="0", show_default=True, help="of the runs of cal table 8")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def displacements(seed: str, device: str) -> None:
+    """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
+    from repro.experiments.displacements import run_displacements
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_displacements(Machine(device), parse_number('seed', seed, 0))}")
+
+
+@click.command("offset-radius")
+@click.option("--seed", default="0", show_default=True, help="of the runs")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def offset_radius(seed: str, device: str) -> None:
+    """Train UDP of cal table 8 with smaller discs and for longer (see notebooks/cal/table8.ipynb)."""
+    from repro.experiments.offset_radius import run_offset_radius
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_offset_radius(Machine(device), parse_number('seed', seed, 0))}")
+
+
+@click.command("overfit-photographs")
+@click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
+def overfit_photographs(data_root: str) -> None:
+    """Let a small whole-body network learn a few photographs by heart: shows that data, targets and decoder fit."""
+    import cv2
+    import torch
+
+    from repro.experiments.overfit_photographs import run_overfit
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+
+
+@click.command("overfit-scenes")
+@click.option("--data-root", required=True, help="folder of COCO, or of a few of its images in the same layout")
+def overfit_scenes(data_root: str) -> None:
+    """Let a small bottom-up network learn a few photographs by heart: shows that targets, grouping and evaluation fit."""
+    import cv2
+    import torch
+
+    from repro.experiments.overfit_scenes import run_overfit
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+
+
+COMMANDS = (transfer, weighted_pixels, displacements, offset_radius, overfit_photographs, overfit_scenes)
