@@ -25,8 +25,8 @@ from torch.overrides import TorchFunctionMode
 
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
-from repro.runs import Samples, Task, evaluated_together, stages_of
-from repro.scene_runs import CURVE
+from repro.runs import CURVE_PERSONS, Samples, Task, evaluated_together, stages_of
+from repro.scene_runs import CURVE_IMAGES
 from repro.skeletons import Skeleton
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
@@ -141,8 +141,8 @@ def evaluation_work(recipe: Recipe, images: int, training_images: int) -> tuple[
     snapshots = sum(len(snapshot_epochs(stage.epochs)) for stage in stages_of(recipe))
     area = math.prod(recipe.input.size) * (2 if recipe.evaluation.flip else 1)
     if not recipe.takes_scenes:
-        return snapshots * images * area, 0
-    once, scoring = snapshots * min(CURVE, images), recipe.evaluation.scoring
+        return ((snapshots - 1) * min(CURVE_PERSONS, images) + images) * area, 0
+    once, scoring = snapshots * min(CURVE_IMAGES, images), recipe.evaluation.scoring
     if scoring is not None:
         once += training_images if scoring.images is None else min(scoring.images, training_images)
     sizes = sum(scale**2 for scale in recipe.evaluation.scales)

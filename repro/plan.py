@@ -17,7 +17,6 @@ from repro.data.image_sources import (
     training_split,
 )
 from repro.data.images import ImageSet
-from repro.data.people.settings import WHOLE_BODY, PeopleSettings
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, data_set, load_persons
 from repro.errors import ReproError, choice_error
@@ -72,6 +71,7 @@ def table_recipes(
     """
     rows = check_rows(paper, number, only)
     divisor = table_divisor(paper, number, scale)
+    scale = scale.for_skeleton(table_skeleton(paper, number, data.name))
     return {
         (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start, boxes=boxes).but(
             seed=seed
@@ -217,22 +217,18 @@ def open_samples(
         skeleton: that they are drawn with.
         boxes: a detector's file for the evaluation split; None for none.
     """
+    scale = scale.for_skeleton(skeleton)
     limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
-    people = drawn_people(scale, skeleton)
     train, val = (
-        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=people)
+        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
-    data = _described(name, root, train, val, "persons", None if data_set(name).needs_root else people.fingerprint())
+    data = _described(
+        name, root, train, val, "persons", None if data_set(name).needs_root else scale.people.fingerprint()
+    )
     val = _cached(val)
     detected = None if boxes is None else load_detected(name, root, boxes, val)
     return Samples(_cached(train), val, data_set(name).measures, detected), data
-
-
-def drawn_people(scale: Scale, skeleton: Skeleton) -> PeopleSettings:
-    """The people that a scale draws: close up, from the hips or higher, where the keypoints are those of hands and faces too."""
-    fine = {"face", "lefthand"} <= set(dict(skeleton.parts))
-    return replace(scale.people, close_up=WHOLE_BODY.close_up) if fine else scale.people
 
 
 def open_scene_samples(

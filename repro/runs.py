@@ -41,6 +41,8 @@ from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.evaluate_scenes import ScenePoses
 from repro.training.loop import Job, build_network, train
 
+CURVE_PERSONS = 400  # persons that snapshots are measured on: all of them would take as long as half the training
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -258,6 +260,8 @@ def evaluate(
 ) -> None:
     """Evaluate trained recipes: their poses, their metrics, and the metrics of the snapshots, which make the learning curve.
 
+    The curve is measured on the images of the first CURVE_PERSONS persons, at its end too.
+
     Args:
         recipes: of one training and one protocol: they differ in their decoders alone.
         samples: the persons.
@@ -273,20 +277,23 @@ def evaluate(
             )
             _write_evaluation(recipe, metrics, curve, vars(poses))
         return
-    persons = samples.evaluated(first)
+    persons, snapshots, decoders = samples.evaluated(first), _snapshots(first), [r.method.decoder for r in recipes]
+    few, few_images = persons.first(CURVE_PERSONS)
     network = build_network(first, persons, device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
-    for file, seen in _snapshots(first):
+    for number, (file, seen) in enumerate(snapshots, start=1):
         load_weights(network, file)
+        shown = persons if number == len(snapshots) else persons.take(few)
         with pixels_seen(network, watch):
-            found = predict_with(network, persons, first, device, [r.method.decoder for r in recipes], workers)
-        measured = [
-            measure(persons, poses, recipe, samples.measures) for poses, recipe in zip(found, recipes, strict=True)
-        ]
-        for curve, metrics in zip(curves, measured, strict=True):
-            curve.append({**seen, **{name: value for name, value in metrics.items() if "/" not in name}})
-    for recipe, curve, poses, metrics in zip(recipes, curves, found, measured, strict=True):  # of the last snapshot
-        _write_evaluation(recipe, metrics, curve, vars(poses))
+            found = predict_with(network, shown, first, device, decoders, workers)
+        for recipe, curve, poses in zip(recipes, curves, found, strict=True):
+            early = poses if shown is not persons else Poses(poses.points[few], poses.scores[few])
+            metrics = measure(persons.take(few), early, recipe, samples.measures, few_images)
+            curve.append(
+                {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(few)}
+            )
+    for recipe, curve, poses in zip(recipes, curves, found, strict=True):  # of the last snapshot
+        _write_evaluation(recipe, measure(persons, poses, recipe, samples.measures), curve, vars(poses))
 
 
 def _write_evaluation(

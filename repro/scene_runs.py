@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
+from repro import serial
 from repro.data.images import ImageSet
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe
+from repro.training.checkpoints import write_json
 from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
 from repro.training.loop import build_network
 from repro.training.scoring import fit_scorer, scorer_name
 
-CURVE = 100  # images that snapshots are measured on: grouping takes longer than the network does
+CURVE_IMAGES = 100  # images that snapshots are measured on: grouping takes longer than the network does
 
 
 def evaluate_scene_recipe(
@@ -43,17 +47,12 @@ def evaluate_scene_recipe(
         watch: called with the pixels of each forward pass.
 
     Returns:
-        the people found, the metrics, and the learning curve: of the first CURVE images at one scale, with naive scores.
+        the people found, the metrics, and the learning curve: of the first CURVE_IMAGES images at one scale, with naive scores.
     """
     network = build_network(recipe, images, device)
     with pixels_seen(network, watch):
-        plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
-        few = np.arange(min(CURVE, len(images)))
-        curve = []
-        for file, seen in snapshots:
-            load_weights(network, file)
-            figures = measure_scenes(images, predict_scenes(network, images, plain, device, index=few), few)
-            curve.append({**seen, **{name: value for name, value in figures.items() if "/" not in name}})
+        curve = learning_curve(network, recipe, images, device, snapshots, place)
+        load_weights(network, snapshots[-1][0])
         scorer = None
         if recipe.evaluation.scoring is not None:
             scorer = fit_scorer(network, train, recipe, device, place / scorer_name(recipe), workers)
@@ -61,3 +60,32 @@ def evaluate_scene_recipe(
             network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
         )
     return found["final"], measure_scenes(images, found), curve
+
+
+def learning_curve(
+    network: nn.Module,
+    recipe: Recipe,
+    images: ImageSet,
+    device: torch.device,
+    snapshots: Sequence[tuple[Path, dict[str, float]]],
+    place: Path,
+) -> list[dict[str, float]]:
+    """The metrics of the snapshots: of the first CURVE_IMAGES images at one scale, with naive scores.
+
+    It is kept beside the training, for recipes that differ in their scales or in their scoring alone. The arguments are those
+    of ``evaluate_scene_recipe``; the network is left with the weights of any snapshot.
+    """
+    plain = replace(recipe.evaluation, scales=(1.0,), scoring=None, reading="concatenated")
+    few = np.arange(min(CURVE_IMAGES, len(images)))
+    names = (serial.digest(plain), serial.digest(recipe.method.decoder), images.fingerprint()[:8], str(len(few)))
+    file = place / f"curve-{'-'.join(names)}.json"
+    if file.exists():
+        return json.loads(file.read_text())
+    curve = []
+    for weights, seen in snapshots:
+        load_weights(network, weights)
+        found = predict_scenes(network, images, recipe.but(evaluation=plain), device, index=few)
+        figures = {name: value for name, value in measure_scenes(images, found, few).items() if "/" not in name}
+        curve.append({**seen, **figures, "of": len(few)})
+    write_json(file, curve)
+    return curve

@@ -7,7 +7,7 @@ import pytest
 
 from repro import plan
 from repro.data.cached import DecodedImages
-from repro.data.people.settings import MILD, WHOLE_BODY, PeopleSettings
+from repro.data.people.settings import WHOLE_BODY
 from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers.recipes import Row, TableRows
@@ -17,7 +17,6 @@ from repro.plan import (
     check_measurable,
     check_rows,
     counted_columns,
-    drawn_people,
     open_samples,
     runnable_rows,
     table_divisor,
@@ -176,10 +175,11 @@ def test_every_table_of_the_papers_that_has_recipes_can_be_planned():
         )
 
 
-def test_whole_bodies_are_drawn_close_up():
-    assert drawn_people(LAPTOP, COCO17) == MILD
-    assert drawn_people(LAPTOP, WHOLEBODY133) == WHOLE_BODY
-    assert drawn_people(SCALES["paper"], WHOLEBODY133) == replace(PeopleSettings(), close_up=0.8)
+def test_whole_bodies_are_drawn_close_up_and_learned_in_batches_of_their_own(loads):
+    table_samples("fowkal", 2, "people", None, replace(LAPTOP, drawn_train=12, drawn_val=7))
+    assert {c["skeleton"] for c in loads} == {WHOLEBODY133} and all(c["people"] == WHOLE_BODY for c in loads)
+    recipes = table_recipes("fowkal", 2, LAPTOP, replace(DATA, name="people"), (0,), start="random")
+    assert {(r.optimisation.batch, r.optimisation.learning_rate) for r in recipes.values()} == {(16, 1e-3)}
 
 
 FILE = Path("/boxes.json")

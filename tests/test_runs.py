@@ -19,6 +19,7 @@ from repro.recipe import Evaluation, SecondStage
 from repro.runs import Task, crops_of, folder, is_trained, load_run, make_task
 from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
+from repro.training.evaluate import Poses, measure
 
 from .tiny_runs import BASELINE, SKELETAL, tiny_recipe
 
@@ -69,6 +70,19 @@ def test_a_run_holds_everything_about_itself(data, tiny_samples, places):
     assert run.poses.points.shape == (8, 14, 2) and run.poses.scores.shape == (8, 14)
     assert run.environment["threads"] == 1 and run.environment["processes"] == 1
     assert run.seconds == pytest.approx(sum(line["seconds"] for line in run.log), abs=0.051)
+
+
+def test_learning_curves_are_measured_on_the_images_of_the_first_persons(data, tiny_samples, places, monkeypatch):
+    monkeypatch.setattr(runs, "CURVE_PERSONS", 3)
+    recipe = tiny_recipe(data)
+    make_runs([recipe], tiny_samples, CPU)
+    run = load_run(recipe)
+    few, image_ids = tiny_samples.val.first(3)
+    assert [point["of"] for point in run.curve] == [len(few)] * 3 and 3 <= len(few) < len(tiny_samples.val) == 8
+    own = Poses(run.poses.points[few], run.poses.scores[few])
+    expected = measure(tiny_samples.val.take(few), own, recipe, tiny_samples.measures, image_ids)
+    assert run.curve[-1]["OKS"] == pytest.approx(expected["OKS"], abs=1e-5)
+    assert run.curve[-1]["AP"] == pytest.approx(expected["AP"], abs=1e-5)
 
 
 def test_complete_runs_are_not_made_again(data, tiny_samples, places, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from repro import scales
 from repro.data.detections import SIMULATED
+from repro.data.people.settings import WHOLE_BODY, PeopleSettings
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
@@ -16,6 +17,8 @@ from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
 from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone, small_network
+from repro.skeletons import COCO17
+from repro.wholebody import WHOLEBODY133
 
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
 DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)
@@ -212,3 +215,12 @@ def test_boxes_of_a_detector_are_those_of_a_file_or_simulated(data, scale, boxes
     assert apply_scale(detected, SCALES[scale], **own).evaluation.boxes == expected
     true = CAL[8].rows["hrnet-w32-128x96"].recipe
     assert apply_scale(true, SCALES[scale], **own).evaluation.boxes == "truth"
+
+
+def test_a_scale_has_settings_for_whole_bodies() -> None:
+    assert LAPTOP.for_skeleton(COCO17) is LAPTOP
+    whole = LAPTOP.for_skeleton(WHOLEBODY133)
+    assert (whole.people, whole.batch, whole.learning_rate) == (WHOLE_BODY, 16, 1e-3)
+    assert whole.for_skeleton(WHOLEBODY133) == whole
+    paper = PAPER.for_skeleton(WHOLEBODY133)
+    assert paper == replace(PAPER, people=replace(PeopleSettings(), close_up=WHOLE_BODY.close_up))

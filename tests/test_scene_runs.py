@@ -55,6 +55,17 @@ def test_rows_with_and_without_scoring_share_a_training(scenes, recipe, places, 
     assert len(fitted) == 1
 
 
+def test_rows_that_differ_in_scoring_alone_share_a_learning_curve(scenes, recipe, places, monkeypatch):
+    measured, measure = [], scene_runs.measure_scenes
+    monkeypatch.setattr(scene_runs, "measure_scenes", lambda *a: measured.append(a) or measure(*a))
+    rows = [recipe.but(evaluation=SceneEvaluation(flip=False)), scored(recipe)]
+    make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
+    assert len(measured) == 2 + 2  # two snapshots once, and both rows
+    curves = [load_run(row).curve for row in rows]
+    np.testing.assert_equal(curves[0], curves[1])
+    assert [point["of"] for point in curves[0]] == [4, 4]
+
+
 def test_a_scorer_learns_from_the_people_found_and_is_kept(scenes, recipe, tmp_path):
     row = scored(recipe, images=2)
     file = tmp_path / scorer_name(row)

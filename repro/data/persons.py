@@ -124,6 +124,11 @@ class PersonSet:
         columns = ("image_index", "person_ids", "keypoints", "visibility", "boxes", "areas", "scores", "head_sizes")
         return replace(self, **{name: getattr(self, name)[index] for name in columns})
 
+    def first(self, limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Persons of the first images that hold at least ``limit`` of them: their positions, and the ids of these images."""
+        count = images_for_limit(limit, self.image_index, len(self.images.ids))
+        return np.flatnonzero(self.image_index < count), self.images.ids[:count]
+
     def fingerprint(self) -> str:
         """16 hex digits that change when a label, a box or the choice of persons changes, wherever the files lie."""
         digest = hashlib.sha256(self.skeleton.name.encode())

@@ -38,7 +38,7 @@ def adaptive_wing(
     distance = (target - predicted).abs()
     ratio = theta / epsilon
     at_theta = ratio**exponent
-    slope = omega / (1 + at_theta) * exponent * ratio ** (exponent - 1) / epsilon
+    slope = omega / theta * exponent * at_theta / (1 + at_theta)
     offset = theta * slope - omega * torch.log1p(at_theta)
     # The exponent is above 1, so the power and its gradient are 0 at a distance of 0. Beyond theta the curved branch is
     # not used: it is held at theta, so that a large error cannot overflow there and spoil the gradient.

@@ -121,22 +121,31 @@ class _KeypointLoss:
         raise NotImplementedError
 
     def _sums(self, outputs: dict[str, Tensor], targets: dict[str, Tensor], *errors: Callable) -> list[Tensor]:
-        """(B, K) for each of the pixel errors, weighted and summed over the maps."""
-        predicted, target = _masked(outputs["heatmaps"], targets["heatmaps"], targets["weights"])
+        """(B, K) for each of the pixel errors, weighted and summed over the maps; 0 for keypoints without a label.
+
+        The maps of those, two fifths of drawn close-ups, are left out of what is computed: all errors of 0 against 0 are 0.
+        """
+        labelled = targets["weights"] > 0
+        predicted, target = _labelled_maps(outputs["heatmaps"], targets["heatmaps"], targets["weights"], labelled)
         weights = None if self.foreground is None else self.foreground(predicted, target)
-        return [keypoint_sums(error(predicted, target), weights, self.pixels) for error in errors]
+        sums = [keypoint_sums(error(predicted, target), weights, self.pixels)[0] for error in errors]
+        return [one.new_zeros(labelled.shape).masked_scatter(labelled, one) for one in sums]
 
 
-def _masked(predicted: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Predictions and targets (B, K, H, W) in float32 or wider, both multiplied by the keypoints' weights (B, K)."""
+def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+    """Predictions and targets of the maps that ``labelled`` (B, K) marks, times the keypoints' weights (B, K).
+
+    Returns:
+        Both (1, N, H, W), in float32 or wider.
+    """
     if predicted.shape != target.shape or predicted.shape[:2] != weights.shape:
         raise ReproError(
             f"Predicted heatmaps have shape {tuple(predicted.shape)}, targets {tuple(target.shape)} and weights "
             f"{tuple(weights.shape)}: encoder and network must agree on the number of maps and their size."
         )
     wide = torch.promote_types(torch.promote_types(predicted.dtype, target.dtype), torch.float32)
-    weights = weights[..., None, None].to(wide)
-    return predicted.to(wide) * weights, target.to(wide) * weights
+    factors = weights[labelled][None, :, None, None].to(wide)
+    return predicted[labelled][None].to(wide) * factors, target[labelled][None].to(wide) * factors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,7 @@ def learning_curves(outcome: Outcome) -> Figure:
             if run.row in groups[group] and p.get(metric) is not None
         ]
         sns.lineplot(pd.DataFrame(points), x="crops seen", y=label, hue="row", marker="o", errorbar="sd", ax=axis)
+        axis.set_xlabel(measured_on(outcome))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axis.set_title(group)
         axis.get_legend().set_title(None)
@@ -102,6 +103,12 @@ def learning_curves(outcome: Outcome) -> Figure:
         columns = 1 if len(groups) > 1 or max(map(len, names)) > LONG_NAME else 2
         figure.legend(handles, names, loc=where, ncol=columns, frameon=False)
     return figure
+
+
+def measured_on(outcome: Outcome) -> str:
+    """The x axis of learning curves: what was seen, and on how many of the evaluated ones a point was measured, if not all."""
+    numbers = sorted({int(point["of"]) for run in outcome.runs for point in run.curve if "of" in point})
+    return "crops seen" + (f" (measured on {' or '.join(map(str, numbers))})" if numbers else "")
 
 
 def keypoint_bars(outcome: Outcome) -> Figure:

@@ -113,7 +113,9 @@ def person_scores(persons: PersonSet, poses: Poses, recipe: Recipe) -> tuple[np.
     return scores, np.concatenate(kept) if kept else np.zeros(0, dtype=int)
 
 
-def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozenset[str]) -> dict[str, float]:
+def measure(
+    persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozenset[str], image_ids: np.ndarray | None = None
+) -> dict[str, float]:
     """Every metric that the data set allows, as fractions.
 
     Args:
@@ -121,6 +123,7 @@ def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozense
         poses: one a person.
         recipe: whose protocol is followed.
         measures: of the data set: ``oks`` and ``pckh``.
+        image_ids: images that the persons are all of; None for all images of the set.
 
     Returns:
         COCO's ten figures, of a whole body those of each part too (``hand_AP``); with ground-truth boxes also ``OKS``, each
@@ -128,12 +131,13 @@ def measure(persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozense
         (``hand_OKS``), and PCK.
     """
     skeleton = persons.skeleton
+    image_ids = persons.images.ids if image_ids is None else image_ids
     whole_body = {"body", "face"} <= set(dict(skeleton.parts))
     scores, kept = person_scores(persons, poses, recipe)
     results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
-    figures = evaluate_coco(persons.annotations, persons.images.ids, results, skeleton.sigma_array)
+    figures = evaluate_coco(persons.annotations, image_ids, results, skeleton.sigma_array)
     if whole_body:
-        figures |= evaluate_whole_body(persons.annotations, persons.images.ids, results, skeleton=skeleton)
+        figures |= evaluate_whole_body(persons.annotations, image_ids, results, skeleton=skeleton)
     if recipe.evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)

@@ -16,6 +16,7 @@ from repro.reporting.figures import (
     has_keypoints,
     keypoint_bars,
     learning_curves,
+    measured_on,
     pose_grid,
     row_groups,
     row_labels,
@@ -88,6 +89,14 @@ def test_numbered_keypoints_share_a_bar() -> None:
     axis = keypoint_bars(outcome).axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["hip", "face", "hand"]
     assert [bar.get_height() for bar in axis.containers[0]] == pytest.approx([20.0, 70.0, 30.0])
+
+
+def test_learning_curves_say_what_they_were_measured_on() -> None:
+    outcome = make_outcome()
+    assert measured_on(outcome) == "crops seen"
+    runs = tuple(replace(run, curve=[{**point, "of": 400} for point in run.curve]) for run in outcome.runs)
+    assert measured_on(replace(outcome, runs=runs)) == "crops seen (measured on 400)"
+    assert learning_curves(replace(outcome, runs=runs)).axes[0].get_xlabel() == "crops seen (measured on 400)"
 
 
 def test_keypoints_are_known_to_be_measured_or_not() -> None:
