@@ -54,6 +54,17 @@ def offset_radius(seed: str, device: str) -> None:
     click.echo(f"Written to {run_offset_radius(Machine(device), parse_number('seed', seed, 0))}")
 
 
+@click.command()
+@click.option("--seeds", default="0-2", show_default=True, help="of the runs of cal table 8")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+def decoders(seeds: str, device: str) -> None:
+    """Decode the networks of cal table 8 at 64x48 with each other's decoders (see notebooks/cal/table8.ipynb)."""
+    from repro.experiments.decoders import run_decoders
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_decoders(Machine(device), parse_seeds(seeds))}")
+
+
 @click.command("overfit-photographs")
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 def overfit_photographs(data_root: str) -> None:
@@ -82,4 +93,4 @@ def overfit_scenes(data_root: str) -> None:
     click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
-COMMANDS = (transfer, weighted_pixels, displacements, offset_radius, overfit_photographs, overfit_scenes)
+COMMANDS = (transfer, weighted_pixels, displacements, offset_radius, decoders, overfit_photographs, overfit_scenes)
