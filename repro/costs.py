@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
 from repro.runs import CURVE_PERSONS, Samples, Task, evaluated_together, stages_of
-from repro.scene_runs import CURVE_IMAGES
+from repro.scene_runs import CURVE_IMAGES, plain_evaluation
 from repro.skeletons import Skeleton
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
@@ -113,10 +113,12 @@ def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False)
         trained: take it as trained, as where another task has the same training.
     """
     recipe, skeleton = task.training, samples.val.skeleton
-    pixels, seconds = 0.0, 0.0
+    pixels, seconds, curves = 0.0, 0.0, set()
     for recipes in evaluated_together(task):
         for one in recipes if recipe.takes_scenes else recipes[:1]:  # decoders of persons read the same maps
-            shown, grouped = evaluation_work(one, len(samples.val), len(samples.train))
+            curve = (plain_evaluation(one), one.method.decoder) if recipe.takes_scenes else one.key
+            shown, grouped = evaluation_work(one, len(samples.val), len(samples.train), curve=curve not in curves)
+            curves.add(curve)
             pixels += shown
             seconds += shown * (pass_seconds(one, skeleton, kind) + PIXEL) + grouped * GROUPED
     width, height = recipe.input.size
@@ -130,19 +132,20 @@ def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
     return (adds / MULTIPLY_ADDS[kind] + look_ups / LOOK_UPS[kind]) / math.prod(recipe.input.size)
 
 
-def evaluation_work(recipe: Recipe, images: int, training_images: int) -> tuple[float, int]:
+def evaluation_work(recipe: Recipe, images: int, training_images: int, *, curve: bool = True) -> tuple[float, int]:
     """The pixels that a network is shown to evaluate a recipe and its snapshots, and the images whose people are grouped.
 
     Args:
         recipe: top-down or bottom-up.
         images: persons, or images, that it is evaluated on.
         training_images: that a scoring network can learn from.
+        curve: whether the snapshots of a bottom-up recipe are measured, which recipes of one training may share.
     """
     snapshots = sum(len(snapshot_epochs(stage.epochs)) for stage in stages_of(recipe))
     area = math.prod(recipe.input.size) * (2 if recipe.evaluation.flip else 1)
     if not recipe.takes_scenes:
         return ((snapshots - 1) * min(CURVE_PERSONS, images) + images) * area, 0
-    once, scoring = snapshots * min(CURVE_IMAGES, images), recipe.evaluation.scoring
+    once, scoring = snapshots * min(CURVE_IMAGES, images) if curve else 0, recipe.evaluation.scoring
     if scoring is not None:
         once += training_images if scoring.images is None else min(scoring.images, training_images)
     sizes = sum(scale**2 for scale in recipe.evaluation.scales)

@@ -3,6 +3,8 @@
     runs/<training key>/            recipe.json, log.jsonl, model.safetensors, snapshots/, run.json
     runs/<training key>/evaluations/<recipe key>.json and .npz
 
+Of bottom-up recipes a run also keeps what its evaluations share, ``scoring-*.safetensors`` and ``curve-*.json``.
+
 A recipe with a second stage of training has a run for each stage: that of the first, which other recipes may share, also keeps
 the state that the second goes on from.
 
@@ -34,7 +36,7 @@ from repro.locks import locked
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe
-from repro.scene_runs import evaluate_scene_recipe
+from repro.scene_runs import CURVE_IMAGES, evaluate_scene_recipe
 from repro.training.checkpoints import write_json
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with
@@ -278,7 +280,8 @@ def evaluate(
             _write_evaluation(recipe, metrics, curve, vars(poses))
         return
     persons, snapshots, decoders = samples.evaluated(first), _snapshots(first), [r.method.decoder for r in recipes]
-    few, few_images = persons.first(CURVE_PERSONS)
+    known, few_images = samples.val.first(CURVE_PERSONS)
+    few = np.flatnonzero(persons.image_index < len(few_images))  # of a detector's boxes others than of persons
     network = build_network(first, persons, device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
     for number, (file, seen) in enumerate(snapshots, start=1):
@@ -290,7 +293,7 @@ def evaluate(
             early = poses if shown is not persons else Poses(poses.points[few], poses.scores[few])
             metrics = measure(persons.take(few), early, recipe, samples.measures, few_images)
             curve.append(
-                {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(few)}
+                {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(known)}
             )
     for recipe, curve, poses in zip(recipes, curves, found, strict=True):  # of the last snapshot
         _write_evaluation(recipe, measure(persons, poses, recipe, samples.measures), curve, vars(poses))
@@ -332,7 +335,9 @@ def load_run(recipe: Recipe) -> Run:
     about = [json.loads((place / "run.json").read_text()) for place in places]
     log = [line for place in places for line in read_log(place)]
     seconds = sum(one["seconds"] for one in about)
-    return Run(recipe, stored["metrics"], stored["curve"], log, about[-1]["environment"], seconds)
+    everyone = min(CURVE_IMAGES, recipe.data.val_count) if recipe.takes_scenes else recipe.data.val_count
+    curve = [{"of": everyone, **point} for point in stored["curve"]]  # runs of before were measured on all persons
+    return Run(recipe, stored["metrics"], curve, log, about[-1]["environment"], seconds)
 
 
 def training_of(recipe: Recipe) -> dict[str, Any]:

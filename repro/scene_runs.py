@@ -15,7 +15,7 @@ from repro import serial
 from repro.data.images import ImageSet
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
-from repro.recipe import Recipe
+from repro.recipe import Recipe, SceneEvaluation
 from repro.training.checkpoints import write_json
 from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
 from repro.training.loop import build_network
@@ -73,12 +73,11 @@ def learning_curve(
     """The metrics of the snapshots: of the first CURVE_IMAGES images at one scale, with naive scores.
 
     It is kept beside the training, for recipes that differ in their scales or in their scoring alone. The arguments are those
-    of ``evaluate_scene_recipe``; the network is left with the weights of any snapshot.
+    of ``evaluate_scene_recipe``; which weights the network has afterwards is not said.
     """
-    plain = replace(recipe.evaluation, scales=(1.0,), scoring=None, reading="concatenated")
+    plain = plain_evaluation(recipe)
     few = np.arange(min(CURVE_IMAGES, len(images)))
-    names = (serial.digest(plain), serial.digest(recipe.method.decoder), images.fingerprint()[:8], str(len(few)))
-    file = place / f"curve-{'-'.join(names)}.json"
+    file = place / curve_name(recipe, images)
     if file.exists():
         return json.loads(file.read_text())
     curve = []
@@ -89,3 +88,15 @@ def learning_curve(
         curve.append({**seen, **figures, "of": len(few)})
     write_json(file, curve)
     return curve
+
+
+def plain_evaluation(recipe: Recipe) -> SceneEvaluation:
+    """The protocol that learning curves follow: one scale, naive scores."""
+    return replace(recipe.evaluation, scales=(1.0,), scoring=None, reading="concatenated")
+
+
+def curve_name(recipe: Recipe, images: ImageSet) -> str:
+    """The file of a learning curve: the same for recipes of one training that differ in their scales or their scoring alone."""
+    count = min(CURVE_IMAGES, len(images))
+    names = (serial.digest(plain_evaluation(recipe)), serial.digest(recipe.method.decoder), images.fingerprint()[:8])
+    return f"curve-{'-'.join(names)}-{count}.json"

@@ -72,10 +72,11 @@ def test_a_pass_costs_its_multiply_adds_and_what_it_looks_up(data, monkeypatch):
     assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((9e-4 + 0.012) / (width * height))
 
 
-def test_evaluation_shows_every_snapshot_every_person_and_its_mirror_image(data):
+def test_evaluation_shows_the_last_snapshot_every_person_and_the_others_the_first_ones(data):
     width, height = SIZE
     recipe = tiny_recipe(data)  # three epochs, three snapshots
     assert evaluation_work(recipe, 8, 24) == (3 * 8 * width * height * 2, 0)
+    assert evaluation_work(recipe, 1000, 24) == ((2 * 400 + 1000) * width * height * 2, 0)
     plain = recipe.but(evaluation=Evaluation(flip=False))
     assert evaluation_work(plain, 8, 24) == (3 * 8 * width * height, 0)
     longer = tiny_recipe(data, epochs=30).but(second_stage=SecondStage(loss=HeatmapMSE(), epochs=10))
@@ -90,6 +91,7 @@ def test_evaluation_of_scenes_shows_few_images_to_snapshots_and_all_scales_at_th
     shown, grouped = evaluation_work(recipe.but(evaluation=scored), 400, 2000)
     assert shown == 2 * SIDE**2 * (200 + 800 + 400 * 5.25) and grouped == 200 + 800 + 1200
     assert evaluation_work(recipe.but(evaluation=scored), 400, 500)[1] == 200 + 500 + 1200
+    assert evaluation_work(recipe, 400, 2000, curve=False) == (SIDE**2 * 400, 3 * 400)
 
 
 @pytest.fixture

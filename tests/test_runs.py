@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from repro import locks, runs
+from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import Evaluation, SecondStage
@@ -83,6 +84,19 @@ def test_learning_curves_are_measured_on_the_images_of_the_first_persons(data, t
     expected = measure(tiny_samples.val.take(few), own, recipe, tiny_samples.measures, image_ids)
     assert run.curve[-1]["OKS"] == pytest.approx(expected["OKS"], abs=1e-5)
     assert run.curve[-1]["AP"] == pytest.approx(expected["AP"], abs=1e-5)
+
+
+def test_learning_curves_of_a_detectors_boxes_are_of_the_same_images(data, tiny_samples, places, monkeypatch):
+    monkeypatch.setattr(runs, "CURVE_PERSONS", 3)
+    recipe = tiny_recipe(data).but(evaluation=Evaluation(boxes=SIMULATED))
+    make_runs([recipe], tiny_samples, CPU)
+    known, image_ids = tiny_samples.val.first(3)
+    run, detected = load_run(recipe), tiny_samples.evaluated(recipe)
+    assert [point["of"] for point in run.curve] == [len(known)] * 3
+    few = np.flatnonzero(np.isin(detected.image_ids, image_ids))
+    own = Poses(run.poses.points[few], run.poses.scores[few])
+    expected = measure(detected.take(few), own, recipe, tiny_samples.measures, image_ids)
+    assert run.curve[-1]["AR"] == pytest.approx(expected["AR"], abs=1e-5)
 
 
 def test_complete_runs_are_not_made_again(data, tiny_samples, places, monkeypatch):

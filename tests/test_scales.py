@@ -222,5 +222,7 @@ def test_a_scale_has_settings_for_whole_bodies() -> None:
     whole = LAPTOP.for_skeleton(WHOLEBODY133)
     assert (whole.people, whole.batch, whole.learning_rate) == (WHOLE_BODY, 16, 1e-3)
     assert whole.for_skeleton(WHOLEBODY133) == whole
+    fast = Scale(name="fast", description="", batch=8, learning_rate=2e-3).for_skeleton(WHOLEBODY133)
+    assert (fast.batch, fast.learning_rate) == (8, 2e-3)
     paper = PAPER.for_skeleton(WHOLEBODY133)
     assert paper == replace(PAPER, people=replace(PeopleSettings(), close_up=WHOLE_BODY.close_up))

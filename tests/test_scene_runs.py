@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from repro.reporting.outcome import Outcome
 from repro.reproduce import Request
 from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES
+from repro.scene_runs import curve_name
 from repro.tasks import Machine, make_runs
 from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 
@@ -64,6 +67,19 @@ def test_rows_that_differ_in_scoring_alone_share_a_learning_curve(scenes, recipe
     curves = [load_run(row).curve for row in rows]
     np.testing.assert_equal(curves[0], curves[1])
     assert [point["of"] for point in curves[0]] == [4, 4]
+
+
+def test_curves_are_shared_by_what_they_are_measured_with(scenes, recipe):
+    name = curve_name(recipe, scenes)
+    several = SceneEvaluation(flip=recipe.evaluation.flip, scales=(0.5, 1.0), reading="averaged")
+    assert curve_name(recipe.but(evaluation=several), scenes) == curve_name(scored(recipe), scenes) == name
+    grouper = replace(recipe.method.decoder, radius=recipe.method.decoder.radius + 1)
+    others = [
+        recipe.but(evaluation=replace(recipe.evaluation, flip=not recipe.evaluation.flip)),
+        recipe.but(evaluation=replace(recipe.evaluation, split="test")),
+        recipe.but(method=recipe.method.but(decoder=grouper)),
+    ]
+    assert len({name, *(curve_name(one, scenes) for one in others), curve_name(recipe, tiny_scenes(3))}) == 5
 
 
 def test_a_scorer_learns_from_the_people_found_and_is_kept(scenes, recipe, tmp_path):

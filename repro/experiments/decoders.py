@@ -17,14 +17,16 @@ from repro import paths
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.environment import describe
+from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.papers.cal.rows import KERNEL
 from repro.plan import table_recipes, table_samples
-from repro.recipe import Decoder
+from repro.recipe import Decoder, Recipe
 from repro.runs import folder, is_trained
 from repro.scales import SCALES
 from repro.tasks import Machine
 from repro.training.checkpoints import write_json
+from repro.training.distributed import choose_device
 from repro.training.evaluate import measure, predict_with
 from repro.training.loop import build_network
 
@@ -47,24 +49,27 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
 
     Args:
         machine: whose device the networks run on.
-        seeds: of the runs; those that are not complete are left out.
+        seeds: of the runs.
 
     Returns:
         the file's path.
+
+    Raises:
+        ReproError: when a run is not complete, naming the command that makes it.
     """
-    device = torch.device(machine.kind)
+    device = choose_device(machine.device)
+    if device.type == "cpu":
+        torch.set_num_threads(machine.threads)
     samples, data = table_samples("cal", 8, "people", None, SCALES["laptop"])
     recipes = table_recipes("cal", 8, SCALES["laptop"], data, seeds, list(ROWS.values()))
+    check_complete(recipes)
     lines: list[dict[str, Any]] = []
     for network_name, row in ROWS.items():
         for seed in seeds:
             recipe = recipes[row, seed]
-            if not is_trained(recipe):
-                continue
             network = build_network(recipe, samples.val, device)
             load_weights(network, folder(recipe) / "model.safetensors")
-            with torch.inference_mode():
-                found = predict_with(network, samples.val, recipe, device, list(DECODERS.values()))
+            found = predict_with(network, samples.val, recipe, device, list(DECODERS.values()))
             for label, poses in zip(DECODERS, found, strict=True):
                 figures = measure(samples.val, poses, recipe, samples.measures)
                 lines.append(
@@ -75,6 +80,17 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"runs": lines, **describe(device)})
     return path
+
+
+def check_complete(recipes: dict[tuple[str, int], Recipe]) -> None:
+    """Raise ReproError, naming rows and command, unless all runs are complete."""
+    missing = [key for key, recipe in recipes.items() if not is_trained(recipe)]
+    if missing:
+        rows, seeds = (",".join(map(str, sorted(set(column)))) for column in zip(*missing, strict=True))
+        raise ReproError(
+            f"Of table 8 of cal at laptop scale {len(missing)} runs are not trained: run `make reproduce PAPER=cal TABLE=8 "
+            f"ROW={rows} SEEDS={seeds}` first."
+        )
 
 
 def read_decoders() -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def learning_curves(outcome: Outcome) -> Figure:
 
 
 def measured_on(outcome: Outcome) -> str:
-    """The x axis of learning curves: what was seen, and on how many of the evaluated ones a point was measured, if not all."""
+    """The x axis of learning curves: what was seen, and on how many persons or images points were measured, where it is known."""
     numbers = sorted({int(point["of"]) for run in outcome.runs for point in run.curve if "of" in point})
     return "crops seen" + (f" (measured on {' or '.join(map(str, numbers))})" if numbers else "")
 

@@ -191,9 +191,17 @@ def test_keypoints_without_a_label_are_not_learned_from(loss):
     gradient = outputs["heatmaps"].grad
     assert not gradient[1, 4].any() and gradient[0, 4].any()
     assert gradient.isfinite().all()
-    outputs["heatmaps"], targets["weights"] = outputs["heatmaps"].detach(), targets["weights"] * 0
+    outputs["heatmaps"].grad, targets["weights"] = None, targets["weights"] * 0
     terms = loss(outputs, targets)
     assert (terms["loss"] - terms.get("factor_variance", 0)).item() == 0
+    terms["loss"].backward()
+    assert not outputs["heatmaps"].grad.any()  # nor nan
+
+
+def test_maps_are_multiplied_by_the_weight_of_their_keypoint():
+    outputs, targets = one_error(0.4, PARTS)
+    targets["weights"] = torch.full_like(targets["weights"], 0.5)
+    assert UniformHeatmapLoss()(outputs, targets)["loss"].item() == pytest.approx(0.2**2)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
