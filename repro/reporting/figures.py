@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -83,32 +84,45 @@ def learning_curves(outcome: Outcome) -> Figure:
     shape = (-(-len(panels) // columns), columns)
     size = (min(5.5, 16 / columns) * columns, 3.8 * shape[0])
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
+    names = list(dict.fromkeys(name for rows in groups.values() for name in rows.values()))
+    palette = dict(
+        zip(names, sns.color_palette(n_colors=len(names)), strict=True)
+    )  # a row has one colour in all groups
+    legend: dict[str, Artist] = {}
     for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [
-            {"crops seen": p["persons"], label: 100 * p[metric], "row": groups[group][run.row]}
+            {"seen": p["persons"], label: 100 * p[metric], "row": groups[group][run.row]}
             for run in outcome.runs
             for p in run.curve
             if run.row in groups[group] and p.get(metric) is not None
         ]
-        sns.lineplot(pd.DataFrame(points), x="crops seen", y=label, hue="row", marker="o", errorbar="sd", ax=axis)
+        own = [name for name in groups[group].values() if any(point["row"] == name for point in points)]
+        lines = {"hue": "row", "hue_order": own, "palette": {name: palette[name] for name in own}, "marker": "o"}
+        sns.lineplot(pd.DataFrame(points), x="seen", y=label, errorbar="sd", ax=axis, **lines)
+        legend |= dict(zip(own, axis.get_legend_handles_labels()[0], strict=True))
         axis.set_xlabel(measured_on(outcome))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axis.set_title(group)
         axis.get_legend().set_title(None)
     if len(groups) > 1 or len(next(iter(groups.values()))) > FEW_ROWS:  # within, legends would hide lines
-        handles, names = axes[-1, -1].get_legend_handles_labels()
+        names = [name for name in names if name in legend]
         for axis in axes.flat:
             axis.get_legend().remove()
         where = "outside right center" if len(groups) > 1 else "outside upper center"
         columns = 1 if len(groups) > 1 or max(map(len, names)) > LONG_NAME else 2
-        figure.legend(handles, names, loc=where, ncol=columns, frameon=False)
+        figure.legend([legend[name] for name in names], names, loc=where, ncol=columns, frameon=False)
     return figure
 
 
 def measured_on(outcome: Outcome) -> str:
     """The x axis of learning curves: what was seen, and on how many persons or images points were measured, where it is known."""
     numbers = sorted({int(point["of"]) for run in outcome.runs for point in run.curve if "of" in point})
-    return "crops seen" + (f" (measured on {' or '.join(map(str, numbers))})" if numbers else "")
+    scenes = any(run.recipe.get("input", {}).get("type") == "SceneInput" for run in outcome.runs)
+    return (
+        ("images" if scenes else "crops")
+        + " seen"
+        + (f" (measured on {' or '.join(map(str, numbers))})" if numbers else "")
+    )
 
 
 def keypoint_bars(outcome: Outcome) -> Figure:

@@ -164,6 +164,31 @@ def test_many_rows_in_pairs_are_parted_by_their_first_setting() -> None:
     assert groups["multi-scale"]["hgr-hrnet-w32-multi"] == "Ours (HRNet-W32) 512"
 
 
+def test_a_row_has_one_colour_in_all_groups_and_in_the_legend() -> None:
+    slugs = ("centernet-dla", "hrhrnet-w32-ae", "hrhrnet-w48-ae", "hgr-hrnet-w32", "hgr-hrnet-w48", "hgr-hrhrnet-w48")
+    rows = [*slugs, *(f"{slug}-multi" for slug in slugs[1:])]
+    outcome = guided_outcome({row: {"AP": 0.5} for row in rows}, "hgr", 2)
+    heights = {row: (1 + i % 6) / 10 for i, row in enumerate(slugs)} | {
+        f"{s}-multi": (1 + i) / 10 for i, s in enumerate(slugs)
+    }
+    curves = {row: [{"persons": 1000 * n, "AP": n * height} for n in (1, 2)] for row, height in heights.items()}
+    figure = learning_curves(replace(outcome, runs=tuple(replace(run, curve=curves[run.row]) for run in outcome.runs)))
+    colours = [
+        {round(float(line.get_ydata()[-1]) / 20): line.get_color() for line in axis.lines if len(line.get_xdata())}
+        for axis in figure.axes
+    ]  # by the place of the method among the six
+    assert len(colours[0]) == 6 and colours[1] == {i: colours[0][i] for i in colours[1]} and len(colours[1]) == 5
+    legend = figure.legends[0]
+    shown = {
+        text.get_text(): line.get_color() for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    assert (
+        len(shown) == 6
+        and shown["CenterNet-DLA 512"] == colours[0][1]
+        and shown["Ours (HRNet-W48) 640"] == colours[0][5]
+    )
+
+
 def test_all_people_of_an_image_are_drawn() -> None:
     labels = row_labels(make_outcome())
     people = np.random.default_rng(0).uniform(0, 60, (3, 14, 2))
