@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from repro import processes
-from repro.cli_values import parse_number, parse_seeds
+from repro.cli_values import device_option, parse_number, parse_seeds
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
 from repro.papers import PAPERS
@@ -48,7 +48,7 @@ def main() -> None:
 )
 @click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
 @click.option("--start", default="warm", show_default=True, help="warm, random, or a checkpoint (official HRNet, timm)")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
 @click.option("--workers", default="0", show_default=True, help="processes a training reads images with")
@@ -139,7 +139,7 @@ def _papers_with(paper: str, number: int) -> list[str]:
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop or gpu")
 @click.option("--width", default="32", show_default=True, help="width of the papers' HRNet")
 @click.option("--depth", default="", help="of a ResNet, 50, 101 or 152, in place of the HRNet")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
 def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> None:
     """Train the backbone that all rows start from, on the body parts of drawn people."""
@@ -153,7 +153,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
 
 
 @main.command()
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
 def enlarger(device: str, keep: bool) -> None:
     """Train the small super-resolution network that stands for SPSR in table 2 of cal."""

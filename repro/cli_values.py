@@ -1,10 +1,14 @@
-"""Reading the numbers that commands are given."""
+"""What commands are given: options that several have, and the reading of numbers."""
 
 from __future__ import annotations
 
 import re
 
+import click
+
 from repro.errors import ReproError
+
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from repro.cli_values import parse_number, parse_seeds
+from repro.cli_values import device_option, parse_number, parse_seeds
 
 
 @click.command()
 @click.option("--data", default="lspet", show_default=True, help="photographs with the joints of Leeds Sports Pose")
 @click.option("--data-root", required=True, help="folder of the data set")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 def transfer(data: str, data_root: str, device: str) -> None:
     """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
     from repro.experiments.transfer import run_transfer
@@ -34,7 +34,7 @@ def weighted_pixels(lspet_root: str, seeds: str) -> None:
 
 @click.command()
 @click.option("--seed", default="0", show_default=True, help="of the runs of cal table 8")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 def displacements(seed: str, device: str) -> None:
     """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
     from repro.experiments.displacements import run_displacements
@@ -45,7 +45,7 @@ def displacements(seed: str, device: str) -> None:
 
 @click.command("offset-radius")
 @click.option("--seed", default="0", show_default=True, help="of the runs")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 def offset_radius(seed: str, device: str) -> None:
     """Train UDP of cal table 8 with smaller discs and for longer (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.offset_radius import run_offset_radius
@@ -56,7 +56,7 @@ def offset_radius(seed: str, device: str) -> None:
 
 @click.command()
 @click.option("--seeds", default="0-2", show_default=True, help="of the runs of cal table 8")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
+@device_option
 def decoders(seeds: str, device: str) -> None:
     """Decode the networks of cal table 8 at 64x48 with each other's decoders (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.decoders import run_decoders
@@ -69,13 +69,9 @@ def decoders(seeds: str, device: str) -> None:
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 def overfit_photographs(data_root: str) -> None:
     """Let a small whole-body network learn a few photographs by heart: shows that data, targets and decoder fit."""
-    import cv2
-    import torch
-
     from repro.experiments.overfit_photographs import run_overfit
 
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
+    _one_thread()
     click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
@@ -83,14 +79,19 @@ def overfit_photographs(data_root: str) -> None:
 @click.option("--data-root", required=True, help="folder of COCO, or of a few of its images in the same layout")
 def overfit_scenes(data_root: str) -> None:
     """Let a small bottom-up network learn a few photographs by heart: shows that targets, grouping and evaluation fit."""
+    from repro.experiments.overfit_scenes import run_overfit
+
+    _one_thread()
+    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+
+
+def _one_thread() -> None:
+    """Compute with one thread, for steps that do not depend on the machine's number of cores."""
     import cv2
     import torch
 
-    from repro.experiments.overfit_scenes import run_overfit
-
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
 COMMANDS = (transfer, weighted_pixels, displacements, offset_radius, decoders, overfit_photographs, overfit_scenes)

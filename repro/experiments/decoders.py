@@ -11,24 +11,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from repro import paths
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.environment import describe
-from repro.errors import ReproError
-from repro.models.checkpoints import load_weights
+from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.papers.cal.rows import KERNEL
-from repro.plan import table_recipes, table_samples
-from repro.recipe import Decoder, Recipe
-from repro.runs import folder, is_trained
-from repro.scales import SCALES
+from repro.recipe import Decoder
 from repro.tasks import Machine
 from repro.training.checkpoints import write_json
-from repro.training.distributed import choose_device
 from repro.training.evaluate import measure, predict_with
-from repro.training.loop import build_network
 
 SIZE = "64x48"
 ROWS = {
@@ -57,18 +49,13 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
     Raises:
         ReproError: when a run is not complete, naming the command that makes it.
     """
-    device = choose_device(machine.device)
-    if device.type == "cpu":
-        torch.set_num_threads(machine.threads)
-    samples, data = table_samples("cal", 8, "people", None, SCALES["laptop"])
-    recipes = table_recipes("cal", 8, SCALES["laptop"], data, seeds, list(ROWS.values()))
-    check_complete(recipes)
+    device = open_device(machine)
+    samples, recipes = trained_recipes("cal", 8, list(ROWS.values()), seeds)
     lines: list[dict[str, Any]] = []
     for network_name, row in ROWS.items():
         for seed in seeds:
             recipe = recipes[row, seed]
-            network = build_network(recipe, samples.val, device)
-            load_weights(network, folder(recipe) / "model.safetensors")
+            network = load_network(recipe, samples.val, device)
             found = predict_with(network, samples.val, recipe, device, list(DECODERS.values()))
             for label, poses in zip(DECODERS, found, strict=True):
                 figures = measure(samples.val, poses, recipe, samples.measures)
@@ -80,17 +67,6 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"runs": lines, **describe(device)})
     return path
-
-
-def check_complete(recipes: dict[tuple[str, int], Recipe]) -> None:
-    """Raise ReproError, naming rows and command, unless all runs are complete."""
-    missing = [key for key, recipe in recipes.items() if not is_trained(recipe)]
-    if missing:
-        rows, seeds = (",".join(map(str, sorted(set(column)))) for column in zip(*missing, strict=True))
-        raise ReproError(
-            f"Of table 8 of cal at laptop scale {len(missing)} runs are not trained: run `make reproduce PAPER=cal TABLE=8 "
-            f"ROW={rows} SEEDS={seeds}` first."
-        )
 
 
 def read_decoders() -> list[dict[str, Any]]:

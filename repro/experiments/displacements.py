@@ -24,18 +24,14 @@ from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
 from repro.environment import describe
 from repro.errors import ReproError
+from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.geometry import heatmap_factor
 from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_densities
-from repro.models.checkpoints import load_weights
-from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
-from repro.runs import folder, is_trained
-from repro.scales import SCALES
 from repro.tasks import Machine
 from repro.training.checkpoints import write_json
-from repro.training.distributed import choose_device
 from repro.training.evaluate import BATCH, network_outputs
-from repro.training.loop import build_network, uses_channels_last
+from repro.training.loop import uses_channels_last
 
 ROWS = {
     f"{method.upper()} {size}": f"{method}-w32-{size}" for size in ("64x48", "128x96") for method in ("udp", "cal")
@@ -59,16 +55,11 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
     Raises:
         ReproError: when a run is not complete, naming the command that makes it.
     """
-    device = choose_device(machine.device)
-    if device.type == "cpu":
-        torch.set_num_threads(machine.threads)
-    samples, data = table_samples("cal", 8, "people", None, SCALES["laptop"])
-    found = table_recipes("cal", 8, SCALES["laptop"], data, [seed], list(ROWS.values()))
-    recipes = {label: found[row, seed] for label, row in ROWS.items()}
-    check_trained(recipes, seed)
+    device = open_device(machine)
+    samples, recipes = trained_recipes("cal", 8, list(ROWS.values()), [seed])
     networks = {
-        label: summarise(collect(recipe, samples.val, device)) | {"run": recipe.training_key}
-        for label, recipe in recipes.items()
+        label: summarise(collect(recipes[row, seed], samples.val, device)) | {"run": recipes[row, seed].training_key}
+        for label, row in ROWS.items()
     }
     path = paths.results() / "cal" / "displacements.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,22 +68,10 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
     return path
 
 
-def check_trained(recipes: dict[str, Recipe], seed: int) -> None:
-    """Raise ReproError, naming rows and command, unless all runs are complete."""
-    missing = [ROWS[label] for label, recipe in recipes.items() if not is_trained(recipe)]
-    if missing:
-        raise ReproError(
-            f"Of table 8 of cal at laptop scale, seed {seed}, {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not "
-            f"trained: run `make reproduce PAPER=cal TABLE=8 ROW={','.join(missing)} SEEDS={seed}` first."
-        )
-
-
 @torch.inference_mode()
 def collect(recipe: Recipe, persons: PersonSet, device: torch.device) -> Tensor:
     """(N, 2) displacements of a trained recipe's peaks on the evaluation crops of ``persons``, on the CPU."""
-    network = build_network(recipe, persons, device)
-    load_weights(network, folder(recipe) / "model.safetensors")
-    network.eval()
+    network = load_network(recipe, persons, device).eval()
     once = recipe.but(evaluation=replace(recipe.evaluation, flip=False))
     found = []
     for batch in CropBatches(persons, recipe.input).evaluation(BATCH):

@@ -17,14 +17,13 @@ from repro import paths
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
 from repro.environment import describe
-from repro.models.checkpoints import load_weights
+from repro.experiments.trained import load_network
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Decoder
-from repro.runs import folder, is_trained
+from repro.runs import is_trained
 from repro.scales import SCALES
 from repro.training.checkpoints import write_json
 from repro.training.evaluate import measure, predict
-from repro.training.loop import build_network
 
 DECODERS: dict[str, Decoder] = {
     "highest pixel": Argmax(),
@@ -51,8 +50,7 @@ def run_weighted_pixels(data_sets: dict[str, Path | None], seeds: tuple[int, ...
         for (_, seed), recipe in recipes.items():
             if not is_trained(recipe):
                 continue
-            network = build_network(recipe, samples.val, torch.device("cpu"))
-            load_weights(network, folder(recipe) / "model.safetensors")
+            network = load_network(recipe, samples.val, torch.device("cpu"))
             for label, decoder in DECODERS.items():
                 one = recipe.but(method=recipe.method.but(decoder=decoder))
                 found = measure(

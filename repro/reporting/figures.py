@@ -85,9 +85,8 @@ def learning_curves(outcome: Outcome) -> Figure:
     size = (min(5.5, 16 / columns) * columns, 3.8 * shape[0])
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
     names = list(dict.fromkeys(name for rows in groups.values() for name in rows.values()))
-    palette = dict(
-        zip(names, sns.color_palette(n_colors=len(names)), strict=True)
-    )  # a row has one colour in all groups
+    # A row has one colour in all groups.
+    palette = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
     legend: dict[str, Artist] = {}
     for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [

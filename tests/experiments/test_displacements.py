@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from repro.errors import ReproError
 from repro.experiments import displacements as experiment
@@ -18,7 +18,6 @@ from repro.experiments.displacements import (
     ROWS,
     SCATTERED,
     as_mixture,
-    check_trained,
     collect,
     distance_shares,
     fitted,
@@ -29,12 +28,8 @@ from repro.experiments.displacements import (
     summarise,
 )
 from repro.losses.mixture_mask import Mixture
-from repro.papers.cal.rows import udp
 from repro.plan import check_rows
-from repro.recipe import Evaluation
 from repro.tasks import Machine
-
-from ..tiny_runs import SIZE, tiny_recipe
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 CROSS = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]], dtype=torch.float64)
@@ -43,27 +38,6 @@ CROSS = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]], dtype=t
 def cloud(count: int, deviation: float, seed: int = 0) -> Tensor:
     """(count, 2) float64, normally distributed around 0."""
     return deviation * torch.randn(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-class OnePeak(nn.Module):
-    """A network whose every heatmap of 12 x 16 is highest at (x, y) = (3, 5)."""
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        heatmaps = images.new_zeros(len(images), 14, SIZE[1] // 4, SIZE[0] // 4)
-        heatmaps[:, :, 5, 3] = 0.5
-        return {"heatmaps": heatmaps}
-
-
-@pytest.fixture
-def one_peak(monkeypatch) -> None:
-    """Every trained network is ``OnePeak``."""
-    monkeypatch.setattr(experiment, "build_network", lambda *_: OnePeak())
-    monkeypatch.setattr(experiment, "load_weights", lambda *_: None)
-
-
-def unbiased_recipe(data):
-    recipe = tiny_recipe(data, udp("64x48", 32).method)
-    return recipe.but(input=udp("64x48", 32).input, evaluation=Evaluation(shift=False))
 
 
 def test_only_labelled_keypoints_count_and_the_way_goes_from_the_keypoint_to_the_peak() -> None:
@@ -155,8 +129,10 @@ def test_invented_displacements_lead_from_keypoints_in_their_pixel_to_whole_pixe
     assert 0.005 < float((samples.abs().amax(-1) > 4).double().mean()) < 0.04
 
 
-def test_collected_displacements_are_those_of_the_crops_in_heatmap_pixels(one_peak, val_persons, data) -> None:
-    found = collect(unbiased_recipe(data), val_persons, torch.device("cpu"))
+def test_collected_displacements_are_those_of_the_crops_in_heatmap_pixels(
+    one_peak, val_persons, unbiased_recipe
+) -> None:
+    found = collect(unbiased_recipe, val_persons, torch.device("cpu"))
     assert found.shape == (8 * 14, 2)
     # Unbiased crops: the box's centre at ((W - 1) / 2, (H - 1) / 2), and its padded, widened side becomes W - 1 px.
     x, y, w, h = val_persons.boxes[3].tolist()
@@ -174,24 +150,11 @@ def test_rows_are_those_of_table_8() -> None:
     assert set(ROWS.values()) <= set(check_rows("cal", 8, []))
 
 
-def test_a_missing_run_is_named_with_the_command_that_makes_it(places, data) -> None:
-    recipes = dict.fromkeys(ROWS, unbiased_recipe(data))
-    command = r"ROW=udp-w32-64x48,cal-w32-64x48,udp-w32-128x96,cal-w32-128x96 SEEDS=2` first"
-    with pytest.raises(ReproError, match=command):
-        check_trained(recipes, 2)
-
-
-def test_the_file_holds_every_network_and_what_it_was_computed_with(
-    places, one_peak, tiny_samples, data, monkeypatch
-) -> None:
-    recipe = unbiased_recipe(data)
-    monkeypatch.setattr(experiment, "table_samples", lambda *_: (tiny_samples, data))
-    monkeypatch.setattr(experiment, "table_recipes", lambda *args: {(row, args[4][0]): recipe for row in args[5]})
-    monkeypatch.setattr(experiment, "is_trained", lambda _: True)
+def test_the_file_holds_every_network_and_what_it_was_computed_with(places, one_peak, tiny_table) -> None:
     path = experiment.run_displacements(Machine("cpu"), seed=1)
     assert path == places / "results" / "cal" / "displacements.json"
     kept = json.loads(path.read_text())
     assert list(kept["networks"]) == ["UDP 64x48", "CAL 64x48", "UDP 128x96", "CAL 128x96"]
     assert (kept["seed"], kept["persons"], kept["threads"]) == (1, 8, 1)
-    assert kept["networks"]["UDP 64x48"]["run"] == recipe.training_key
+    assert kept["networks"]["UDP 64x48"]["run"] == tiny_table.training_key
     assert kept["networks"]["UDP 64x48"]["count"] == 8 * 14

@@ -117,10 +117,10 @@ MILD = PeopleSettings(
     noise=0.3,
 )
 
-# Close-ups of adults in everyday poses alone with a quiet background, for tables on whole bodies that are made on a laptop
-# (larger scales take its share of close-ups alone). In
-# 128x96 crops of whole persons a face is 10 px high, smaller than the Gaussian of a keypoint, and no network could tell its 68
-# keypoints apart; and half of its keypoints have to lie within 1 to 2 px for a person to count.
+# Close-ups of adults in everyday poses alone with a quiet background, for tables on whole bodies that are made on a laptop;
+# larger scales take its share of close-ups alone. In 128x96 crops of whole persons a face is 10 px high, smaller than the
+# Gaussian of a keypoint, and no network could tell its 68 keypoints apart; and half of them have to lie within 1 to 2 px for a
+# person to count.
 WHOLE_BODY = replace(
     MILD,
     children=0.0,
