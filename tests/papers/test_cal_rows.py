@@ -127,6 +127,13 @@ def test_rows_that_are_added_stand_behind_those_they_explain():
     assert trained <= {table.rows[row].recipe.training_key for row in set(table.rows) - set(table.extras)}
 
 
+def test_super_resolution_is_judged_against_both_what_it_enlarges_and_cal():
+    steps = {(step.baseline, step.row) for step in table_rows("cal", 2).expected}
+    assert ("hrnet-w32", "hrnet-spsr-w32") in steps and ("udp-spsr-w48", "cal-w48") in steps
+    for before, after in steps:
+        assert {before, after} <= set(table_rows("cal", 2).rows)
+
+
 def test_ablations_differ_in_one_thing():
     base = recipe(3, "mgm")
     binary = recipe(5, "binary")

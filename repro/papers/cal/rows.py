@@ -231,6 +231,12 @@ TABLES = {
         "SPSR's weights are not available: a small super-resolution network trained on drawn people stands for it. Its rows "
         "are networks trained on ordinary crops of the enlarged size and shown enlarged ones. At laptop scale 64x48 is "
         "enlarged to 128x96.",
+        expected=tuple(
+            Expected(f"{before}-w{width}", f"{after}-w{width}", +1, metric)
+            for before, after in (("hrnet", "hrnet-spsr"), ("udp", "udp-spsr"), ("udp-spsr", "cal"))
+            for width in (32, 48)
+            for metric in ("AP", "mean OKS")
+        ),
     ),
     3: _table({"binary": Row(cal(_LOW, 32, mask="disc")), "mgm": _BASE}),
     4: _table(
