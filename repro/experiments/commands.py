@@ -65,6 +65,17 @@ def decoders(seeds: str, device: str) -> None:
     click.echo(f"Written to {run_decoders(Machine(device), parse_seeds(seeds))}")
 
 
+@click.command("gaussian-width")
+@click.option("--seeds", default="0", show_default=True, help="of the runs")
+@device_option
+def gaussian_width(seeds: str, device: str) -> None:
+    """Train baseline and scale-aware row of sahg table 2 with narrower Gaussians (see notebooks/sahg/table2.ipynb)."""
+    from repro.experiments.gaussian_width import run_gaussian_width
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_gaussian_width(Machine(device), parse_seeds(seeds))}")
+
+
 @click.command("overfit-photographs")
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 def overfit_photographs(data_root: str) -> None:
@@ -94,4 +105,13 @@ def _one_thread() -> None:
     cv2.setNumThreads(0)
 
 
-COMMANDS = (transfer, weighted_pixels, displacements, offset_radius, decoders, overfit_photographs, overfit_scenes)
+COMMANDS = (
+    transfer,
+    weighted_pixels,
+    displacements,
+    offset_radius,
+    decoders,
+    gaussian_width,
+    overfit_photographs,
+    overfit_scenes,
+)
