@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 from repro import paths
 from repro.errors import ReproError, choice_error
+from repro.reporting.pictures import with_few_colours
 
 
 def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
@@ -45,7 +47,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
         if error.ename != "ReproError":
             raise
         raise ReproError(f"{source.parent.name}/{source.name}: {error.evalue}") from error
-    _drop_traces(target)
+    _tidy(target)
 
 
 @contextmanager
@@ -79,8 +81,11 @@ def run_in_place(path: Path) -> None:
         target.unlink(missing_ok=True)
 
 
-def _drop_traces(path: Path) -> None:
-    """Remove what differs from machine to machine: papermill's notes (paths, times of day) and stderr (progress bars)."""
+def _tidy(path: Path) -> None:
+    """Remove what differs from machine to machine: papermill's notes (paths, times of day) and stderr (progress bars).
+
+    Pictures get few colours.
+    """
     notebook = json.loads(path.read_text())
     for place in (notebook, *notebook["cells"]):
         for noise in ("papermill", "execution"):
@@ -88,6 +93,12 @@ def _drop_traces(path: Path) -> None:
     for cell in notebook["cells"]:
         if "outputs" in cell:
             cell["outputs"] = [one for one in cell["outputs"] if one.get("name") != "stderr"]
+        for output in cell.get("outputs", ()):
+            shown = output.get("data", {})
+            if "image/png" in shown:
+                shown["image/png"] = base64.b64encode(
+                    with_few_colours(base64.b64decode("".join(shown["image/png"])))
+                ).decode()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     os.replace(temporary, path)

@@ -12,7 +12,6 @@ from typing import Any
 import click
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image
 
 from repro import paths, processes
 from repro.costs import WRITTEN
@@ -30,6 +29,7 @@ from repro.reporting import examples, figures, table
 from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
+from repro.reporting.pictures import with_few_colours
 from repro.request import PlannedTable, Request, plan_tables
 from repro.runs import Samples, load_run, stages_of, training_of
 from repro.tasks import Machine, announce, make_runs, pending_seconds
@@ -254,8 +254,7 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
             figures.save_photograph(figure, path)
         else:
             figure.savefig(path, dpi=100)
-            picture = Image.open(path).convert("RGB")  # 128 colours serve, at a quarter of the size
-            picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+            path.write_bytes(with_few_colours(path.read_bytes()))
         plt.close(figure)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import tempfile
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 from repro import paths
 from repro.errors import ReproError
@@ -83,6 +86,13 @@ def test_parameters_reach_the_notebook_and_traces_of_the_machine_are_dropped(tmp
     assert ["".join(output["text"]) for output in outputs] == ["42\n"]
     assert "papermill" not in notebook["metadata"]
     assert str(tmp_path) not in (tmp_path / "b.ipynb").read_text()
+
+
+def test_pictures_in_a_notebook_get_a_palette(tmp_path: Path) -> None:
+    body = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2])\nplt.show()"
+    run_notebook(write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", body), tmp_path / "b.ipynb", {})
+    (shown,) = [output["data"]["image/png"] for cell in code_cells(tmp_path / "b.ipynb") for output in cell["outputs"]]
+    assert Image.open(BytesIO(base64.b64decode(shown))).mode == "P"
 
 
 def test_a_failing_cell_raises_and_shows_where(tmp_path: Path) -> None:
