@@ -65,6 +65,17 @@ def decoders(seeds: str, device: str) -> None:
     click.echo(f"Written to {run_decoders(Machine(device), parse_seeds(seeds))}")
 
 
+@click.command()
+@click.option("--seeds", default="0", show_default=True, help="of the runs of cal table 2")
+@device_option
+def enlarged(seeds: str, device: str) -> None:
+    """Show the networks of cal table 2 whole and enlarged crops (see notebooks/cal/table2.ipynb)."""
+    from repro.experiments.enlarged import run_enlarged
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_enlarged(Machine(device), parse_seeds(seeds))}")
+
+
 @click.command("gaussian-width")
 @click.option("--seeds", default="0", show_default=True, help="of the runs")
 @device_option
@@ -111,6 +122,7 @@ COMMANDS = (
     displacements,
     offset_radius,
     decoders,
+    enlarged,
     gaussian_width,
     overfit_photographs,
     overfit_scenes,

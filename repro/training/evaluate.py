@@ -45,11 +45,16 @@ def predict_with(
     device: torch.device,
     decoders: Sequence[Decoder],
     workers: int = 0,
+    *,
+    enlarger: nn.Module | None = None,
 ) -> list[Poses]:
-    """Poses of all persons by each of several decoders, which read the same maps; else as ``predict``."""
+    """Poses of all persons by each of several decoders, which read the same maps; else as ``predict``.
+
+    ``enlarger`` is for ``evaluation_images``.
+    """
     network.eval()
     found, size = [([], []) for _ in decoders], None
-    for images in evaluation_images(persons, recipe, device, workers):
+    for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger):
         images = normalise(images, channels_last=uses_channels_last(recipe))
         outputs = network_outputs(network, images, recipe, persons)
         size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
@@ -70,19 +75,27 @@ def predict_with(
     ]
 
 
-def evaluation_images(persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Iterator[Tensor]:
+def evaluation_images(
+    persons: PersonSet,
+    recipe: Recipe,
+    device: torch.device,
+    workers: int = 0,
+    *,
+    enlarger: nn.Module | None = None,
+) -> Iterator[Tensor]:
     """Batches (B, H, W, 3) uint8 of the persons' crops at the input's size, on the device.
 
     Where the protocol says that crops are enlarged they are cut at the smaller size first and brought to the input's size by
-    super-resolution (``models.enlarge``).
+    ``enlarger``, as ``models.enlarge`` makes them; None for the super-resolution network that the package brings.
     """
     source = recipe.evaluation.enlarged_from
     settings = recipe.input if source is None else replace(recipe.input, size=source)
     times = recipe.input.size[0] // settings.size[0]
-    enlarger = None if source is None else load_enlarger(device)
+    if source is not None and enlarger is None:
+        enlarger = load_enlarger(device)
     for batch in CropBatches(persons, settings, workers=workers).evaluation(BATCH):
         images = batch["images"].to(device)
-        yield images if enlarger is None else enlarge(enlarger, images, times, recipe.input.convention)
+        yield images if source is None else enlarge(enlarger, images, times, recipe.input.convention)
 
 
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from repro.experiments import trained
@@ -13,12 +14,12 @@ from ..tiny_runs import SIZE, tiny_recipe
 
 
 class OnePeak(nn.Module):
-    """A network whose every heatmap of 12 x 16 is highest at (x, y) = (3, 5), and next to it at (4, 5)."""
+    """A network whose every heatmap of 12 x 16 is highest at (x, y) = (3, 5), and next to it at (4, 5); offsets are 0."""
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         heatmaps = images.new_zeros(len(images), 14, SIZE[1] // 4, SIZE[0] // 4)
         heatmaps[:, :, 5, 3], heatmaps[:, :, 5, 4] = 0.5, 0.4
-        return {"heatmaps": heatmaps}
+        return {"heatmaps": heatmaps, "offsets": torch.zeros_like(heatmaps).unsqueeze(2).repeat(1, 1, 2, 1, 1)}
 
 
 @pytest.fixture

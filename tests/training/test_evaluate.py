@@ -14,8 +14,17 @@ from repro.data.persons import coco_annotations
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.geometry import box_to_center_scale, crop_matrices, transform_points
+from repro.models.enlarge import Enlarger, enlarge
 from repro.recipe import Evaluation
-from repro.training.evaluate import Poses, measure, network_outputs, person_scores, predict, similarities
+from repro.training.evaluate import (
+    Poses,
+    evaluation_images,
+    measure,
+    network_outputs,
+    person_scores,
+    predict,
+    similarities,
+)
 
 from ..tiny_runs import BASELINE, SIZE, tiny_recipe
 
@@ -215,3 +224,19 @@ def test_images_without_persons_count_nothing_against_the_result(data, val_perso
     some = val_persons.take(np.arange(4))
     some = replace(some, annotations=coco_annotations(some))
     assert measure(some, true_poses(some), tiny_recipe(data), BOTH)["AP"] == 1.0
+
+
+def test_crops_are_cut_small_and_enlarged_by_the_network_that_is_given(data, val_persons):
+    whole = tiny_recipe(data)
+    size = tuple(side // 2 for side in whole.input.size)
+    recipe = whole.but(evaluation=replace(whole.evaluation, enlarged_from=size))
+    plain = Enlarger().build()
+    small = whole.but(input=replace(whole.input, size=size))
+    (found,) = evaluation_images(val_persons, recipe, CPU, enlarger=plain)
+    (expected,) = evaluation_images(val_persons, small, CPU)
+        evaluation_images(val_persons, recipe, CPU, enlarger=plain),
+        evaluation_images(val_persons, small, CPU),
+    )
+    assert torch.equal(found, enlarge(plain, expected, 2, "biased")) and found.shape[1:3] == whole.input.size[::-1]
+    (trained,) = evaluation_images(val_persons, recipe, CPU)
+    assert trained.shape == found.shape and not torch.equal(trained, found)
