@@ -234,9 +234,6 @@ def test_crops_are_cut_small_and_enlarged_by_the_network_that_is_given(data, val
     small = whole.but(input=replace(whole.input, size=size))
     (found,) = evaluation_images(val_persons, recipe, CPU, enlarger=plain)
     (expected,) = evaluation_images(val_persons, small, CPU)
-        evaluation_images(val_persons, recipe, CPU, enlarger=plain),
-        evaluation_images(val_persons, small, CPU),
-    )
     assert torch.equal(found, enlarge(plain, expected, 2, "biased")) and found.shape[1:3] == whole.input.size[::-1]
     (trained,) = evaluation_images(val_persons, recipe, CPU)
     assert trained.shape == found.shape and not torch.equal(trained, found)
