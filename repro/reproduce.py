@@ -236,7 +236,7 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
     """``figures/``: learning curves and poses, keypoints and errors where they were measured; poses on photographs that may not
     be passed on: private."""
     (folder / "figures").mkdir()
-    labels = figures.row_labels(outcome)
+    labels = figures.pose_labels(outcome)
     skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),

@@ -116,7 +116,7 @@ class TableView:
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
         skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
-        figure = figures.pose_grid(read_examples(self.folder), figures.row_labels(self.outcome), skeleton)
+        figure = figures.pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton)
         photograph = io.BytesIO()
         figures.save_photograph(figure, photograph)
         plt.close(figure)

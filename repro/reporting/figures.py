@@ -23,6 +23,7 @@ from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
+GREY = 7  # place of grey among the colours: on poses it is the truth
 FEW_ROWS = 4  # whose legend fits within a picture of learning curves
 LONG_NAME = 40  # letters above which legends have one column
 FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
@@ -258,16 +259,19 @@ def save_photograph(figure: Figure, target: Path | BytesIO) -> None:
     figure.savefig(target, format="jpeg", dpi=60, pil_kwargs={"quality": 70})
 
 
-def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
-    """Examples in columns, rows of the table below each other: the truth in grey, the prediction in colour.
+def pose_labels(outcome: Outcome) -> dict[str, str]:
+    """The rows whose poses are drawn and what they are called: the largest group of ``row_groups``, MOST_ROWS at most."""
+    labels, largest = row_labels(outcome), max(row_groups(outcome).values(), key=len)
+    return {row: labels[row] for row in list(largest)[:MOST_ROWS]}
 
-    Of more than MOST_ROWS rows the first ones are drawn.
-    """
-    rows = list(labels)[:MOST_ROWS]
+
+def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
+    """Examples in columns, the rows of ``labels`` below each other: the truth in grey, the prediction in colour."""
+    rows = list(labels)
     shape = (1.9 * len(examples), 2.0 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
     figure, axes = plt.subplots(len(rows), len(examples), figsize=shape, squeeze=False)
-    colors = sns.color_palette(n_colors=len(rows)).as_hex()
-    for line, (row, color) in enumerate(zip(rows, colors, strict=True)):
+    coloured = [color for i, color in enumerate(sns.color_palette(n_colors=len(rows) + 1).as_hex()) if i != GREY]
+    for line, (row, color) in enumerate(zip(rows, coloured[: len(rows)], strict=True)):
         for axis, example in zip(axes[line], examples, strict=True):
             _draw_example(axis, example, row, skeleton, color)
         axes[line][0].set_ylabel(textwrap.fill(labels[row], 24), fontsize=7)

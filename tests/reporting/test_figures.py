@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from repro.reporting.figures import (
     Example,
@@ -18,6 +19,7 @@ from repro.reporting.figures import (
     learning_curves,
     measured_on,
     pose_grid,
+    pose_labels,
     row_groups,
     row_labels,
     settings_label,
@@ -162,6 +164,35 @@ def test_many_rows_in_pairs_are_parted_by_their_first_setting() -> None:
     groups = row_groups(guided_outcome({row: {} for row in rows}, "hgr", 2))
     assert {name: len(group) for name, group in groups.items()} == {"single-scale": 6, "multi-scale": 5}
     assert groups["multi-scale"]["hgr-hrnet-w32-multi"] == "Ours (HRNet-W32) 512"
+
+
+def test_poses_of_many_rows_are_those_of_the_largest_group() -> None:
+    rows = [
+        "simplebaseline-r50-128x96",
+        *(f"{name}-w{width}-128x96" for name in ("hrnet", "udp", "cal") for width in (32, 48)),
+    ]
+    few = guided_outcome({row: {} for row in rows}, "cal", 1)
+    assert list(pose_labels(few)) == rows
+    more = guided_outcome(
+        {row: {} for row in [*rows, *(f"simplebaseline-r{depth}-128x96" for depth in (101, 152))]}, "cal", 1
+    )
+    assert pose_labels(more) == {
+        f"{name}-w32-128x96": label
+        for name, label in zip(
+            ("hrnet", "udp", "cal"),
+            ("HRNet HRNet-W32 128x96", "UDP HRNet-W32 128x96", "CAL HRNet-W32 128x96"),
+            strict=True,
+        )
+    }
+
+
+def test_no_pose_is_grey_as_the_truth_is() -> None:
+    labels = {f"row-{i}": f"Row {i}" for i in range(8)}
+    points = np.random.default_rng(0).uniform(0, 60, (14, 2))
+    example = Example(points, np.full(14, 2), dict.fromkeys(labels, points), None, (64, 64))
+    drawn = [axis.lines[-1].get_color() for axis in pose_grid([example], labels, LSPET14).axes]
+    assert len(set(drawn)) == 8
+    assert all(max(rgb) - min(rgb) > 0.1 for rgb in map(to_rgb, drawn))
 
 
 def test_a_row_has_one_colour_in_all_groups_and_in_the_legend() -> None:
