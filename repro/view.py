@@ -160,10 +160,11 @@ def open_table(
     Args:
         paper: its key.
         number: of the table.
-        folder: result folder relative to the results; empty for the newest one of this table.
+        folder: result folder relative to the results; empty for the newest one of this table on ``data``, or on any data set
+            where there is none.
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
-        data: data set of such runs.
-        data_root: its folder.
+        data: data set.
+        data_root: its folder, for runs that are made now.
         seeds: of such runs.
         device: of such runs.
 
@@ -177,7 +178,7 @@ def open_table(
         place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))
     else:
         try:
-            place = _find(folder) if folder else newest_folder(paper, number)
+            place = _find(folder) if folder else newest_folder(paper, number, data)
         except ReproError:
             if folder:
                 raise

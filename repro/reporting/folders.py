@@ -84,8 +84,8 @@ def write_index() -> None:
         os.replace(temporary, index)
 
 
-def newest_folder(paper: str, number: int) -> Path:
-    """The newest version of a table.
+def newest_folder(paper: str, number: int, data: str = "") -> Path:
+    """The newest version of a table, on a data set if one is named and was reproduced, else on any.
 
     Of the versions that git knows (committed or staged), where it knows any results: a reproduction on somebody's machine does
     not change what the committed notebooks show. Raises ReproError when there is none.
@@ -97,6 +97,7 @@ def newest_folder(paper: str, number: int) -> Path:
         raise ReproError(
             f"Table {number} of {paper} has no result folder: run `make reproduce PAPER={paper} TABLE={number}`."
         )
+    own = {name: m for name, m in own.items() if m["data"] == data} or own
     return paths.results() / max(own, key=lambda name: (own[name]["created"], name))
 
 

@@ -28,13 +28,13 @@ def _results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
 
 
-def write_manifest(folder: Path, created: str, table: int = 3) -> None:
+def write_manifest(folder: Path, created: str, table: int = 3, data: str = "people") -> None:
     """A manifest with the fields that the index shows."""
     manifest = {
         "paper": "skeletal",
         "table": table,
         "scale": "smoke",
-        "data": "people",
+        "data": data,
         "seeds": [0, 1],
         "rows": {"a": ""},
     }
@@ -69,6 +69,13 @@ def test_the_newest_folder_is_the_one_created_last() -> None:
     assert newest_folder("skeletal", 3).name == "c"
     with pytest.raises(ReproError, match="make reproduce PAPER=skeletal TABLE=2"):
         newest_folder("skeletal", 2)
+
+
+def test_the_newest_folder_is_on_the_data_set_that_is_named_where_there_is_one() -> None:
+    for version, created, data in (("a", "2026-01-01", "people"), ("b", "2026-01-02", "lspet")):
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, created, data=data)
+    assert [newest_folder("skeletal", 3, data).name for data in ("people", "lspet", "coco", "")] == ["a", "b", "b", "b"]
 
 
 def test_a_folder_is_found_by_the_end_of_its_name() -> None:
