@@ -24,12 +24,14 @@ def transfer(data: str, data_root: str, device: str) -> None:
 @click.command("weighted-pixels")
 @click.option("--lspet-root", default="", help="folder of Leeds Sports Pose Extended; drawn people alone when empty")
 @click.option("--seeds", default="0-2", show_default=True, help="of the runs of skeletal table 3")
-def weighted_pixels(lspet_root: str, seeds: str) -> None:
+@device_option
+def weighted_pixels(lspet_root: str, seeds: str, device: str) -> None:
     """Decode skeletal table 3's networks with other numbers of pixels (see notebooks/skeletal/table3.ipynb)."""
     from repro.experiments.weighted_pixels import run_weighted_pixels
+    from repro.tasks import Machine
 
     data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
-    click.echo(f"Written to {run_weighted_pixels(data_sets, parse_seeds(seeds))}")
+    click.echo(f"Written to {run_weighted_pixels(data_sets, Machine(device), parse_seeds(seeds))}")
 
 
 @click.command()

@@ -7,19 +7,16 @@ the maps of the networks of both rows, trained already, with each decoder.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from repro import paths
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax, QuarterOffset
-from repro.environment import describe
+from repro.experiments.outcome import keep, kept
 from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.papers.cal.rows import KERNEL
 from repro.recipe import Decoder
 from repro.tasks import Machine
-from repro.training.checkpoints import write_json
 from repro.training.evaluate import measure, predict_with
 
 SIZE = "64x48"
@@ -63,12 +60,9 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
                     {"network": network_name, "seed": seed, "decoder": label}
                     | {metric: round(figures[metric], 4) for metric in SHOWN}
                 )
-    path = paths.results() / "cal" / "decoders.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"runs": lines, **describe(device)})
-    return path
+    return keep("cal", "decoders", {"runs": lines}, machine)
 
 
 def read_decoders() -> list[dict[str, Any]]:
     """The committed outcome: one entry a network, seed and decoder."""
-    return json.loads((paths.RESULTS / "cal" / "decoders.json").read_text())["runs"]
+    return kept("cal", "decoders")["runs"]

@@ -22,14 +22,13 @@ from torch import Tensor
 from repro import paths
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
-from repro.environment import describe
 from repro.errors import ReproError
+from repro.experiments.outcome import keep
 from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.geometry import heatmap_factor
 from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_densities
 from repro.recipe import Recipe
 from repro.tasks import Machine
-from repro.training.checkpoints import write_json
 from repro.training.evaluate import BATCH, network_outputs
 from repro.training.loop import uses_channels_last
 
@@ -61,11 +60,8 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
         label: summarise(collect(recipes[row, seed], samples.val, device)) | {"run": recipes[row, seed].training_key}
         for label, row in ROWS.items()
     }
-    path = paths.results() / "cal" / "displacements.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {"data": "people", "scale": "laptop", "seed": seed, "persons": len(samples.val)}
-    write_json(path, {**about, "networks": networks, **describe(device)})
-    return path
+    return keep("cal", "displacements", {**about, "networks": networks}, machine)
 
 
 @torch.inference_mode()

@@ -7,7 +7,6 @@ ways: cut at the size that they were trained with, and cut small and then enlarg
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from repro import paths
-from repro.environment import describe
+from repro.experiments.outcome import keep, kept
 from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.models.enlarge import Enlarger
 from repro.recipe import Recipe
 from repro.tasks import Machine
-from repro.training.checkpoints import write_json
 from repro.training.evaluate import measure, predict_with
 
 ROWS = {"UDP W32": "udp-spsr-w32", "UDP W48": "udp-spsr-w48"}
@@ -67,12 +64,9 @@ def run_enlarged(machine: Machine, seeds: tuple[int, ...]) -> Path:
                     {"network": name, "seed": seed, "crops": crops}
                     | {metric: round(figures[metric], 4) for metric in SHOWN}
                 )
-    path = paths.results() / "cal" / "enlarged.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"runs": lines, **describe(device)})
-    return path
+    return keep("cal", "enlarged", {"runs": lines}, machine)
 
 
 def read_enlarged() -> list[dict[str, Any]]:
     """The committed outcome: one entry a network, seed and kind of crops."""
-    return json.loads((paths.RESULTS / "cal" / "enlarged.json").read_text())["runs"]
+    return kept("cal", "enlarged")["runs"]

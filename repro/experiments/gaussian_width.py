@@ -8,24 +8,19 @@ Gaussian; all else is the table's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from repro import paths
 from repro.encoders.centre_offsets import GuidedTargets
-from repro.environment import describe
 from repro.errors import ReproError
+from repro.experiments.outcome import keep, kept
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import load_run
 from repro.scales import SCALES
 from repro.tasks import Machine, make_runs
-from repro.training.checkpoints import write_json
 
 ROWS = ("baseline", "sahg")
 SIGMAS = (1.0,)  # px, beside the table's 2
@@ -76,12 +71,9 @@ def run_gaussian_width(machine: Machine, seeds: Sequence[int] = (0,)) -> Path:
         metrics = load_run(recipe).metrics
         measured = {name: round(metrics[name], 4) for name in SHOWN}
         lines.append({"row": row, "sigma": sigma, "seed": seed} | measured)
-    path = paths.results() / "sahg" / "gaussian_width.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"runs": lines, **describe(torch.device(machine.kind))})
-    return path
+    return keep("sahg", "gaussian_width", {"runs": lines}, machine)
 
 
 def read_gaussian_width() -> list[dict[str, Any]]:
     """The committed outcome: one entry a training."""
-    return json.loads((paths.RESULTS / "sahg" / "gaussian_width.json").read_text())["runs"]
+    return kept("sahg", "gaussian_width")["runs"]

@@ -7,24 +7,19 @@ row with smaller discs, and UDP and HRNet with more crops; all else is the table
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from repro import paths
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
-from repro.environment import describe
 from repro.errors import ReproError
+from repro.experiments.outcome import keep, kept
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import crops_of, load_run
 from repro.scales import SCALES
 from repro.tasks import Machine, make_runs
-from repro.training.checkpoints import write_json
 
 ROWS = {"HRNet": "hrnet-w32-64x48", "UDP": "udp-w32-64x48"}
 RADII = (2.0, 3.0)  # of discs, beside the table's 4
@@ -87,12 +82,9 @@ def run_offset_radius(machine: Machine, seed: int = 0) -> Path:
             {"method": method, "radius": radius, "crops": crops_of(recipe), "seed": seed}
             | {name: round(metrics[name], 4) for name in SHOWN}
         )
-    path = paths.results() / "cal" / "offset_radius.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"runs": lines, **describe(torch.device(machine.kind))})
-    return path
+    return keep("cal", "offset_radius", {"runs": lines}, machine)
 
 
 def read_offset_radius() -> list[dict[str, Any]]:
     """The committed outcome: one entry a training."""
-    return json.loads((paths.RESULTS / "cal" / "offset_radius.json").read_text())["runs"]
+    return kept("cal", "offset_radius")["runs"]

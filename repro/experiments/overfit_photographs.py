@@ -19,19 +19,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from repro import paths
 from repro.data.augment import Augmentation
 from repro.data.cached import cache_images
 from repro.data.coco_wholebody import load_coco_wholebody
 from repro.data.persons import PersonSet
 from repro.encoders.whole_body import PARTS, keypoint_parts
-from repro.environment import describe
+from repro.experiments.outcome import keep, kept
 from repro.metrics.oks import oks
 from repro.models.checkpoints import load_weights
 from repro.papers.fowkal.rows import TABLES
 from repro.recipe import Data, Evaluation, Optimisation, Recipe
 from repro.scales import SCALES, apply_scale
-from repro.training.checkpoints import write_json
+from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate import measure, predict
 from repro.training.loop import Job, build_network, train
@@ -122,12 +121,9 @@ def run_overfit(folder: Path, steps: int = STEPS) -> Path:
     persons = load_photographs(folder)
     recipe = overfit_recipe(persons, steps)
     found = overfit(persons, recipe)
-    path = paths.results() / "fowkal" / "overfit.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**found, "input": list(recipe.input.size), **describe(torch.device("cpu"))})
-    return path
+    return keep("fowkal", "overfit", {**found, "input": list(recipe.input.size)}, Machine("cpu"))
 
 
 def read_overfit() -> dict[str, Any]:
     """The committed outcome."""
-    return json.loads((paths.RESULTS / "fowkal" / "overfit.json").read_text())
+    return kept("fowkal", "overfit")

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from repro import paths
 from repro.data.cached import cache_images
 from repro.data.image_sources import load_images
 from repro.data.images import ImageSet
@@ -32,13 +31,13 @@ from repro.data.persons import ImageFiles
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.encoders.people_batch import PeopleBatch
-from repro.environment import describe
+from repro.experiments.outcome import keep, kept
 from repro.grouping.guided import GuidedGrouper
 from repro.models.checkpoints import load_weights
 from repro.papers.hgr.rows import guided
 from repro.recipe import Data, Optimisation, Recipe, SceneEvaluation
 from repro.scales import SCALES, apply_scale
-from repro.training.checkpoints import write_json
+from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate_scenes import (
     ScenePoses,
@@ -213,13 +212,10 @@ def run_overfit(root: Path, *, steps: int = STEPS, limit: int = LIMIT) -> Path:
     images = load_photographs(root, limit)
     recipe = overfit_recipe(images, steps)
     found = overfit(images, recipe)
-    path = paths.results() / "hgr" / "overfit.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {"learned_side": LEARNED, "evaluated_side": EVALUATED, "recipe": recipe.to_plain()}
-    write_json(path, {**found, **about, **describe(torch.device("cpu"))})
-    return path
+    return keep("hgr", "overfit", {**found, **about}, Machine("cpu"))
 
 
 def read_overfit() -> dict[str, Any]:
     """The committed outcome."""
-    return json.loads((paths.RESULTS / "hgr" / "overfit.json").read_text())
+    return kept("hgr", "overfit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -20,27 +21,34 @@ from repro.training.loop import build_network
 
 
 def trained_recipes(
-    paper: str, number: int, rows: Sequence[str], seeds: Sequence[int]
+    paper: str,
+    number: int,
+    rows: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    data: str = "people",
+    root: Path | None = None,
 ) -> tuple[Samples, dict[tuple[str, int], Recipe]]:
-    """The samples and the recipes by (row, seed) of complete runs on drawn people at ``laptop`` scale.
+    """The samples and the recipes by (row, seed) of complete runs at ``laptop`` scale, on drawn people unless another data set
+    and its root are given.
 
     Raises:
         ReproError: when a run is not complete, naming the command that makes it.
     """
-    samples, data = table_samples(paper, number, "people", None, SCALES["laptop"])
-    recipes = table_recipes(paper, number, SCALES["laptop"], data, seeds, rows)
-    check_trained(paper, number, recipes)
+    samples, limited = table_samples(paper, number, data, root, SCALES["laptop"])
+    recipes = table_recipes(paper, number, SCALES["laptop"], limited, seeds, rows)
+    check_trained(paper, number, recipes, "" if root is None else f" DATA={data} DATA_ROOT={root}")
     return samples, recipes
 
 
-def check_trained(paper: str, number: int, recipes: dict[tuple[str, int], Recipe]) -> None:
-    """Raise ReproError, naming rows and command, unless all runs are complete."""
+def check_trained(paper: str, number: int, recipes: dict[tuple[str, int], Recipe], more: str = "") -> None:
+    """Raise ReproError, naming rows and command, to which ``more`` belongs, unless all runs are complete."""
     missing = [key for key, recipe in recipes.items() if not is_trained(recipe)]
     if missing:
         rows, seeds = (",".join(dict.fromkeys(map(str, column))) for column in zip(*missing, strict=True))
         raise ReproError(
             f"Of table {number} of {paper} at laptop scale {len(missing)} of {len(recipes)} runs are not trained: run "
-            f"`make reproduce PAPER={paper} TABLE={number} ROW={rows} SEEDS={seeds}` first."
+            f"`make reproduce PAPER={paper} TABLE={number} ROW={rows} SEEDS={seeds}{more}` first."
         )
 
 

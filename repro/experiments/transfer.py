@@ -11,7 +11,6 @@ With the baseline network of the skeletal paper, at laptop scale and 64x64 input
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +18,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from repro import paths
 from repro.data.persons import PersonSet
-from repro.environment import describe
+from repro.experiments.outcome import keep, kept
 from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
@@ -30,7 +28,6 @@ from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES, apply_scale
 from repro.skeletons import LSPET14
 from repro.tasks import Machine, make_runs
-from repro.training.checkpoints import write_json
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network
 
@@ -99,12 +96,8 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
         },
         "curves": {label: _curve(recipe) for label, recipe in {**on_photos, **on_drawn}.items()},
         "recipes": {label: recipe.key for label, recipe in {**on_photos, **on_drawn}.items()},
-        **describe(torch.device("cpu")),
     }
-    path = paths.results() / "people" / "transfer.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, found)
-    return path
+    return keep("people", "transfer", found, machine)
 
 
 def _predict(recipe: Recipe, place: Path | None, samples: Samples) -> Poses:
@@ -132,4 +125,4 @@ def _curve(recipe: Recipe) -> list[dict[str, float]]:
 
 def read_transfer() -> dict[str, Any]:
     """The committed outcome of the experiment."""
-    return json.loads((paths.RESULTS / "people" / "transfer.json").read_text())
+    return kept("people", "transfer")

@@ -1,0 +1,26 @@
+"""What experiments leave: one JSON file each under ``results/<paper>/``, which notebooks read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from repro import paths
+from repro.environment import describe
+from repro.tasks import Machine
+from repro.training.checkpoints import write_json
+from repro.training.distributed import choose_device
+
+
+def keep(paper: str, name: str, found: dict[str, Any], machine: Machine) -> Path:
+    """Write ``results/<paper>/<name>.json`` with what was found and what it was computed with; returns its path."""
+    path = paths.results() / paper / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {**found, **describe(choose_device(machine.device)), "threads": machine.threads})
+    return path
+
+
+def kept(paper: str, name: str) -> dict[str, Any]:
+    """The committed outcome of an experiment."""
+    return json.loads((paths.RESULTS / paper / f"{name}.json").read_text())
