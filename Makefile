@@ -16,6 +16,7 @@ START ?= warm
 DEVICE ?= auto
 THREADS ?= 1
 JOBS ?= 0
+WORKERS ?= 0
 
 ifeq ($(VENV),active)
 BIN :=
@@ -38,7 +39,7 @@ help: ## list targets and variables
 	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal (all papers that have the table)"
 	@echo "  ROW            slugs of rows, separated by commas (all); 'repro list' shows them"
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
-	@echo "  DATA           people, coco, mpii or lspet ($(DATA))"
+	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody or crowdpose ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
@@ -46,6 +47,7 @@ help: ## list targets and variables
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
 	@echo "  THREADS        threads a training computes with on a CPU ($(THREADS))"
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
+	@echo "  WORKERS        processes a training reads images with ($(WORKERS)); more help with photographs on a GPU"
 	@echo "Variables of every target"
 	@echo "  VENV           folder of the virtual environment, or 'active' for the active one ($(VENV))"
 	@echo "  PYTHON         interpreter that makes it ($(PYTHON))"
@@ -66,7 +68,7 @@ environment: $(READY) ## make the environment; the other targets do so themselve
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table "$(TABLE)" --paper "$(PAPER)" --row "$(ROW)" --scale "$(SCALE)" --data "$(DATA)" \
 		--data-root "$(DATA_ROOT)" --boxes "$(BOXES)" --seeds "$(SEEDS)" --start "$(START)" --device "$(DEVICE)" \
-		--threads "$(THREADS)" --jobs "$(JOBS)"
+		--threads "$(THREADS)" --jobs "$(JOBS)" --workers "$(WORKERS)"
 
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
 	$(BIN)python -m pytest
@@ -80,6 +82,6 @@ lab: $(READY) ## open the notebooks in JupyterLab
 bench: $(READY) ## measure speed and memory, see benchmarks/
 	$(BIN)python benchmarks/training_speed.py
 
-clean: ## remove the environment, runs and caches; results stay
-	rm -rf .venv .environment-active runs cache *.egg-info
+clean: ## remove the environment and caches; runs and results stay
+	rm -rf .venv .environment-active cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

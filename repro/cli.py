@@ -1,4 +1,4 @@
-"""The command line: ``repro reproduce``, ``list``, ``data``, ``results``, ``notebooks``.
+"""The command line: ``repro reproduce``, ``list``, ``data``, ``results``, ``notebooks``, ``warm-start``, ``enlarger`` and experiments.
 
 A command imports what it needs when it runs, so that listing tables does not wait for torch.
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from repro import processes
+from repro import paths, processes
 from repro.cli_values import device_option, parse_number, parse_seeds
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
@@ -101,7 +101,7 @@ def reproduce(
         click.echo(text)
     if requests and processes.leads():
         names = ", ".join(request.paper for request in requests)
-        click.echo(f"Table {number} of {names} on {data}, scale {scale}, seeds {seeds}")
+        click.echo(f"Table {number} of {names} on {data}, scale {scale} ({chosen.description}), seeds {seeds}")
     folders = []
     for folder in reproduce_tables(requests, machine):
         if folder is not None:
@@ -198,9 +198,13 @@ def notebooks(names: tuple[str, ...]) -> None:
     """Execute the committed notebooks in place: all, or those whose path contains one of NAMES."""
     from repro.notebooks import committed_notebooks, run_in_place
 
-    for path in committed_notebooks():
-        if not names or any(name in str(path) for name in names):
-            click.echo(path.name if path.parent.name == "notebooks" else f"{path.parent.name}/{path.name}")
+    known = {path.relative_to(paths.NOTEBOOKS).as_posix(): path for path in committed_notebooks()}
+    for name in names:
+        if not any(name in one for one in known):
+            raise choice_error("notebook", name, known)
+    for one, path in known.items():
+        if not names or any(name in one for name in names):
+            click.echo(one)
             run_in_place(path)
 
 

@@ -262,7 +262,9 @@ def _described(
     """What recipes say about the samples. Raises ReproError where there are none."""
     for split, samples in (("training", train), ("evaluation", val)):
         if not len(samples):
-            raise ReproError(f"Data set {name} has no {split} {what} under {root}: run `repro data check`.")
+            raise ReproError(
+                f"Data set {name} has no {split} {what} under {root}: give the folder that holds its files."
+            )
     return Data(
         name=name,
         train_fingerprint=train.fingerprint(),

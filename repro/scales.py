@@ -9,7 +9,8 @@ training, the batch and the numerical precision, and it changes them for all row
   is halved and rounded up to a multiple of 16: W32 becomes W16, W48 becomes W32. A ResNet's width is halved likewise, 64 becomes
   32, and its blocks are divided by four and rounded up stage by stage: ResNet-50 has 1, 1, 2, 1, ResNet-101 1, 1, 6, 1 and
   ResNet-152 1, 2, 9, 1. The layers between a ResNet and its maps have a quarter of their channels, 256 become 64.
-- **Drawn people** are milder than by default: everyday poses mostly, less that hides and confuses (``people.settings.MILD``).
+- **Drawn people** are milder than by default at ``smoke`` and ``laptop``: everyday poses mostly, less that hides and confuses
+  (``people.settings.MILD``).
 - **Whole bodies** have 133 maps to learn in the same time. Drawn people are mostly close up at all scales and simpler at
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
@@ -19,8 +20,10 @@ training, the batch and the numerical precision, and it changes them for all row
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
-- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``). A DLA and an hourglass,
-  which only CenterNet has, begin with random weights; reduced they have half the width and the least depth.
+- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``). The package brings that of
+  the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else rows
+  begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
+  least depth.
 - **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scene_scales``); the regression head of
   a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.

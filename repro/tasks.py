@@ -217,7 +217,8 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
     click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
-    if any(recipe.initialisation is None for recipe in recipes):
+    if fresh := sum(recipe.initialisation is None for recipe in recipes):
         click.echo(
-            "Some of them start from random weights: no warm start was asked for, or none is there for their backbone."
+            f"{fresh} of them start from random weights: START=random or SCALE=paper was given, or their backbone has no warm "
+            "start (`repro warm-start` makes that of an HRNet or a ResNet for a scale)."
         )

@@ -134,8 +134,8 @@ class NoResults:
         spec = PAPERS[self.paper].table(self.number)
         print(f"{PAPERS[self.paper].title}, table {self.number}: {spec.caption}.")
         print(
-            f"No result folder of it is kept yet. `make reproduce PAPER={self.paper} TABLE={self.number}` makes one, which "
-            "holds this notebook executed."
+            f"No result folder of it is committed. `make reproduce PAPER={self.paper} TABLE={self.number}` makes one, which "
+            "holds this notebook executed; name it in `folder` to see it here."
         )
 
     def __getattr__(self, name: str) -> Callable[..., None]:
@@ -154,6 +154,7 @@ def open_table(
     data_root: str = "",
     seeds: Sequence[int] = (0,),
     device: str = "auto",
+    boxes: str = "",
 ) -> TableView | NoResults:
     """Open a table.
 
@@ -161,12 +162,13 @@ def open_table(
         paper: its key.
         number: of the table.
         folder: result folder relative to the results; empty for the newest one of this table on ``data``, or on any data set
-            where there is none.
+            where there is none. In a git checkout that is the newest one which git knows.
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
         data: data set.
         data_root: its folder, for runs that are made now.
         seeds: of such runs.
         device: of such runs.
+        boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
 
     Raises:
         ReproError: when a recipe has changed since the newest folder was made: the table must be reproduced again.
@@ -174,8 +176,9 @@ def open_table(
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
     pd.set_option("display.max_colwidth", None, "display.max_rows", None)
     if scale:
-        root = Path(data_root) if data_root else None
-        place = reproduce(Request(paper, number, get_scale(scale), data, root, tuple(seeds)), Machine(device=device))
+        root, file = (Path(given).expanduser() if given else None for given in (data_root, boxes))
+        request = Request(paper, number, get_scale(scale), data, root, tuple(seeds), boxes=file)
+        place = reproduce(request, Machine(device=device))
     else:
         try:
             place = _find(folder) if folder else newest_folder(paper, number, data)
@@ -203,10 +206,11 @@ def check_current(outcome: Outcome) -> None:
         changed = str(error).rstrip(".")
     if changed:
         seeds = ",".join(map(str, outcome.seeds))
+        root = f" DATA_ROOT=/path/to/{outcome.data}" if known_data(outcome.data).needs_root else ""
         raise ReproError(
             f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
-            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={outcome.scale} DATA={outcome.data} "
-            f"SEEDS={seeds} START={outcome.start}` again."
+            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={outcome.scale} DATA={outcome.data}{root} "
+            f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
         )
 
 

@@ -126,7 +126,7 @@ def load_initialisation(network: nn.Module, initialisation: Initialisation) -> N
     if file is None:
         raise ReproError(
             f"The initial weights {initialisation.name!r} are neither in the package nor in {paths.runs()}/weights: "
-            "make them with `repro warm-start`."
+            "make them with `repro warm-start` and the run's --scale, --width or --depth, or give START= the checkpoint again."
         )
     tensors = file.with_suffix(".safetensors")
     copies, fresh = _warm("copies", network, {}), _warm("fresh", network, ())

@@ -119,7 +119,7 @@ def test_what_is_complete_is_announced(data, tiny_samples, places, capsys):
     announce([first, first.but(method=BASELINE.but(decoder=Argmax())), second])
     counted_line, start_line = capsys.readouterr().out.splitlines()
     assert counted_line == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}"
-    assert start_line.startswith("Some of them start from random weights")
+    assert start_line.startswith("3 of them start from random weights") and "repro warm-start" in start_line
 
 
 def test_several_tables_are_announced_once(data, tiny_samples, places, capsys):

@@ -61,7 +61,8 @@ def test_a_changed_recipe_names_the_runs_and_the_command(outcome):
         check_current(changed(outcome, 3, key="0" * 12))
     assert str(caught.value) == (
         "The recipes of table 3 of skeletal have changed since it was reproduced (attention seed 1): run "
-        "`make reproduce PAPER=skeletal TABLE=3 SCALE=smoke DATA=lspet SEEDS=0,1 START=random` again."
+        "`make reproduce PAPER=skeletal TABLE=3 SCALE=smoke DATA=lspet DATA_ROOT=/path/to/lspet SEEDS=0,1 "
+        "START=random` again, with the ROW= and BOXES= of then, if any."
     )
 
 

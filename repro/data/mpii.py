@@ -21,6 +21,7 @@ from repro.data.coco import ADVICE, read_json
 from repro.data.persons import ImageFiles, PersonSet, coco_annotations, header_sizes, images_for_limit
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD
+from repro.metrics.pck import head_sizes_mpii
 from repro.skeletons import MPII16
 
 LAYOUT = (
@@ -28,7 +29,6 @@ LAYOUT = (
     "annotations/mpii_gt_val.mat, and images/"
 )
 AREA_OF_BOX = 0.53  # area of a person / area of the box around its joints, as CrowdPose's evaluation takes it
-HEAD_OF_BOX = 0.6  # head size of PCKh / diagonal of the head box, "SC_BIAS" of the official evaluation
 FILES = {
     "train": ("annot/train.json", "annotations/mpii_train.json"),
     "val": ("annot/valid.json", "annotations/mpii_val.json"),
@@ -136,7 +136,7 @@ def read_truth(path: Path, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
             f"{path} holds joints, jnt_missing and headboxes of shapes {shapes}, expected {count} persons as in the "
             "JSON file of the validation split: use the two files of one release."
         )
-    heads = HEAD_OF_BOX * np.linalg.norm(corners[1] - corners[0], axis=0)
+    heads = head_sizes_mpii(corners.transpose(2, 0, 1))
     return joints, ~missing & np.isfinite(joints).all(axis=2), np.where(heads > 0, heads, np.nan)
 
 

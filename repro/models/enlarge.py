@@ -190,7 +190,9 @@ def load_enlarger(device: torch.device | str = "cpu", manifest: Path = FILE) -> 
         ReproError: when the files are missing, or the weights are others than the manifest says.
     """
     if not manifest.is_file():
-        raise ReproError(f"The super-resolution weights {manifest} do not exist: make them with `repro enlarger`.")
+        raise ReproError(
+            f"The super-resolution weights {manifest} do not exist: make them with `repro enlarger --keep`."
+        )
     about = json.loads(manifest.read_text(encoding="utf-8"))
     network = serial.from_plain(Enlarger, about["enlarger"], "enlarger").build()
     load_weights(network, manifest.with_suffix(".safetensors"), expected_sha256=about["sha256"])
