@@ -1,4 +1,4 @@
-"""The command line: ``repro reproduce``, ``list``, ``data``, ``results``, ``notebooks``, ``warm-start``, ``enlarger`` and experiments.
+"""The command line: ``repro reproduce``, ``list``, ``data``, ``results``, ``notebooks``, ``warm-start`` and the experiments.
 
 A command imports what it needs when it runs, so that listing tables does not wait for torch.
 
