@@ -157,13 +157,9 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
 def enlarger(device: str, keep: bool) -> None:
     """Train the small super-resolution network that stands for SPSR in table 2 of cal."""
-    import cv2
-    import torch
-
     from repro.enlarger_training import make_enlarger
 
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
+    processes.take_one_thread()
     click.echo(f"Kept in {make_enlarger(device, keep=keep)}")
 
 

@@ -1,4 +1,4 @@
-"""Which of several processes this is, as ``torchrun`` tells it by the environment."""
+"""Which of several processes this is, as ``torchrun`` tells it by the environment, and how many threads it computes with."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def count() -> int:
 def leads() -> bool:
     """Whether this process writes files and speaks."""
     return rank() == 0
+
+
+def take_one_thread() -> None:
+    """Compute with one thread, for steps that do not depend on the machine's number of cores."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

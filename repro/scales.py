@@ -15,8 +15,7 @@ training, the batch and the numerical precision, and it changes them for all row
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
-  same shares of training as in the paper.
-  A second stage keeps its share of the first.
+  same shares of training as in the paper. A second stage keeps its share of the first.
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.

@@ -180,6 +180,7 @@ def test_runs_fill_their_part_of_a_bar(data, tiny_samples, places, jobs):
     with progress.part("cal 2", seconds):
         make_runs(recipes, tiny_samples, Machine(device="cpu", jobs=jobs), progress)
         assert progress.steps[-1] == pytest.approx(seconds)
-        assert len(set(progress.steps)) > 3  # in steps, not at once
+        if jobs == 1:  # other processes are asked now and then, so that how many steps are seen depends on their pace
+            assert len(set(progress.steps)) > 3  # in steps, not at once
         assert progress.steps == sorted(progress.steps)
     assert progress.said == (["run 1/2", "run 2/2"] if jobs == 1 else ["2 runs, 2 at once"])

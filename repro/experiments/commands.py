@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from repro.cli_values import device_option, parse_number, parse_seeds
+from repro.processes import take_one_thread
 
 
 @click.command()
@@ -60,7 +61,7 @@ def offset_radius(seed: str, device: str) -> None:
 @click.option("--seeds", default="0-2", show_default=True, help="of the runs of cal table 8")
 @device_option
 def decoders(seeds: str, device: str) -> None:
-    """Decode the networks of cal table 8 at 64x48 with each other's decoders (see notebooks/cal/table8.ipynb)."""
+    """Decode networks of cal table 8, and what lies between their trainings, with each decoder (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.decoders import run_decoders
     from repro.tasks import Machine
 
@@ -95,7 +96,7 @@ def overfit_photographs(data_root: str) -> None:
     """Let a small whole-body network learn a few photographs by heart: shows that data, targets and decoder fit."""
     from repro.experiments.overfit_photographs import run_overfit
 
-    _one_thread()
+    take_one_thread()
     click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
 
 
@@ -105,17 +106,8 @@ def overfit_scenes(data_root: str) -> None:
     """Let a small bottom-up network learn a few photographs by heart: shows that targets, grouping and evaluation fit."""
     from repro.experiments.overfit_scenes import run_overfit
 
-    _one_thread()
+    take_one_thread()
     click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
-
-
-def _one_thread() -> None:
-    """Compute with one thread, for steps that do not depend on the machine's number of cores."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
 
 
 COMMANDS = (

@@ -10,7 +10,6 @@ or not. The network is evaluated as the mask sees it, without the mirror image t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from repro import paths
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
-from repro.experiments.outcome import keep
+from repro.experiments.outcome import keep, kept
 from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.geometry import heatmap_factor
 from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_densities
@@ -179,24 +177,9 @@ def summarise(samples: Tensor) -> dict[str, Any]:
     }
 
 
-def invented_displacements(count: int = 2000, seed: int = 0) -> Tensor:
-    """(count, 2) displacements that stand for a network's where none is trained: nothing is measured in them.
-
-    The keypoint lies anywhere in its pixel and the peak is the whole pixel nearest to it plus an error, normal with a
-    deviation of .4 heatmap px for 80 in 100, of 1.5 for 17, and of 6, as on another limb, for 3.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    keypoints = torch.rand(count, 2, generator=generator, dtype=torch.float64)
-    kind = torch.rand(count, 1, generator=generator, dtype=torch.float64)
-    deviation = torch.where(kind < 0.8, 0.4, torch.where(kind < 0.97, 1.5, 6.0))
-    errors = deviation * torch.randn(count, 2, generator=generator, dtype=torch.float64)
-    return (keypoints + errors).round() - keypoints
-
-
-def read_displacements() -> dict[str, Any] | None:
-    """The committed outcome, ``networks`` by label among it; None where there is none."""
-    path = paths.RESULTS / "cal" / "displacements.json"
-    return json.loads(path.read_text()) if path.exists() else None
+def read_displacements() -> dict[str, Any]:
+    """The committed outcome, ``networks`` by label among it."""
+    return kept("cal", "displacements")
 
 
 def _rounded(values: Tensor, digits: int) -> list[Any]:

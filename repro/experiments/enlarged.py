@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from repro.experiments.outcome import keep, kept
-from repro.experiments.trained import load_network, open_device, trained_recipes
+from repro.experiments.outcome import keep, kept, rounded
+from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.models.enlarge import Enlarger
 from repro.recipe import Recipe
 from repro.tasks import Machine
-from repro.training.evaluate import measure, predict_with
 
 ROWS = {"UDP W32": "udp-spsr-w32", "UDP W48": "udp-spsr-w48"}
 CROPS = ("never small", "bicubic", "super-resolution")
@@ -54,16 +53,10 @@ def run_enlarged(machine: Machine, seeds: tuple[int, ...]) -> Path:
     lines: list[dict[str, Any]] = []
     for name, row in ROWS.items():
         for seed in seeds:
-            network = load_network(recipes[row, seed], samples.val, device)
             for crops in CROPS:
                 recipe, enlarger = shown(recipes[row, seed], crops, device)
-                decoders = [recipe.method.decoder]
-                (poses,) = predict_with(network, samples.val, recipe, device, decoders, enlarger=enlarger)
-                figures = measure(samples.val, poses, recipe, samples.measures)
-                lines.append(
-                    {"network": name, "seed": seed, "crops": crops}
-                    | {metric: round(figures[metric], 4) for metric in SHOWN}
-                )
+                figures = decoded_by({crops: recipe.method.decoder}, recipe, samples, device, enlarger)[crops]
+                lines.append({"network": name, "seed": seed, "crops": crops} | rounded(figures, SHOWN))
     return keep("cal", "enlarged", {"runs": lines}, machine)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.errors import ReproError
-from repro.experiments.outcome import keep, kept
+from repro.experiments.outcome import keep, kept, rounded
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import load_run
@@ -68,9 +68,7 @@ def run_gaussian_width(machine: Machine, seeds: Sequence[int] = (0,)) -> Path:
     make_runs([recipe for *_, recipe in tried], samples, machine)
     lines: list[dict[str, Any]] = []
     for seed, row, sigma, recipe in tried:
-        metrics = load_run(recipe).metrics
-        measured = {name: round(metrics[name], 4) for name in SHOWN}
-        lines.append({"row": row, "sigma": sigma, "seed": seed} | measured)
+        lines.append({"row": row, "sigma": sigma, "seed": seed} | rounded(load_run(recipe).metrics, SHOWN))
     return keep("sahg", "gaussian_width", {"runs": lines}, machine)
 
 

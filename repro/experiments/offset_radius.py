@@ -14,7 +14,7 @@ from typing import Any
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
-from repro.experiments.outcome import keep, kept
+from repro.experiments.outcome import keep, kept, rounded
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import crops_of, load_run
@@ -77,11 +77,8 @@ def run_offset_radius(machine: Machine, seed: int = 0) -> Path:
     make_runs([recipe for _, _, recipe in tried], samples, machine)
     lines: list[dict[str, Any]] = []
     for method, radius, recipe in tried:
-        metrics = load_run(recipe).metrics
-        lines.append(
-            {"method": method, "radius": radius, "crops": crops_of(recipe), "seed": seed}
-            | {name: round(metrics[name], 4) for name in SHOWN}
-        )
+        told = {"method": method, "radius": radius, "crops": crops_of(recipe), "seed": seed}
+        lines.append(told | rounded(load_run(recipe).metrics, SHOWN))
     return keep("cal", "offset_radius", {"runs": lines}, machine)
 
 

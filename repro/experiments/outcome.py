@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ def keep(paper: str, name: str, found: dict[str, Any], machine: Machine) -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {**found, **describe(choose_device(machine.device)), "threads": machine.threads})
     return path
+
+
+def rounded(figures: dict[str, float], names: Sequence[str]) -> dict[str, float]:
+    """The named figures, as they are kept: with four digits."""
+    return {name: round(figures[name], 4) for name in names}
 
 
 def kept(paper: str, name: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.plan import table_recipes, table_samples
-from repro.recipe import Recipe
+from repro.recipe import Decoder, Recipe
 from repro.runs import Samples, folder, is_trained
 from repro.scales import SCALES
 from repro.tasks import Machine
 from repro.training.distributed import choose_device
+from repro.training.evaluate import measure, predict_with
 from repro.training.loop import build_network
 
 
@@ -57,6 +58,29 @@ def load_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn
     network = build_network(recipe, persons, device)
     load_weights(network, folder(recipe) / "model.safetensors")
     return network
+
+
+def decoded_by(
+    decoders: dict[str, Decoder],
+    recipe: Recipe,
+    samples: Samples,
+    device: torch.device,
+    enlarger: nn.Module | None = None,
+) -> dict[str, dict[str, float]]:
+    """The metrics of a trained recipe's maps on the validation persons, by the name of the decoder that read them.
+
+    Args:
+        decoders: by name.
+        recipe: whose protocol is followed, its decoder aside.
+        samples: of its table.
+        device: to compute on.
+        enlarger: of crops that the recipe enlarges; None for the package's.
+    """
+    network = load_network(recipe, samples.val, device)
+    found = predict_with(network, samples.val, recipe, device, list(decoders.values()), enlarger=enlarger)
+    return {
+        name: measure(samples.val, poses, recipe, samples.measures) for name, poses in zip(decoders, found, strict=True)
+    }
 
 
 def open_device(machine: Machine) -> torch.device:

@@ -12,11 +12,10 @@ from typing import Any
 
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
-from repro.experiments.outcome import keep, kept
-from repro.experiments.trained import load_network, open_device, trained_recipes
+from repro.experiments.outcome import keep, kept, rounded
+from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.recipe import Decoder
 from repro.tasks import Machine
-from repro.training.evaluate import measure, predict_with
 
 DECODERS: dict[str, Decoder] = {
     "highest pixel": Argmax(),
@@ -45,14 +44,8 @@ def run_weighted_pixels(data_sets: dict[str, Path | None], machine: Machine, see
     for name, root in data_sets.items():
         samples, recipes = trained_recipes("skeletal", 3, ["attention"], seeds, data=name, root=root)
         for (_, seed), recipe in recipes.items():
-            network = load_network(recipe, samples.val, device)
-            found = predict_with(network, samples.val, recipe, device, list(DECODERS.values()))
-            for label, poses in zip(DECODERS, found, strict=True):
-                figures = measure(samples.val, poses, recipe, samples.measures)
-                lines.append(
-                    {"data": name, "seed": seed, "decoder": label}
-                    | {metric: round(figures[metric], 4) for metric in SHOWN}
-                )
+            for label, figures in decoded_by(DECODERS, recipe, samples, device).items():
+                lines.append({"data": name, "seed": seed, "decoder": label} | rounded(figures, SHOWN))
     return keep("skeletal", "weighted_pixels", {"runs": lines}, machine)
 
 

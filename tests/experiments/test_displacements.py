@@ -21,7 +21,6 @@ from repro.experiments.displacements import (
     collect,
     distance_shares,
     fitted,
-    invented_displacements,
     labelled_displacements,
     log_likelihood,
     plane_histogram,
@@ -119,14 +118,6 @@ def test_a_summary_is_small_plain_and_keeps_displacements_spread_over_all() -> N
     ]
     assert len(json.dumps(found)) < 20_000
     assert len(summarise(samples[:50])["scattered"]) == 50
-
-
-def test_invented_displacements_lead_from_keypoints_in_their_pixel_to_whole_pixels() -> None:
-    samples = invented_displacements(4000)
-    assert torch.equal(samples, invented_displacements(4000))
-    # Rounding alone gives a variance of 1/12 along each axis, the errors add .80 * .16 + .17 * 2.25 + .03 * 36 = 1.59.
-    assert float(samples.square().mean()) == pytest.approx(1 / 12 + 1.5905, rel=0.15)
-    assert 0.005 < float((samples.abs().amax(-1) > 4).double().mean()) < 0.04
 
 
 def test_collected_displacements_are_those_of_the_crops_in_heatmap_pixels(

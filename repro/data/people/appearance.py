@@ -162,10 +162,7 @@ def sample_outfit(
     elif kind < 0.45:
         leg = 0.5 + 0.45 * rng.random()
         shoe = 0.006 if rng.random() < 0.7 else 0.0
-    styles = ("long", "tail", "bun", "short") if female else ("short", "short", "short", "bald", "long")
-    if sport and female:
-        styles = ("tail", "bun", "bun", "short", "long")
-    style = styles[int(rng.integers(len(styles)))]
+    style = _hair_style(rng, female, sport)
     hat = "none" if rng.random() < 0.85 else ("cap", "helmet")[int(rng.integers(2))]
     rows = _materials(rng, skin, hair, top, bottom, sport and leg == 0, bare)
     return Outfit(
@@ -180,6 +177,13 @@ def sample_outfit(
         style,
         hat,
     )
+
+
+def _hair_style(rng: np.random.Generator, female: bool, sport: bool) -> str:
+    styles = ("long", "tail", "bun", "short") if female else ("short", "short", "short", "bald", "long")
+    if sport and female:
+        styles = ("tail", "bun", "bun", "short", "long")
+    return styles[int(rng.integers(len(styles)))]
 
 
 def _materials(

@@ -15,9 +15,8 @@ from repro.data.people.scenes import crowd_index, draw_scene
 from repro.data.people.settings import SPLITS, PeopleSettings, Split, stream
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
+from repro.metrics.pck import HEAD_BOX_FACTOR
 from repro.skeletons import Skeleton
-
-HEAD_OF_BOX = 0.6  # head size of PCKh / diagonal of the head box
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def load_people(
         boxes=labels.boxes.astype(np.float64),
         areas=np.array([a["area"] for a in annotations], dtype=np.float64),
         scores=np.ones(len(points)),
-        head_sizes=HEAD_OF_BOX * np.hypot(*labels.head_boxes[:, 2:].astype(np.float64).T),
+        head_sizes=HEAD_BOX_FACTOR * np.hypot(*labels.head_boxes[:, 2:].astype(np.float64).T),
         annotations=annotations,
     )
 

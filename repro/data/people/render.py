@@ -147,14 +147,10 @@ class Canvas:
         np.maximum(glow, 0, out=glow)
         glow *= np.float32(1 - ambient)
         glow += np.float32(ambient)
-        y += top.astype(np.int32)
         x += left.astype(np.int32)
-        y &= noise.shape[0] - 1
-        x &= noise.shape[1] - 1
-        y *= np.int32(noise.shape[1])
-        y += x
+        y += top.astype(np.int32)
         rough = grain.take(rows, mode="clip")
-        rough *= noise.take(y, mode="clip")
+        rough *= _repeated(noise, x, y)
         rough += 1
         rough *= np.float32(255)
         glow *= rough
@@ -179,6 +175,15 @@ class Canvas:
         first, stop = self.rows[owner]
         numbers = self.numbers[window]
         return (numbers - np.int32(first)).view(np.uint32) < stop - first  # numbers below wrap around
+
+
+def _repeated(noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) the noise, whose sides are powers of two, at whole pixels (n,), where it repeats; it changes x and y."""
+    y &= noise.shape[0] - 1
+    x &= noise.shape[1] - 1
+    y *= np.int32(noise.shape[1])
+    y += x
+    return noise.take(y, mode="clip")
 
 
 def _hold(values: np.ndarray) -> np.ndarray:
