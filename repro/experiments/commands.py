@@ -61,7 +61,7 @@ def offset_radius(seed: str, device: str) -> None:
 @click.option("--seeds", default="0-2", show_default=True, help="of the runs of cal table 8")
 @device_option
 def decoders(seeds: str, device: str) -> None:
-    """Decode networks of cal table 8, and what lies between their trainings, with each decoder (see notebooks/cal/table8.ipynb)."""
+    """Decode networks of cal table 8, and of trainings between them, with each decoder (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.decoders import run_decoders
     from repro.tasks import Machine
 
