@@ -68,6 +68,17 @@ def decoders(seeds: str, device: str) -> None:
     click.echo(f"Written to {run_decoders(Machine(device), parse_seeds(seeds))}")
 
 
+@click.command("crop-convention")
+@click.option("--seeds", default="0", show_default=True, help="of the runs of cal table 8")
+@device_option
+def crop_convention(seeds: str, device: str) -> None:
+    """Train HRNet of cal table 8 on both kinds of crops and from both starts (see notebooks/cal/table8.ipynb)."""
+    from repro.experiments.crop_convention import run_crop_convention
+    from repro.tasks import Machine
+
+    click.echo(f"Written to {run_crop_convention(Machine(device), parse_seeds(seeds))}")
+
+
 @click.command()
 @click.option("--seeds", default="0", show_default=True, help="of the runs of cal table 2")
 @device_option
@@ -116,6 +127,7 @@ COMMANDS = (
     displacements,
     offset_radius,
     decoders,
+    crop_convention,
     enlarged,
     gaussian_width,
     overfit_photographs,
