@@ -144,8 +144,10 @@ def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled:
             f"{tuple(weights.shape)}: encoder and network must agree on the number of maps and their size."
         )
     wide = torch.promote_types(torch.promote_types(predicted.dtype, target.dtype), torch.float32)
-    factors = weights[labelled][None, :, None, None].to(wide)
-    return predicted[labelled][None].to(wide) * factors, target[labelled][None].to(wide) * factors
+    rows = labelled.flatten().nonzero()[:, 0]  # maps are copied whole: by a mask they would be pixel by pixel
+    predicted, target = (maps.flatten(0, 1).index_select(0, rows)[None].to(wide) for maps in (predicted, target))
+    factors = weights.flatten()[rows][None, :, None, None].to(wide)
+    return (predicted, target) if bool((factors == 1).all()) else (predicted * factors, target * factors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,8 +34,8 @@ def deformable_convolution(
 ) -> Tensor:
     """A 3x3 convolution that samples beside its regular positions, bilinearly and with zeros outside.
 
-    It is computed in float32 at least, also inside autocast. On a GPU its gradient is not deterministic (atomic
-    additions).
+    Samples are taken in float32 at least, also inside autocast; there a CPU multiplies them by the weight in autocast's
+    precision, as in any other convolution, and a GPU in float32. On a GPU the gradient is not deterministic (atomic additions).
 
     Args:
         x: (B, C, H, W).
@@ -75,10 +75,8 @@ def gathered_convolution(
         factors = factors * mask.permute(0, 2, 3, 1).unsqueeze(-1)
     rows = x.permute(0, 2, 3, 1).reshape(-1, channels)
     samples = F.embedding_bag(indices.view(-1, 4), rows, per_sample_weights=factors.reshape(-1, 4), mode="sum")
-    with torch.autocast("cpu", enabled=False):
-        matrix = weight.permute(2, 3, 1, 0).reshape(9 * channels, outputs)
-        out = samples.view(-1, 9 * channels) @ matrix
-    out = out if bias is None else out + bias
+    matrix = weight.permute(0, 2, 3, 1).reshape(outputs, 9 * channels)
+    out = F.linear(samples.view(-1, 9 * channels), matrix, bias)
     return out.view(batch, height, width, outputs).permute(0, 3, 1, 2)
 
 
@@ -103,13 +101,10 @@ def interpolated_convolution(
     fractions = (2 * positions + 1) / positions.new_tensor(sides) - 1
     grid = fractions.reshape(batch, 9 * height, width, 2)
     samples = F.grid_sample(padded, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    samples = samples.view(batch, channels, 9, height * width)
+    samples = samples.view(batch, channels, 9, height, width)
     if mask is not None:
-        samples = samples * mask.flatten(2).unsqueeze(1)
-    with torch.autocast("cpu", enabled=False):
-        out = weight.flatten(1) @ samples.flatten(1, 2)
-    out = out if bias is None else out + bias.view(-1, 1)
-    return out.view(batch, len(weight), height, width)
+        samples = samples * mask.contiguous().unsqueeze(1)
+    return F.conv2d(samples.flatten(1, 2), weight.reshape(len(weight), -1, 1, 1), bias)
 
 
 def sampled_positions(offsets: Tensor, dilation: int) -> Tensor:

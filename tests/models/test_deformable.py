@@ -67,10 +67,26 @@ def test_without_offsets_it_is_an_ordinary_convolution(grad):
 
 
 @pytest.mark.parametrize("grad", [True, False])
-def test_lower_precision_is_computed_in_float32(grad):
+@pytest.mark.parametrize("channels", [3, 40])
+def test_inside_autocast_samples_are_taken_in_float32(grad, channels):
+    """A quarter of a pixel beside 300, where the numbers of bfloat16 are 2 apart: 0.75 x + 0.25 of its right neighbour."""
+    x = torch.zeros(1, channels, 1, 320).bfloat16()
+    x[..., 300], x[..., 301] = 1, 3
+    offsets = torch.zeros(1, 18, 1, 320)
+    offsets[:, 1::2] = 0.25  # dx
+    weight = torch.zeros(1, channels, 3, 3)
+    weight[0, 0, 1, 1] = 1
+    with torch.set_grad_enabled(grad), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = deformable_convolution(x, offsets, weight.requires_grad_(grad))
+    assert found.dtype == torch.bfloat16
+    assert found[0, 0, 0, 299:302].tolist() == [0.25, 1.5, 2.25]
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_inside_autocast_the_product_has_its_precision(grad):
     x, weight = draw(1, 3, 5, 6).detach().bfloat16(), draw(4, 3, 3, 3, seed=1).detach().float()
-    expected = F.conv2d(x.float(), weight, padding=1).bfloat16()
     with torch.set_grad_enabled(grad), torch.autocast("cpu", dtype=torch.bfloat16):
         found = deformable_convolution(x, torch.zeros(1, 18, 5, 6).bfloat16(), weight)
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found, expected)
+        expected = F.conv2d(x, weight, padding=1)
+    assert found.dtype == expected.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected, rtol=2**-7, atol=2**-7)
