@@ -71,7 +71,7 @@ def table_recipes(
     """
     rows = check_rows(paper, number, only)
     divisor = table_divisor(paper, number, scale)
-    scale = scale.for_skeleton(table_skeleton(paper, number, data.name))
+    scale = scale.for_skeleton(table_skeleton(paper, number, data.name)).lengthened(runnable_rows(paper, number).length)
     return {
         (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start, boxes=boxes).but(
             seed=seed

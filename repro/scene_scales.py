@@ -10,12 +10,12 @@
   them: COCO's 32 x 32 px are of images of that size.
 - **People** in drawn scenes are few and large, so that sigma 2 and central regions of 8 x 8 map px are not larger than they
   (``FEW``), and at ``laptop`` scale, whose numbers are meant to be read, fewer and larger still (``LARGE``).
-- **Length** of ``laptop``: 5,000 images, 625 steps of 8: what ``make reproduce TABLE=2`` over five papers, meant to take an hour
-  on two cores, leaves to the two tables of scenes. Networks are far from having learned all they could then. In trials of the
-  baseline of hgr's table 4 (600 training and 100 evaluated scenes, one seed; mean OKS of regressed, of heatmap-found and of
-  final poses, AP) 4,800 images of FEW reached 12, 25, 17 and 0.0, half-way through 10,200 images of LARGE 14, 42, 27 and 1.0,
-  and at their end 20, 44, 31 and 2.0. Learning rate and batch stay: 2e-3 was no better than 1e-3 after 2,400 images, and
-  batches of 4 took 40 % longer for the same OKS within 3.
+- **Length** of ``laptop``: 5,000 images, 625 steps of 8, in hgr's tables 2 and 3 with their seven networks 3,000: what ``make
+  reproduce TABLE=2`` over five papers, meant to take an hour on two cores, leaves to the two tables of scenes. Networks are far
+  from having learned all they could then. In trials of the baseline of hgr's table 4 (600 training and 100 evaluated scenes,
+  one seed; mean OKS of regressed, of heatmap-found and of final poses, AP) 4,800 images of FEW reached 12, 25, 17 and 0.0,
+  half-way through 10,200 images of LARGE 14, 42, 27 and 1.0, and at their end 20, 44, 31 and 2.0. Learning rate and batch stay:
+  2e-3 was no better than 1e-3 after 2,400 images, and batches of 4 took 40 % longer for the same OKS within 3.
 - **Scoring** learns from fewer images, in smaller batches, so that it takes about as many steps as it should.
 """
 

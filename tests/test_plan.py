@@ -179,7 +179,7 @@ def test_whole_bodies_are_drawn_close_up_and_learned_in_batches_of_their_own(loa
     table_samples("fowkal", 2, "people", None, replace(LAPTOP, drawn_train=12, drawn_val=7))
     assert {c["skeleton"] for c in loads} == {WHOLEBODY133} and all(c["people"] == WHOLE_BODY for c in loads)
     recipes = table_recipes("fowkal", 2, LAPTOP, replace(DATA, name="people"), (0,), start="random")
-    assert {(r.optimisation.batch, r.optimisation.learning_rate) for r in recipes.values()} == {(16, 1e-3)}
+    assert {(r.optimisation.batch, r.optimisation.learning_rate) for r in recipes.values()} == {(8, 1e-3)}
 
 
 FILE = Path("/boxes.json")

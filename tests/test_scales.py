@@ -217,10 +217,17 @@ def test_boxes_of_a_detector_are_those_of_a_file_or_simulated(data, scale, boxes
     assert apply_scale(true, SCALES[scale], **own).evaluation.boxes == "truth"
 
 
+def test_a_table_can_be_shorter_than_its_scale() -> None:
+    short = LAPTOP.lengthened(0.6)
+    assert (short.crops, short.drawn_crops, short.scenes.crops) == (72_000, 14_400, 3000)
+    assert short.lengthened(1 / 0.6) == LAPTOP
+    assert PAPER.lengthened(0.6) == PAPER  # the papers' epochs
+
+
 def test_a_scale_has_settings_for_whole_bodies() -> None:
     assert LAPTOP.for_skeleton(COCO17) is LAPTOP
     whole = LAPTOP.for_skeleton(WHOLEBODY133)
-    assert (whole.people, whole.batch, whole.learning_rate) == (WHOLE_BODY, 16, 1e-3)
+    assert (whole.people, whole.drawn_crops, whole.batch, whole.learning_rate) == (WHOLE_BODY, 16_000, 8, 1e-3)
     assert whole.for_skeleton(WHOLEBODY133) == whole
     fast = Scale(name="fast", description="", batch=8, learning_rate=2e-3).for_skeleton(WHOLEBODY133)
     assert (fast.batch, fast.learning_rate) == (8, 2e-3)

@@ -79,6 +79,8 @@ class TableRows:
         stand_ins: by the label of a column that is not printed the printed one whose steps judge its own, as AP judges mean
             OKS, where a short training leaves the printed metric too near zero to tell.
         note: what a reader must know of how this package runs the table.
+        length: factor on the number of crops, or images, that a scale shows in a training: below 1 for a table of so many large
+            networks that it would not fit into the scale's time. All rows have the same, and the paper's own length stays.
     """
 
     data: str
@@ -89,6 +91,7 @@ class TableRows:
     decimal: bool = False
     stand_ins: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    length: float = 1.0
 
     @property
     def takes_scenes(self) -> bool:

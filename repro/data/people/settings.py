@@ -125,12 +125,16 @@ WHOLE_BODY = replace(
     MILD,
     children=0.0,
     sport=0.0,
-    roll=3.0,
+    pose_noise=0.2,
+    roll=1.0,
+    elevation=4.0,
     truncation=0.0,
     occluders=0.0,
     neighbours=0.0,
-    clutter=0.4,
+    clutter=0.2,
+    loose=0.1,
     blur=0.0,
+    noise=0.1,
     close_up=0.9,
 )
 
