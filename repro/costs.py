@@ -6,6 +6,7 @@ An estimate orders the trainings and weighs them in the bar; no number of a resu
   for a step of training;
 - the values that deformable convolutions look up, which those multiply-adds leave out and which take longer than they on a CPU;
 - the pixels that are read, warped and, in training, turned into targets;
+- the values of the keypoints' heatmaps, of which targets and losses are made: a third of the work for a whole body;
 - the images that a bottom-up method groups.
 
 The constants were fitted to the trainings of tables at laptop scale in bfloat16, from 64x48 crops to whole images of 192x192 px,
@@ -32,9 +33,10 @@ from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
 
 MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 1e13}  # a second, of a forward pass
-LOOK_UPS = {"cpu": 1.2e8, "cuda": 1e10}  # values a second that deformable convolutions interpolate
+LOOK_UPS = {"cpu": 1.8e8, "cuda": 1e10}  # values a second that deformable convolutions interpolate
 STEP = 3  # forward passes that a step of training is worth
 PIXEL = 3e-7  # s: a pixel read, warped and turned into targets
+VALUE = {"cpu": 3e-8, "cuda": 3e-10}  # s: a value of a heatmap, in targets and loss
 GROUPED = 0.01  # s: the people of one image
 WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
 
@@ -122,7 +124,8 @@ def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False)
             pixels += shown
             seconds += shown * (pass_seconds(one, skeleton, kind) + PIXEL) + grouped * GROUPED
     width, height = recipe.input.size
-    crop = width * height * (STEP * pass_seconds(recipe, skeleton, kind) + PIXEL)
+    values = len(skeleton) / 16  # a pixel: maps are a quarter of the input wide and high
+    crop = width * height * (STEP * pass_seconds(recipe, skeleton, kind) + PIXEL + values * VALUE[kind])
     return Cost(crops=0 if trained else task.crops, crop=crop, pixels=pixels, evaluation=seconds)
 
 

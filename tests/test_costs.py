@@ -65,11 +65,11 @@ def test_a_network_is_counted_without_being_computed():
 
 
 def test_a_pass_costs_its_multiply_adds_and_what_it_looks_up(data, monkeypatch):
-    monkeypatch.setattr(costs, "network_work", lambda *a: (9e9, 1.2e8))
+    monkeypatch.setattr(costs, "network_work", lambda *a: (9e9, 1.8e8))
     recipe = tiny_recipe(data)
     width, height = SIZE
     assert pass_seconds(recipe, LSPET14, "cpu") == pytest.approx((0.1 + 1.0) / (width * height))
-    assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((9e-4 + 0.012) / (width * height))
+    assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((9e-4 + 0.018) / (width * height))
 
 
 def test_evaluation_shows_the_last_snapshot_every_person_and_the_others_the_first_ones(data):
@@ -100,6 +100,7 @@ def unit(monkeypatch) -> None:
     monkeypatch.setattr(costs, "pass_seconds", lambda recipe, skeleton, kind: 1.0)
     monkeypatch.setattr(costs, "PIXEL", 0.0)
     monkeypatch.setattr(costs, "GROUPED", 0.0)
+    monkeypatch.setattr(costs, "VALUE", {"cpu": 0.0})
 
 
 def test_a_task_costs_its_crops_three_times_and_its_evaluations_once(data, tiny_samples, places, unit):
@@ -112,6 +113,14 @@ def test_a_task_costs_its_crops_three_times_and_its_evaluations_once(data, tiny_
     assert task_cost(Task(recipe, (recipe, plain)), tiny_samples, "cpu").evaluation == (48 + 24) * area
     assert task_cost(Task(recipe), tiny_samples, "cpu").seconds == 72 * 3 * area
     assert task_cost(Task(recipe, (recipe,)), tiny_samples, "cpu", trained=True).seconds == 48 * area
+
+
+def test_heatmaps_cost_what_targets_and_loss_take(data, tiny_samples, places, unit, monkeypatch):
+    """A quarter of the input each way: a sixteenth of its pixels, for each keypoint."""
+    monkeypatch.setattr(costs, "VALUE", {"cpu": 2.0})
+    recipe, area = tiny_recipe(data), SIZE[0] * SIZE[1]
+    keypoints = len(tiny_samples.val.skeleton)
+    assert task_cost(Task(recipe), tiny_samples, "cpu").crop == pytest.approx(area * (3 + 2 * keypoints / 16))
 
 
 def test_what_an_earlier_session_did_costs_nothing(data, tiny_samples, places, unit):
