@@ -65,9 +65,9 @@ class WholeBodyScale:
     - a fifth of it, less clutter, noise, roll and loose clothing, batches of 8 and 16,000 crops: 17.0, 9.1, 0.5
     - these two in crops of 192x144, which take 2.2 times as long, with 16,000 and 8,000 crops: 15.5, 16.9, 1.0 and 4.9, 11.2, 0.6
 
-    The last but one was taken: small batches, which leave time for more steps, helped most. Nine of ten close up leave a tenth of
-    the people that shows its feet. Hands stay near zero in all: the median keypoint misses by 1.7 times what an OKS of 0.5 allows. On
-    photographs batch and rate are the same and were not tried.
+    The last but one was taken: small batches, which leave time for more steps, helped most. Nine of ten close up leave a tenth
+    of the people that shows its feet. Hands stay near zero in all: the median keypoint misses by 1.7 times what an OKS of 0.5
+    allows. On photographs batch and rate are the same and were not tried.
 
     Args:
         people: how drawn people are; None for the scale's, with ``close_up`` as in ``people.settings.WHOLE_BODY``.
