@@ -10,7 +10,7 @@
   them: COCO's 32 x 32 px are of images of that size.
 - **People** in drawn scenes are few and large, so that sigma 2 and central regions of 8 x 8 map px are not larger than they
   (``FEW``), and at ``laptop`` scale, whose numbers are meant to be read, fewer and larger still (``LARGE``).
-- **Length** of ``laptop``: 5,000 images, 625 steps of 8, in hgr's tables 2 and 3 with their seven networks 3,000: what ``make
+- **Length** of ``laptop``: 5,000 images, 625 steps of 8, in hgr's table 2 with its seven networks 3,000: what ``make
   reproduce TABLE=2`` over five papers, meant to take an hour on two cores, leaves to the two tables of scenes. Networks are far
   from having learned all they could then. In trials of the baseline of hgr's table 4 (600 training and 100 evaluated scenes,
   one seed; mean OKS of regressed, of heatmap-found and of final poses, AP) 4,800 images of FEW reached 12, 25, 17 and 0.0,
