@@ -50,7 +50,7 @@ def step_time(device: torch.device, repetitions: int) -> float:
 
     def step() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16):
-            heatmaps = network(normalise(images, channels_last=True))["heatmaps"]
+            heatmaps = network(normalise(images))["heatmaps"]
         optimiser.zero_grad(set_to_none=True)
         heatmaps.float().square().mean().backward()
         optimiser.step()

@@ -49,7 +49,7 @@ def measure(case: int, precision: str, training: bool, device_text: str, threads
     batch = gpu_batch if device.type == "cuda" else cpu_batch
     last = precision == "bfloat16"
     network = NETWORKS[name].build(COCO17).to(device)
-    network = network.to(memory_format=torch.channels_last) if last else network
+    network = network.to(memory_format=torch.channels_last)
     network.train(training)
     optimiser = torch.optim.Adam(network.parameters())
     images = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, device=device)
@@ -60,7 +60,7 @@ def measure(case: int, precision: str, training: bool, device_text: str, threads
             torch.set_grad_enabled(training),
             torch.autocast(device.type, dtype=torch.bfloat16, enabled=last),
         ):
-            heatmaps = network(normalise(images, channels_last=last))["heatmaps"]
+            heatmaps = network(normalise(images))["heatmaps"]
         if training:
             optimiser.zero_grad(set_to_none=True)
             (heatmaps.float() - target).square().mean().backward()

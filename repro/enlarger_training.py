@@ -25,7 +25,7 @@ from repro import paths, serial
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.people.load import load_people
 from repro.data.persons import PersonSet
-from repro.environment import describe
+from repro.environment import describe, has_native_bfloat16
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices
 from repro.locks import locked
@@ -122,10 +122,11 @@ def make_enlarger(device: str, keep: bool, settings: EnlargerTraining | None = N
 
 
 def train_enlarger(people: PersonSet, settings: EnlargerTraining, device: torch.device) -> nn.Module:
-    """Train on crops of a set of people; convolutions are computed in bfloat16."""
+    """Train on crops of a set of people; convolutions are computed in bfloat16 where the device has it natively."""
     torch.manual_seed(settings.seed)
     network = settings.enlarger.build().to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    native = has_native_bfloat16(device)
     steps = settings.epochs * (len(people) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=steps, pct_start=WARM_UP
@@ -133,7 +134,7 @@ def train_enlarger(people: PersonSet, settings: EnlargerTraining, device: torch.
     shown = tqdm(training_crops(people, settings), total=steps, desc="Training the enlarger", disable=None)
     for step, (convention, crops) in enumerate(shown):
         low, middle, high = (_floats(one, device) for one in crops)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=native):
             once = network(low, convention)
             twice = network(once if step % 4 < 2 else middle, convention)
         loss = (F.l1_loss(once, middle) + F.l1_loss(twice, high)) / 2

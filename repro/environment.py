@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -12,6 +13,8 @@ import torch
 
 from repro import paths
 
+# Values of ONEDNN_MAX_CPU_ISA that forbid the instructions of native bfloat16 to the library that convolutions are computed with.
+WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "pycocotools", "pandas", "seaborn", "papermill")
 
 
@@ -50,12 +53,26 @@ def device_name(device: torch.device) -> str:
     return f"{platform.machine()} CPU"
 
 
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 natively: a GPU that supports it, a processor with AMX, avx512_bf16 or Arm's bf16.
+
+    A processor counts as one without where ``ONEDNN_MAX_CPU_ISA`` forbids its instructions.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16 or not torch.backends.mkldnn.is_available():
+        return False
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
 def describe(device: torch.device, world_size: int = 1) -> dict[str, Any]:
     """Everything of the above for a manifest."""
     return {
         **code_state(),
         "versions": versions(),
         "device": device_name(device),
+        "fast_precision": "bfloat16" if has_native_bfloat16(device) else "float32",
         "threads": torch.get_num_threads(),
         "processes": world_size,
     }

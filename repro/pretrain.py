@@ -30,7 +30,8 @@ from repro.runs import make_training
 from repro.scales import Scale, apply_scale, small_backbone
 from repro.skeletons import COCO17
 from repro.training.distributed import World, choose_device
-from repro.training.loop import autocast, build_network, make_targets
+from repro.training.loop import build_network, make_targets
+from repro.training.precision import autocast
 from repro.warm_start import export_backbone
 
 PERSONS = 12_000  # drawn to train on
@@ -108,7 +109,7 @@ def segmentation_quality(
     for batch in CropBatches(persons, recipe.input, parts=True).evaluation(64):
         batch = {name: value.to(device) for name, value in batch.items()}
         with autocast(recipe, device):
-            outputs = {k: v.float() for k, v in network(normalise(batch["images"], channels_last=True)).items()}
+            outputs = {k: v.float() for k, v in network(normalise(batch["images"])).items()}
         truth = make_targets(recipe, batch, outputs, persons)["parts"].flatten()
         found = outputs["parts"].argmax(1).flatten()
         both = torch.bincount(truth * len(PARTS) + found, minlength=len(PARTS) ** 2)

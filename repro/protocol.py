@@ -5,10 +5,19 @@ from __future__ import annotations
 from repro.recipe import Recipe
 
 
-def protocol_of(recipe: Recipe) -> str:
-    """One line that names everything of the evaluation that explains differences between published numbers."""
-    if recipe.takes_scenes:
-        return scene_protocol_of(recipe)
+def protocol_of(recipe: Recipe, precision: str | None = None) -> str:
+    """One line that names everything of the evaluation that explains differences between published numbers.
+
+    Args:
+        recipe: of the run.
+        precision: that its network computed in; None where that was not recorded.
+    """
+    line = scene_protocol_of(recipe) if recipe.takes_scenes else person_protocol_of(recipe)
+    return line if precision is None else f"{line} · computed in {precision}"
+
+
+def person_protocol_of(recipe: Recipe) -> str:
+    """The line of a top-down recipe."""
     evaluation, (width, height) = recipe.evaluation, recipe.input.size
     flip = ("flip test, shifted" if evaluation.shift else "flip test") if evaluation.flip else "no flip test"
     boxes = "ground-truth boxes" if evaluation.boxes == "truth" else f"{evaluation.boxes} boxes"
@@ -27,7 +36,7 @@ def protocol_of(recipe: Recipe) -> str:
 
 
 def scene_protocol_of(recipe: Recipe) -> str:
-    """The same of a bottom-up recipe."""
+    """The line of a bottom-up recipe."""
     evaluation, side = recipe.evaluation, recipe.input.size[0]
     scales = ", ".join(f"{scale:g}" for scale in evaluation.scales)
     several = f"scales {scales} {evaluation.reading}" if len(evaluation.scales) > 1 else "single scale"

@@ -146,7 +146,8 @@ class Optimisation:
         gamma: see there.
         warm_up: optimiser steps over which the rate rises linearly from 0.1 % of its value; 0 for none.
         weight_decay: L2 term of Adam. HRNet's files state 1e-4, but its code creates Adam without; so 0.
-        precision: ``float32``, or ``bfloat16`` for autocast in forward and backward passes.
+        precision: of forward and backward passes: ``float32``, or ``bfloat16`` for autocast where the device has it natively and
+            float32 elsewhere, see ``training.precision``.
     """
 
     epochs: int = 210

@@ -106,6 +106,7 @@ def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome
                 curve=run.curve,
                 seconds=run.seconds,
                 factors=factor_log(run.log),
+                precision=run.precision,
             )
         )
     return Outcome(
@@ -167,7 +168,7 @@ def make_manifest(
         "input_divisor": outcome.divisor,
         "seeds": outcome.seeds,
         **({"boxes": request.boxes.name} if request.boxes else {}),
-        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe)) for run in outcome.runs}
+        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe), run.precision) for run in outcome.runs}
         or dict.fromkeys(outcome.counted, "counted at the printed size"),
         "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
         "trainings": trainings,

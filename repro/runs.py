@@ -88,6 +88,12 @@ class Run:
     seconds: float
 
     @property
+    def precision(self) -> str | None:
+        """What its network computed in; None for runs that did not record it."""
+        fast = self.environment.get("fast_precision")
+        return fast if self.recipe.optimisation.precision == "bfloat16" else fast and "float32"
+
+    @property
     def poses(self) -> Poses:
         """The predicted poses of the evaluation persons."""
         with np.load(_evaluation(self.recipe).with_suffix(".npz")) as file:

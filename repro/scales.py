@@ -69,7 +69,7 @@ class Scale:
         drawn_crops: shown over a training on drawn people, which begin nearer to what the warm start has seen.
         batch: persons a step; None for the paper's.
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
-        precision: that the network computes in; None for the paper's.
+        precision: that the network computes in, where the device has it natively; None for the paper's.
         small_backbone: whether the backbone is reduced.
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
@@ -130,6 +130,7 @@ SCALES = {
             crops=256,
             drawn_crops=256,
             batch=16,
+            precision="bfloat16",
             small_backbone=True,
             whole_body=WholeBodyScale(people=WHOLE_BODY),
             scenes=SceneScale(

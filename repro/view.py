@@ -86,7 +86,7 @@ class TableView:
         lines = [
             {
                 "row": labels[row],
-                "protocol": protocol_of(Recipe.from_plain(first[row].recipe)),
+                "protocol": protocol_of(Recipe.from_plain(first[row].recipe), first[row].precision),
                 "recipe": first[row].key,
             }
             for row in labels

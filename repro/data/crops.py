@@ -163,8 +163,7 @@ def _stack(items: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(items))
 
 
-def normalise(images: Tensor, *, channels_last: bool = False) -> Tensor:
-    """(B, H, W, 3) uint8 RGB to (B, 3, H, W) float32 with ImageNet's mean and deviation, on the images' device."""
+def normalise(images: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 RGB to (B, 3, H, W) float32, channels last, with ImageNet's mean and deviation, on their device."""
     mean, std = (torch.tensor(v, device=images.device).mul(255) for v in (MEAN, STD))
-    out = ((images.float() - mean) / std).permute(0, 3, 1, 2)
-    return out if channels_last else out.contiguous()
+    return ((images.float() - mean) / std).permute(0, 3, 1, 2)

@@ -28,7 +28,6 @@ from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_d
 from repro.recipe import Recipe
 from repro.tasks import Machine
 from repro.training.evaluate import BATCH, network_outputs
-from repro.training.loop import uses_channels_last
 
 ROWS = {
     f"{method.upper()} {size}": f"{method}-w32-{size}" for size in ("64x48", "128x96") for method in ("udp", "cal")
@@ -69,7 +68,7 @@ def collect(recipe: Recipe, persons: PersonSet, device: torch.device) -> Tensor:
     once = recipe.but(evaluation=replace(recipe.evaluation, flip=False))
     found = []
     for batch in CropBatches(persons, recipe.input).evaluation(BATCH):
-        images = normalise(batch["images"].to(device), channels_last=uses_channels_last(recipe))
+        images = normalise(batch["images"].to(device))
         heatmaps = network_outputs(network, images, once, persons)["heatmaps"]
         size = (heatmaps.shape[-1], heatmaps.shape[-2])
         factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)

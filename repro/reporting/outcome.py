@@ -30,6 +30,7 @@ class RunOutcome:
         seconds: that its training took, all stages; rows that share a training name the same ones.
         factors: mean adaptive factor of each part of the body by epoch, with ``persons`` seen (``reporting.factors``); empty
             where the loss learns none.
+        precision: that its network computed in; None in folders that do not say it.
     """
 
     row: str
@@ -41,6 +42,7 @@ class RunOutcome:
     curve: list[dict[str, float]]
     seconds: float
     factors: list[dict[str, float]] = field(default_factory=list)
+    precision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from repro.metrics.pck import pck_torso, pckh
 from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
-from repro.training.loop import autocast, uses_channels_last
+from repro.training.precision import autocast
 
 BATCH = 64  # persons a forward pass
 
@@ -55,7 +55,7 @@ def predict_with(
     network.eval()
     found, size = [([], []) for _ in decoders], None
     for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger):
-        images = normalise(images, channels_last=uses_channels_last(recipe))
+        images = normalise(images)
         outputs = network_outputs(network, images, recipe, persons)
         size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
         for decoder, (points, scores) in zip(decoders, found, strict=True):

@@ -26,7 +26,6 @@ from repro.metrics.diagnosis import diagnose
 from repro.metrics.people_oks import people_oks
 from repro.recipe import Recipe
 from repro.skeletons import CROWDPOSE14, Skeleton
-from repro.training.loop import uses_channels_last
 from repro.training.scene_outputs import scene_outputs
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
@@ -88,7 +87,7 @@ def predict_scenes(
     for shown in batches.evaluation(recipe.evaluation.scales, batch=BATCH, index=index):
         maps = {}
         for scale, pixels in shown.images.items():
-            pixels = normalise(pixels.to(device), channels_last=uses_channels_last(recipe))
+            pixels = normalise(pixels.to(device))
             outputs = scene_outputs(network, pixels, recipe, images.skeleton)
             maps[scale] = {name: value.cpu() for name, value in outputs.items()}
         for i, image in enumerate(shown.index.tolist()):

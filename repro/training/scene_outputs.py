@@ -16,7 +16,7 @@ from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.multi_scale import mirrored_offsets
 from repro.recipe import Recipe
 from repro.skeletons import Skeleton
-from repro.training.loop import autocast
+from repro.training.precision import autocast
 
 HEAT = ("heatmaps", "heatmaps_2x", "centres")
 OWN = ("centre_offsets", "keypoint_offsets")  # fractions of a pixel: CenterNet takes the image's own
