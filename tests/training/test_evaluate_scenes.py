@@ -171,8 +171,8 @@ def test_a_network_learns_two_scenes_by_heart():
     batches = make_batches(recipe, scenes)
     batch = next(iter(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=2)))
     network.train()
-    for step in range(100):
-        optimiser.param_groups[0]["lr"] = 3e-3 if step < 75 else 3e-4
+    for step in range(200):
+        optimiser.param_groups[0]["lr"] = 3e-3 if step < 150 else 3e-4
         _train_step(recipe, network, optimiser, batch, scenes)
     found = predict_scenes(network, scenes, recipe, CPU, readings=readings_of(recipe))
     figures = measure_scenes(scenes, found)
