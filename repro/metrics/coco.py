@@ -69,6 +69,21 @@ def evaluate_coco(
         ReproError: when a field is missing, keypoints do not fit the sigmas, a coordinate or score is not finite, or a
             prediction is for an image or a category that is not evaluated.
     """
+    return _summary(
+        run_coco(annotations, image_ids, predictions, sigmas, max_detections=max_detections, areas=areas)
+    )
+
+
+def run_coco(
+    annotations: Iterable[dict[str, Any]],
+    image_ids: Iterable[int],
+    predictions: Sequence[dict[str, Any]],
+    sigmas: np.ndarray,
+    *,
+    max_detections: int = 20,
+    areas: Sequence[float] | None = None,
+) -> COCOeval:
+    """COCOeval after its evaluation, as ``evaluate_coco``, whose arguments and errors it has; ``metrics.evidence`` reads it."""
     images = {int(i) for i in image_ids}
     sigmas = np.asarray(sigmas, dtype=np.float64)
     persons = _ground_truth(annotations, images, len(sigmas))
@@ -81,7 +96,7 @@ def evaluate_coco(
         evaluation.params.maxDets = [max_detections]
         evaluation.evaluate()
         evaluation.accumulate()
-    return _summary(evaluation)
+    return evaluation
 
 
 def matched_oks(persons: PersonSet, predicted: np.ndarray) -> np.ndarray:
