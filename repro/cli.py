@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from repro import paths, processes
-from repro.cli_values import device_option, parse_number, parse_seeds
+from repro.cli_values import device_option, parse_number, parse_seeds, say_version
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
 from repro.papers import PAPERS
@@ -31,7 +31,7 @@ class Group(click.Group):
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="repro-pose")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Show the version.")
 def main() -> None:
     """Reproduce the tables of five papers on heatmap-based human pose estimation."""
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib import metadata
 
 import click
+
+from repro import paths
 
 from repro.errors import ReproError
 
@@ -29,3 +33,15 @@ def parse_number(name: str, text: str, low: int) -> int:
     if not text.isdecimal() or int(text) < low:
         raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
     return int(text)
+
+
+def say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print the package's version and end, where it was asked for: that of the installed package, or of the checkout."""
+    if not asked or context.resilient_parsing:
+        return
+    try:
+        version = metadata.version("repro-pose")
+    except metadata.PackageNotFoundError:
+        version = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"]
+    click.echo(f"repro, version {version}")
+    context.exit()

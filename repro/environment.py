@@ -42,8 +42,16 @@ def _git(*arguments: str, cwd: Path = paths.ROOT) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
+    """Versions of Python and of the packages that numbers depend on; ``not installed`` for one that is missing."""
+    return {"python": platform.python_version()} | {name: package_version(name) or "not installed" for name in PACKAGES}
+
+
+def package_version(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed, as one that is run from a checkout."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def device_name(device: torch.device) -> str:
