@@ -9,7 +9,6 @@ from importlib import metadata
 import click
 
 from repro import paths
-
 from repro.errors import ReproError
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
