@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from repro import paths, processes
+from repro.checkout import stated_commit
 from repro.cli_values import device_option, parse_number, parse_seeds, say_version
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
@@ -34,6 +35,7 @@ class Group(click.Group):
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Show the version.")
 def main() -> None:
     """Reproduce the tables of five papers on heatmap-based human pose estimation."""
+    stated_commit()  # a mistake in it is said now, not after a training
 
 
 @main.command()

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from repro import paths
+from repro.checkout import code_state
 
 # Values of ONEDNN_MAX_CPU_ISA that forbid the instructions of native bfloat16 to the library that convolutions are computed with.
 WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "pycocotools", "pandas", "seaborn", "papermill")
-
-
-def code_state() -> dict[str, Any]:
-    """The git commit of the checkout and whether tracked or new files differ from it; None for both outside a checkout."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        changes = _git("status", "--porcelain", "--", ".", ":!results")
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": bool(changes)}
-
-
-def known_to_git(folder: Path) -> set[str]:
-    """The files below a folder that git tracks or has staged, relative to it; none outside a checkout."""
-    try:
-        return set(filter(None, _git("ls-files", "-z", cwd=folder).split("\0")))
-    except (OSError, subprocess.CalledProcessError):
-        return set()
-
-
-def _git(*arguments: str, cwd: Path = paths.ROOT) -> str:
-    done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def versions() -> dict[str, str]:

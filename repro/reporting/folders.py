@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from repro import paths
-from repro.environment import known_to_git
+from repro.checkout import known_to_git
 from repro.errors import ReproError
 from repro.locks import locked
 

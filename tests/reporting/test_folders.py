@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from repro import paths
 from repro.errors import ReproError
 from repro.reporting.folders import (
     compare_folders,
@@ -142,7 +143,8 @@ def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: P
     assert changed.empty and fields == {}
 
 
-def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path) -> None:
+def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     for version, created in (("old", "2026-01-01"), ("new", "2026-01-02")):
         with new_folder("skeletal", 3, version) as folder:
