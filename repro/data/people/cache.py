@@ -26,6 +26,7 @@ from tqdm import tqdm
 from repro import paths
 from repro.data.people.effects import decode_jpeg
 from repro.data.people.labels import Labels
+from repro.data.people.painters import draw_pictures, painters_for
 from repro.data.people.settings import PeopleSettings
 from repro.data.people.staging import Picture
 from repro.errors import ReproError
@@ -207,10 +208,11 @@ def _draw_into(folder: Path, pictures: PictureSet, draw: Callable[[int], Picture
     """Write the three files of a set; returns their lengths in bytes by name."""
     offsets, part_offsets, labels, owners = [0], [0], [], []
     with open(folder / "images.bin", "wb") as images, open(folder / "parts.bin", "wb") as parts:
-        for index in tqdm(range(pictures.count), desc=f"Drawing people ({pictures.split})", unit="image", disable=None):
-            picture = draw(index)
+        drawn = draw_pictures(draw, pictures.count, painters_for(pictures.count))
+        bar = tqdm(drawn, total=pictures.count, desc=f"Drawing people ({pictures.split})", unit="image", disable=None)
+        for index, picture in enumerate(bar):
             offsets.append(offsets[-1] + images.write(picture.jpeg))
-            part_offsets.append(part_offsets[-1] + parts.write(cv2.imencode(".png", picture.parts)[1].tobytes()))
+            part_offsets.append(part_offsets[-1] + parts.write(picture.parts))
             labels.append(picture.labels)
             owners += [index] * len(picture.labels.areas)
     columns = {

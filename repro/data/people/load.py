@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def load_people(
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
     pictures = PictureSet("crop", split, limit, tuple(size), settings)
     images, labels, image_index = open_pictures(
-        pictures, lambda i: draw_crop(settings, split, i, tuple(size)), crop_image_size(size)
+        pictures, partial(draw_crop, settings, split, size=tuple(size)), crop_image_size(size)
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "crop_noise")
@@ -128,7 +129,7 @@ def load_scenes(
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
     pictures = PictureSet("scene", split, limit, tuple(size), settings)
     images, labels, image_index = open_pictures(
-        pictures, lambda i: draw_scene(settings, split, i, tuple(size)), tuple(size)
+        pictures, partial(draw_scene, settings, split, size=tuple(size)), tuple(size)
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "scene_noise")
