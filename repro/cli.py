@@ -214,14 +214,15 @@ def data() -> None:
 @data.command()
 @click.argument("name")
 @click.option("--root", default="", help="folder of the data set")
-@click.option("--split", default="", help="train or val; both when empty")
+@click.option("--split", default="", help="train, val or, of CrowdPose, test; all when empty")
 @click.option("--decode", is_flag=True, help="decode every image as well")
 def check(name: str, root: str, split: str, decode: bool) -> None:
     """Validate a data set: names the file, the item and the field of everything that is wrong."""
-    from repro.data.check import check_data, format_problems
+    from repro.data.check import check_data, format_problems, not_looked_at
 
     problems = check_data(name, Path(root).expanduser() if root else None, split or None, decode=decode)
     click.echo(format_problems(problems))
+    click.echo(not_looked_at(name, split or None, decode=decode))
     if any(problem.severity == "error" for problem in problems):
         sys.exit(1)
 

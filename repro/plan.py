@@ -265,6 +265,12 @@ def _described(
             raise ReproError(
                 f"Data set {name} has no {split} {what} under {root}: give the folder that holds its files."
             )
+    if not (train.visibility > 0).any() or not any(a["num_keypoints"] and not a["iscrowd"] for a in val.annotations):
+        split = "evaluation" if (train.visibility > 0).any() else "training"
+        raise ReproError(
+            f"Data set {name} under {root} has no labelled person in the {split} {what} that are taken: nothing can be "
+            "learned or measured; run `repro data check` on it, or give a folder whose files hold labels."
+        )
     return Data(
         name=name,
         train_fingerprint=train.fingerprint(),

@@ -25,6 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from repro import paths
+from repro.data.image_files import checked_images
 from repro.data.persons import ImageFiles, ImageSource
 from repro.errors import ReproError
 
@@ -41,12 +42,16 @@ class DecodedImages:
         folder: of the cache.
         ids: (M,) int64 image ids.
         sizes: (M, 2) int64, (width, height).
+        digests: checksums of the files that the images were decoded from; None for other sources.
     """
 
-    def __init__(self, folder: Path, ids: np.ndarray, sizes: np.ndarray) -> None:
+    def __init__(
+        self, folder: Path, ids: np.ndarray, sizes: np.ndarray, digests: tuple[str, ...] | None = None
+    ) -> None:
         self.folder = folder
         self.ids = ids
         self.sizes = sizes
+        self.digests = digests
         self._offsets = _offsets(sizes)
         self._pixels: np.ndarray | None = None
 
@@ -63,19 +68,17 @@ class DecodedImages:
 
 
 def image_key(images: ImageFiles) -> str:
-    """16 hex digits that change when an image file does: from names, sizes, bytes and times of modification.
+    """16 hex digits that change when the content of an image file does, or the choice or order of the images.
 
     Raises:
-        ReproError: naming the first file that is missing.
+        ReproError: naming the first file that is missing or unusable.
     """
+    digests = images.digests
+    if digests is None:
+        digests = checked_images(images.paths, images.ids, None, "the data set").digests
     digest = hashlib.sha256(str(VERSION).encode())
     digest.update(np.ascontiguousarray(images.sizes, dtype=np.int64).tobytes())
-    for path in images.paths:
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise ReproError(f"Image {path} cannot be read ({error}): restore or fetch the file again.") from error
-        digest.update(f"{path.name}/{state.st_size}/{state.st_mtime_ns}\n".encode())
+    digest.update("\n".join(digests).encode())
     return digest.hexdigest()[:16]
 
 
@@ -107,7 +110,7 @@ def cache_images(
     if needed == 0:
         return source
     folder = paths.cache() / "decoded" / key
-    cached = DecodedImages(folder, source.ids, source.sizes)
+    cached = DecodedImages(folder, source.ids, source.sizes, getattr(source, "digests", None))
     if _is_complete(folder, _manifest(key, source.sizes)):
         return cached
     if needed > limit_bytes:

@@ -8,59 +8,94 @@ files, so they work on files that ``load_persons`` refuses. An ``error`` makes n
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
-from repro.data import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco_wholebody
-from repro.data.coco import annotation_path, read_json
+from repro.data import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody
+from repro.data.image_sources import find_crowdpose, known_data, load_images
 from repro.data.mpii import FILES, find_file
 from repro.data.problems import Found, Problem, format_problems
-from repro.data.sources import check_root, data_set
+from repro.data.records import read_json
+from repro.data.sources import DATA_SETS, check_root, load_persons
 from repro.errors import ReproError, choice_error
 
-__all__ = ["Problem", "check_data", "format_problems"]
+__all__ = ["Problem", "check_data", "format_problems", "not_looked_at"]
+
+
+def _coco_folder(root: Path, split: str) -> Path:
+    folders = coco.image_folders(root, split)
+    return next((f for f in folders if f.is_dir()), folders[0])
+
+
+def _find_crowdpose(root: Path, split: str) -> Path:
+    return find_crowdpose(root, split)[0][0]
 
 
 # For data sets with one JSON file a split: its path, the check of its content, and its images' names by id.
 _JSON_CHECKS: dict[str, tuple[Callable, Callable, Callable]] = {
-    "coco": (annotation_path, check_coco.check_coco, check_coco.image_names),
+    "coco": (
+        coco.annotation_path,
+        lambda data, root, split, decode: check_coco.check_coco(
+            data, _coco_folder(root, split), check_coco.COCO, decode
+        ),
+        check_coco.image_names,
+    ),
     "coco-wholebody": (
         coco_wholebody.annotation_path,
-        check_coco_wholebody.check_coco_wholebody,
+        lambda data, root, split, decode: check_coco_wholebody.check_coco_wholebody(
+            data, _coco_folder(root, split), decode
+        ),
+        check_coco.image_names,
+    ),
+    "crowdpose": (
+        _find_crowdpose,
+        lambda data, root, split, decode: check_coco.check_coco(data, root / "images", check_coco.CROWDPOSE, decode),
         check_coco.image_names,
     ),
     "mpii": (lambda root, split: find_file(root, FILES[split]), check_mpii.check_mpii, check_mpii.image_names),
 }
 
 
+def data_splits(name: str) -> tuple[str, ...]:
+    """The splits of a data set that are checked, each a file of its own."""
+    return ("train", "val", "test") if name == "crowdpose" else ("train", "val")
+
+
 def check_data(
-    name: str, root: Path | None, split: Literal["train", "val"] | None = None, *, decode: bool = False
+    name: str,
+    root: Path | None,
+    split: Literal["train", "val", "test"] | None = None,
+    *,
+    decode: bool = False,
 ) -> list[Problem]:
     """Check the files of a data set.
 
     Args:
-        name: one of ``DATA_SETS``; one that is drawn has no files and no problems.
+        name: of a data set; one that is drawn has no files and no problems.
         root: the folder of the data set.
-        split: one split only; by default both, and whether they share images.
-        decode: decode every image, which finds truncated files; else only headers are read.
+        split: one split only; by default all, and whether they share images.
+        decode: decode every image, which finds damaged pixels; else the container alone is looked at: size, depth, end.
 
     Returns:
-        The problems, in the order of the files. Malformed files are reported, they raise nothing.
+        The problems, in the order of the files. Malformed files are reported, they raise nothing. What training would refuse on
+        reading is always among them.
 
     Raises:
         ReproError: when the name or split is unknown or there is no such folder.
     """
-    chosen = data_set(name)
-    if split not in (None, "train", "val"):
-        raise choice_error("split", split, ("train", "val"))
+    chosen, splits = known_data(name), data_splits(name)
+    if split not in (None, *splits):
+        raise choice_error("split", split, splits)
     folder = check_root(chosen, root)
     if folder is None:
         return []
     if name == "lspet":
-        return check_lspet.check_lspet(folder, split, decode)
+        problems = check_lspet.check_lspet(folder, split, decode)
+        return problems + _refusals(name, folder, (split,) if split else splits, problems)
     locate, check, name_images = _JSON_CHECKS[name]
     problems, images = [], []
-    for one in (split,) if split else ("train", "val"):
+    for one in (split,) if split else splits:
         path = folder
         try:
             path = locate(folder, one)
@@ -68,22 +103,54 @@ def check_data(
         except ReproError as error:
             problems.append(Problem(str(path), "the file", "JSON", str(error)))
             continue
-        problems += [Problem(str(path), *found) for found in check(data, folder, one, decode)]
-        images.append((str(path), name_images(data)))
-    if len(images) == 2:
-        (_, train), (path, val) = images
-        problems += [Problem(path, *found) for found in _overlap(train, val)]
+        own = [Problem(str(path), *found) for found in check(data, folder, one, decode)]
+        problems += own + _refusals(name, folder, (one,), own)
+        images.append((str(path), one, name_images(data)))
+    for (_, first, known), (path, _, others) in combinations(images, 2):
+        problems += [Problem(path, *found) for found in _overlap(known, others, first)]
     return problems
 
 
-def _overlap(train: dict[int | str, str], val: dict[int | str, str]) -> Found:
-    """Images in both splits; each dict gives the file name for an id, or for the name itself where there are no ids."""
+def not_looked_at(name: str, split: str | None, *, decode: bool) -> str:
+    """A sentence on what a check with these arguments has not looked at; empty for nothing."""
+    if not known_data(name).needs_root:
+        return "Drawn people have no files: nothing was looked at."
+    left = [] if decode else ["the pixels of the images (size, depth and end alone were; --decode decodes them)"]
+    if split:
+        others = [one for one in data_splits(name) if one != split]
+        left.append(f"the split {' and '.join(others)}, and images that stand in several splits")
+    left.append("whether labels fit what the images show")
+    return f"Not looked at: {'; '.join(left)}."
+
+
+def _refusals(name: str, root: Path, splits: tuple[str, ...], found: list[Problem]) -> list[Problem]:
+    """What the reader refuses, where the checks have found no error."""
+    if any(problem.severity == "error" for problem in found):
+        return []
+    for split in splits:
+        try:
+            if name in DATA_SETS:
+                load_persons(name, root, split)
+            else:
+                load_images(name, root, split)
+            if name == "coco":
+                load_images(name, root, split)
+        except ReproError as error:
+            return [Problem(str(root), f"the split {split}", "reading", str(error))]
+    return []
+
+
+def _overlap(train: dict[int | str, str], val: dict[int | str, str], first: str) -> Found:
+    """Images in two splits, of which ``first`` is the name of one.
+
+    Each dict gives the file name for an id, or for the name itself where there are no ids.
+    """
     for identity in val:
         if identity not in train:
             continue
         if isinstance(identity, str):  # the official split of MPII is used as it comes
-            yield f"image {identity}", "image", "has persons in train and in val", "warning"
+            yield f"image {identity}", "image", f"has persons in {first} too", "warning"
         elif train[identity] == val[identity]:
-            yield f"image {identity}", "id", f"the image {val[identity]} is in train and in val", "error"
+            yield f"image {identity}", "id", f"the image {val[identity]} is in {first} too", "error"
         else:
-            yield f"image {identity}", "id", "is also used in train, for another image", "warning"
+            yield f"image {identity}", "id", f"is also used in {first}, for another image", "warning"

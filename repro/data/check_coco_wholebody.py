@@ -9,14 +9,15 @@ import numpy as np
 
 from repro.data import check_coco
 from repro.data.coco_wholebody import KEYPOINT_FIELDS, PART_SIZES
-from repro.data.problems import Found, far_outside, is_id, list_fault
+from repro.data.problems import Found, far_outside
+from repro.data.values import LARGEST, flat, is_id, list_fault
 
 Size = tuple[int, int]  # width, height
 
 
-def check_coco_wholebody(data: Any, root: Path, split: str, decode: bool) -> Found:
+def check_coco_wholebody(data: Any, folder: Path, decode: bool) -> Found:
     """All that is wrong with the annotation file of a split and with its images; arguments as of ``check_coco``."""
-    yield from check_coco.check_coco(data, root, split, decode)
+    yield from check_coco.check_coco(data, folder, check_coco.WHOLE_BODY, decode)
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "annotations")):
         return
     sizes = {
@@ -40,8 +41,8 @@ def _check_parts(item: str, annotation: dict[str, Any], size: Size | None) -> Fo
     for part, field in KEYPOINT_FIELDS.items():
         if part == "body":
             continue
-        values, count = annotation.get(field), PART_SIZES[part]
-        if fault := list_fault(values, 3 * count):
+        values, count = flat(annotation.get(field), 3), PART_SIZES[part]
+        if fault := list_fault(values, 3 * count, LARGEST):
             yield item, field, f"{fault}: x, y, v of {count} keypoints", "error"
             continue
         points = np.array(values, dtype=np.float64).reshape(-1, 3)

@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from repro.data import lspet
-from repro.data.problems import Found, Problem, far_outside, inspect_image, short
+from repro.data.problems import Found, Inspector, Problem, far_outside
+from repro.data.values import LARGEST, short
 from repro.errors import ReproError
 from repro.skeletons import LSPET14
 
@@ -34,13 +35,18 @@ def check_lspet(root: Path, split: str | None, decode: bool) -> list[Problem]:
         message = f"{present[-1] + 1} to {len(joints)} are absent and left out"
         problems.append(Problem(str(root / "images"), "the folder", "images", message, "warning"))
     first, last = lspet.VALIDATION
-    for number in tqdm(range(1, present[-1] + 1), desc="Checking images", unit="image", disable=None):
-        if split is None or (first <= number <= last) == (split == "val"):
-            size, fault = inspect_image(lspet.image_path(root, number), decode)
-            if fault:
-                problems.append(Problem(str(root / "images"), f"image {number}", "images", fault))
-            found = _check_person(f"image {number}", joints[number - 1], size)
-            problems += [Problem(str(path), *p) for p in found]
+    numbers = [n for n in range(1, present[-1] + 1) if split is None or (first <= n <= last) == (split == "val")]
+    inspector = Inspector(root / "images", (lspet.image_path(root, n).name for n in numbers), decode)
+    if not lspet.is_sample(joints[np.array(numbers, dtype=int) - 1]).any():
+        problems.append(Problem(str(path), "the file", "joints", "no person has labelled joints that span an area"))
+    for number in tqdm(numbers, desc="Checking images", unit="image", disable=None):
+        image = inspector.inspect(lspet.image_path(root, number).name)
+        if image.fault or image.oddity:
+            severity = "error" if image.fault else "warning"
+            what = image.fault or image.oddity
+            problems.append(Problem(str(root / "images"), f"image {number}", "images", what, severity))
+        found = _check_person(f"image {number}", joints[number - 1], image.size)
+        problems += [Problem(str(path), *p) for p in found]
     return problems
 
 
@@ -49,8 +55,8 @@ def _check_person(item: str, joints: np.ndarray, size: tuple[int, int] | None) -
     if odd := sorted(set(joints[:, 2].tolist()) - {0.0, 1.0}):
         yield item, "joints", f"a flag is {short(odd[0])}, expected 0 or 1", "error"
     labelled = joints[joints[:, 2] > 0, :2]
-    if not np.isfinite(labelled).all():
-        yield item, "joints", "a labelled joint is not finite", "error"
+    if not (np.abs(labelled) <= LARGEST).all():
+        yield item, "joints", f"a labelled joint is not finite or beyond {LARGEST:g} px", "error"
         return
     if not lspet.is_sample(joints[None])[0]:
         yield item, "joints", f"{len(labelled)} labelled joints span no area, the person is left out", "warning"

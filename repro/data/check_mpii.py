@@ -9,8 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from repro.data import mpii
-from repro.data.problems import Found, far_outside, inspect_image, is_number, list_fault, short
+from repro.data.problems import Found, Inspector, far_outside
+from repro.data.values import LARGEST, is_number, list_fault, short
 from repro.errors import ReproError
+from repro.geometry import PIXEL_STD
 from repro.skeletons import MPII16
 
 
@@ -26,22 +28,29 @@ def check_mpii(data: Any, root: Path, split: str, decode: bool) -> Found:
     if not isinstance(data, list):
         yield "the file", "JSON", f"is {short(data)}, expected a list of entries", "error"
         return
+    if not data:
+        yield "the file", "entries", "holds no entry, so nothing can be trained or evaluated", "error"
+        return
     sizes: dict[str, tuple[int, int] | None] = {}
+    inspector = Inspector(root / "images", (e.get("image") for e in data if isinstance(e, dict)), decode)
+    labelled = False
     for position, entry in enumerate(tqdm(data, desc="Checking entries", unit="entry", disable=None)):
         item = f"entry {position + 1}"
         if not isinstance(entry, dict):
             yield item, "entry", f"is {short(entry)}, expected an object", "error"
             continue
-        name = entry.get("image")
-        if not isinstance(name, str) or not name:
-            yield item, "image", f"is {short(name)}, expected the name of an image", "error"
-            name = ""
-        elif name not in sizes:
-            sizes[name], fault = inspect_image(root / "images" / name, decode)
-            if fault:
-                yield item, "image", fault, "error"
+        name = entry.get("image") if isinstance(entry.get("image"), str) else ""
+        if name not in sizes or not name:
+            found = inspector.inspect(entry.get("image"))
+            sizes[name] = found.size
+            if found.fault or found.oddity:
+                yield item, "image", found.fault or found.oddity, "error" if found.fault else "warning"
+        flags = entry.get("joints_vis")
+        labelled |= not isinstance(flags, list) or any(v not in (0, False) for v in flags)
         yield from _check_crop(item, entry)
         yield from _check_joints(item, entry, sizes.get(name))
+    if not labelled:
+        yield "the file", "joints_vis", "no joint of any person is labelled", "error"
     if split == "val":
         yield from _check_truth(data, root)
 
@@ -54,10 +63,10 @@ def image_names(data: Any) -> dict[int | str, str]:
 
 def _check_crop(item: str, entry: dict[str, Any]) -> Found:
     """What is wrong with ``center`` and ``scale``."""
-    if fault := list_fault(entry.get("center"), 2):
+    if fault := list_fault(entry.get("center"), 2, LARGEST):
         yield item, "center", f"{fault}: x, y", "error"
     scale = entry.get("scale")
-    if not is_number(scale) or scale <= 0:
+    if not is_number(scale, LARGEST / PIXEL_STD) or scale <= 0:
         yield item, "scale", f"is {short(scale)}, expected more than 0: the person's height / 200 px", "error"
 
 
@@ -82,7 +91,7 @@ def _joints_fault(joints: Any) -> str | None:
     if not isinstance(joints, list) or len(joints) != len(MPII16):
         count = f"holds {len(joints)} joints" if isinstance(joints, list) else f"is {short(joints)}"
         return f"{count}, expected {len(MPII16)} joints"
-    faults = (list_fault(j, 2) for j in joints)
+    faults = (list_fault(j, 2, LARGEST) for j in joints)
     return next((f"one joint {f}: x, y" for f in faults if f), None)
 
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from repro.data import coco
 from repro.data.persons import PersonSet
+from repro.data.records import read_records
+from repro.data.values import ADVICE
 from repro.errors import ReproError, choice_error
 from repro.wholebody import WHOLEBODY133
 
@@ -78,7 +78,7 @@ def joined_keypoints(record: Mapping[str, Any]) -> dict[str, Any]:
             found = f"{len(values)} values" if isinstance(values, list) else f"{values!r}"
             raise ReproError(
                 f"{field} of annotation {record.get('id')} (image {record.get('image_id')}) is {found}, expected a list "
-                f"of {expected} numbers: x, y, v of {PART_SIZES[part]} keypoints; {coco.ADVICE}"
+                f"of {expected} numbers: x, y, v of {PART_SIZES[part]} keypoints; {ADVICE}"
             )
         joined += values
     others = {key: value for key, value in record.items() if key not in KEYPOINT_FIELDS.values()}
@@ -86,7 +86,12 @@ def joined_keypoints(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_coco_wholebody(
-    annotation_file: Path, image_folder: Path, *, limit: int | None = None, boxes: Path | None = None
+    annotation_file: Path,
+    image_folder: Path,
+    *,
+    limit: int | None = None,
+    boxes: Path | None = None,
+    look: bool = True,
 ) -> PersonSet:
     """Read an annotation file of COCO-WholeBody, as ``load_coco`` reads one of COCO.
 
@@ -95,6 +100,7 @@ def load_coco_wholebody(
         image_folder: where the ``file_name`` of the images lie.
         limit: stop adding images once there are ``limit`` persons.
         boxes: a detector's JSON in place of the ground-truth boxes.
+        look: whether the image files are looked at.
 
     Returns:
         The persons with the 133 keypoints of ``WHOLEBODY133``. Visibility is 2 for v >= 2, 1 for 0 < v < 2. The keypoints
@@ -102,37 +108,12 @@ def load_coco_wholebody(
         where the file has that of the body.
 
     Raises:
-        ReproError: when a file is missing or malformed, or when no detection lies in these images.
+        ReproError: as of ``load_coco``.
     """
-    body = coco.load_coco(annotation_file, image_folder, limit=limit, boxes=boxes)
-    annotations = [joined_keypoints(a) for a in body.annotations]
-    points = _points(annotations, annotation_file)
-    for annotation, count in zip(annotations, (points[..., 2] > 0).sum(1).tolist(), strict=True):
-        annotation["num_keypoints"] = count
-    if boxes is None:
-        rows = {a["id"]: n for n, a in enumerate(annotations)}
-        if len(rows) < len(annotations):
-            raise ReproError(f"{annotation_file} uses the id of an annotation more than once: {coco.ADVICE}")
-        points = points[[rows[i] for i in body.person_ids.tolist()]]
-    else:
-        points = np.zeros((len(body), len(WHOLEBODY133), 3))
-    seen = points[..., 2]
-    return replace(
-        body,
-        skeleton=WHOLEBODY133,
-        keypoints=points[..., :2],
-        visibility=np.where(seen >= 2, 2, seen > 0).astype(np.int8),
-        annotations=tuple(annotations),
-    )
-
-
-def _points(annotations: list[dict[str, Any]], path: Path) -> np.ndarray:
-    """(N, 133, 3) x, y, v of joined annotations. Raises ReproError for what is no finite number."""
-    try:
-        flat = np.array([a["keypoints"] for a in annotations], dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ReproError(f"{path} holds keypoints that are no numbers ({error}): {coco.ADVICE}") from error
-    if not np.isfinite(flat).all():
-        wrong = annotations[int(np.argmin(np.isfinite(flat).all(axis=1)))]
-        raise ReproError(f"{path} holds a keypoint of annotation {wrong.get('id')} that is not finite: {coco.ADVICE}")
-    return flat.reshape(-1, len(WHOLEBODY133), 3)
+    body = PART_SIZES["body"]
+    lists = {field: PART_SIZES[part] for part, field in KEYPOINT_FIELDS.items()}
+    records = read_records(annotation_file, WHOLEBODY133.keypoints[:body], lists)
+    persons = coco.persons_of(records, image_folder, WHOLEBODY133, body=body, limit=limit, boxes=boxes, look=look)
+    counts = {id(a): n for a, n in zip(records.annotations, (records.points[..., 2] > 0).sum(1).tolist(), strict=True)}
+    annotations = tuple({**a, "num_keypoints": counts[id(a)]} for a in persons.annotations)
+    return replace(persons, annotations=annotations)

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as run_length
 
-from repro.data.coco import ADVICE, AREA_OF_BOX, _floats, _images, _of_category, _positions, read_annotations
+from repro.data.image_files import checked_images
+from repro.data.masks import codes, region_fault
 from repro.data.people.load import SceneSet
-from repro.data.persons import ImageFiles, ImageSource
+from repro.data.persons import ImageFiles, ImageSource, content_bytes
+from repro.data.records import read_records
+from repro.data.values import ADVICE, refused
 from repro.errors import ReproError
 from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
 
@@ -71,7 +74,11 @@ class ImageSet:
         return run_length.decode({"size": [height, width], "counts": self.ignored[index]}).astype(bool)
 
     def fingerprint(self) -> str:
-        """16 hex digits that change when a label, a mask or the choice of images changes, wherever the files lie."""
+        """16 hex digits that change when anything changes that training or evaluation reads, wherever the files lie.
+
+        Of photographs they follow all annotations, the masks, and the bytes of the image files; of drawn people labels, masks
+        and the choice of images.
+        """
         digest = hashlib.sha256(f"images {self.skeleton.name}".encode())
         truth = [[a["id"], a["image_id"], a["iscrowd"], a["num_keypoints"]] for a in self.annotations]
         whole = (self.images.sizes, self.images.ids, truth, self.image_index, self.person_ids, self.visibility)
@@ -83,6 +90,7 @@ class ImageSet:
             digest.update(np.ascontiguousarray(np.round(column, 3), dtype=np.float64).tobytes())
         for index in sorted(self.ignored):
             digest.update(str(index).encode() + self.ignored[index])
+        digest.update(content_bytes(self.images, self.annotations))
         return digest.hexdigest()[:16]
 
 
@@ -91,13 +99,15 @@ def from_scenes(scenes: SceneSet) -> ImageSet:
     ids, sizes = scenes.images.ids, scenes.images.sizes
     annotations = [{k: v for k, v in a.items() if k != "segmentation"} for a in scenes.annotations]
     unlabelled = [a for a in scenes.annotations if not any(a["keypoints"][2::3])]
-    regions = [(int(a["image_id"]), a["segmentation"]) for a in unlabelled if a.get("segmentation")]
+    place = {identity: n for n, identity in enumerate(ids.tolist())}
+    position = np.array([place[a["image_id"]] for a in annotations], dtype=np.int64)
+    regions = [(place[a["image_id"]], a["segmentation"]) for a in unlabelled if a.get("segmentation")]
     return ImageSet(
         skeleton=scenes.skeleton,
         images=scenes.images,
         crowd_indices=scenes.crowd_indices,
-        ignored=_union(regions, ids, sizes),
-        **_people(annotations, ids, scenes.skeleton),
+        ignored=_union(regions, sizes),
+        **_people(annotations, position, scenes.skeleton),
     )
 
 
@@ -108,6 +118,7 @@ def load_coco_images(
     *,
     limit: int | None = None,
     annotated_only: bool = False,
+    look: bool = True,
 ) -> ImageSet:
     """Read an annotation file of COCO keypoints; images are opened only when they are read.
 
@@ -120,11 +131,12 @@ def load_coco_images(
         limit: the first so many images only.
         annotated_only: leave out images without any annotation of a person, as the released code does for training: 64,115
             images of COCO are left, 7,500 of them without a labelled keypoint. The paper's "57K" counts only the others.
+        look: whether the image files are looked at (``image_files.checked_images``); else they need not be there.
 
     Raises:
-        ReproError: when the file is missing or malformed.
+        ReproError: when the file is missing or malformed, or when an image is missing, unusable or has another size than stated.
     """
-    return _read([annotation_file], image_folder, skeleton, limit, annotated_only)
+    return _read([annotation_file], image_folder, skeleton, limit, annotated_only, look, mend=False)
 
 
 def load_crowdpose(
@@ -134,70 +146,93 @@ def load_crowdpose(
     *,
     limit: int | None = None,
     annotated_only: bool = False,
+    look: bool = True,
 ) -> ImageSet:
     """Read annotation files of CrowdPose (Li et al., CVPR 2019), one after the other: training and validation make one set.
 
     They have no segmentations: the loss looks everywhere, and areas are 0.53 x width x height of the box.
-    ``num_keypoints`` stays as the files have it: they count the first 12 keypoints, without head and neck. Arguments and
-    errors are those of ``load_coco_images``; ``crowd_indices`` is None unless all images have a ``crowdIndex``.
+    ``num_keypoints`` stays as the files have it: they count the first 12 keypoints, without head and neck. The official files of
+    training and test exchange width and height: the sizes of the image files are taken there. Arguments and errors are those of
+    ``load_coco_images``; ``crowd_indices`` is None where no image has a ``crowdIndex``.
     """
-    return _read(annotation_files, image_folder, skeleton, limit, annotated_only)
+    return _read(annotation_files, image_folder, skeleton, limit, annotated_only, look, mend=True)
 
 
 def _read(
-    files: Sequence[Path], image_folder: Path, skeleton: Skeleton, limit: int | None, annotated_only: bool
+    files: Sequence[Path],
+    image_folder: Path,
+    skeleton: Skeleton,
+    limit: int | None,
+    annotated_only: bool,
+    look: bool,
+    mend: bool,
 ) -> ImageSet:
     """The images of files in COCO's format."""
-    contents = [read_annotations(file) for file in files]
+    read = [read_records(file, skeleton.keypoints, {"keypoints": len(skeleton)}) for file in files]
     where = " and ".join(str(file) for file in files)
-    entries = [image for content in contents for image in content["images"]]
-    ids, sizes, names = _images(entries, where)
-    annotations = [a for c, file in zip(contents, files, strict=True) for a in _of_category(c, file)]
-    segments = {a.get("id"): a.get("segmentation") for c in contents for a in c["annotations"] if isinstance(a, dict)}
-    try:
-        kept = _kept_images(annotations, ids, limit, annotated_only)
-        known = set(ids.tolist())
-        if strange := [a.get("id") for a in annotations if a["image_id"] not in known]:
-            raise ValueError(f"annotation {strange[0]} is of an unknown image")
-        chosen = set(ids[kept].tolist())
-        annotations = [_completed(a) for a in annotations if a["image_id"] in chosen]
-        people = _people(annotations, ids[kept], skeleton)
-        hidden = [a for a in annotations if a["iscrowd"] or not a["num_keypoints"]]
-        regions = [(a["image_id"], segments[a["id"]]) for a in hidden if segments.get(a["id"])]
-        ignored = _union(regions, ids[kept], sizes[kept])
-        crowd = [entries[i].get("crowdIndex") for i in kept]
-        crowd_indices = None if None in crowd or not crowd else np.array(crowd, dtype=np.float64)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ReproError(f"{where} holds a malformed entry ({type(error).__name__}: {error}): {ADVICE}") from error
-    images = ImageFiles(paths=tuple(image_folder / names[i] for i in kept), ids=ids[kept], sizes=sizes[kept])
-    return ImageSet(skeleton=skeleton, images=images, crowd_indices=crowd_indices, ignored=ignored, **people)
-
-
-def _kept_images(
-    annotations: list[dict[str, Any]], ids: np.ndarray, limit: int | None, annotated_only: bool
-) -> np.ndarray:
-    """Positions of the images that are read, in the order of the file."""
+    ids, sizes, crowd = (np.concatenate([getattr(r, name) for r in read]) for name in ("ids", "sizes", "crowd"))
+    if len(np.unique(ids)) != len(ids):
+        raise ReproError(f"{where} holds an image id more than once: give each image its own id; {ADVICE}")
+    starts = np.cumsum([0, *(len(r.ids) for r in read)])
+    position = np.concatenate([r.position + start for r, start in zip(read, starts[:-1], strict=True)])
     kept = np.arange(len(ids))
     if annotated_only:
-        kept = kept[np.isin(ids, np.array([a["image_id"] for a in annotations], dtype=np.int64))]
-    return kept[:limit]
+        kept = np.unique(position)
+    kept = kept[:limit]
+    names = [name for r in read for name in r.names]
+    paths = tuple(image_folder / names[i] for i in kept)
+    images = ImageFiles(paths, ids[kept], sizes[kept])
+    if look:
+        images = checked_images(paths, ids[kept], sizes[kept], where, mend=mend)
+    place = np.full(len(ids), -1)
+    place[kept] = np.arange(len(kept))
+    rows = np.flatnonzero(place[position] >= 0)
+    annotations = [a for r in read for a in r.annotations]
+    regions = [(file.path, region) for file in read for region in file.regions]
+    hidden = [n for n in rows.tolist() if annotations[n]["iscrowd"] or not annotations[n]["num_keypoints"]]
+    people = _people([annotations[n] for n in rows], place[position[rows]], skeleton)
+    masked = [(int(place[position[n]]), f"annotation {annotations[n]['id']}", *regions[n]) for n in hidden]
+    return ImageSet(
+        skeleton=skeleton,
+        images=images,
+        crowd_indices=_crowd_indices(crowd[kept], images, where),
+        ignored=_checked_union(masked, images.sizes),
+        **people,
+    )
 
 
-def _completed(annotation: dict[str, Any]) -> dict[str, Any]:
-    """The annotation with the fields that may be missing: ``iscrowd``, ``num_keypoints`` and ``area``."""
-    width, height = annotation["bbox"][2:]
-    count = sum(v > 0 for v in annotation["keypoints"][2::3])
-    return {"iscrowd": 0, "num_keypoints": count, "area": AREA_OF_BOX * width * height, **annotation}
+def _crowd_indices(crowd: np.ndarray, images: ImageFiles, where: str) -> np.ndarray | None:
+    """The crowd indices; None where no image has one. Raises ReproError where some have and others not."""
+    missing = np.isnan(crowd)
+    if missing.all():
+        return None
+    if missing.any():
+        first = images.ids[int(np.argmax(missing))]
+        raise refused(where, f"image {first}", "crowdIndex", "is missing, expected one in all images or in none")
+    return crowd
 
 
-def _people(annotations: list[dict[str, Any]], ids: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
-    """The annotations in the order of their images, and the columns of those who are no crowd or have labelled keypoints."""
-    position = _positions(np.array([a["image_id"] for a in annotations], dtype=np.int64), ids)
+def _checked_union(regions: list[tuple[int, str, Path, Any]], sizes: np.ndarray) -> dict[int, bytes]:
+    """The union of the regions (image's position, annotation, file, segmentation) of each image."""
+    for index, item, path, region in regions:
+        if fault := region_fault(region, *sizes[index].tolist()):
+            raise refused(path, item, "segmentation", fault)
+    return _union([(index, region) for index, _, _, region in regions], sizes)
+
+
+def _people(annotations: list[dict[str, Any]], position: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
+    """The annotations in the order of their images, and the columns of those who are no crowd or have labelled keypoints.
+
+    Args:
+        annotations: as ``records`` reads them.
+        position: (A,) of each one's image.
+        skeleton: of K keypoints.
+    """
     order = np.argsort(position, kind="stable")
     annotations, position = [annotations[i] for i in order], position[order]
     wanted = np.array([not a["iscrowd"] or a["num_keypoints"] > 0 for a in annotations], dtype=bool)
     chosen = [annotations[i] for i in np.flatnonzero(wanted)]
-    points = _floats([a["keypoints"] for a in chosen], 3 * len(skeleton)).reshape(-1, len(skeleton), 3)
+    points = np.array([a["keypoints"] for a in chosen], dtype=np.float64).reshape(-1, len(skeleton), 3)
     labelled = points[..., 2] > 0
     return {
         "annotations": tuple(annotations),
@@ -205,31 +240,14 @@ def _people(annotations: list[dict[str, Any]], ids: np.ndarray, skeleton: Skelet
         "person_ids": np.array([a["id"] for a in chosen], dtype=np.int64),
         "keypoints": np.ascontiguousarray(points[..., :2]),
         "visibility": np.where(points[..., 2] >= 2, 2, labelled).astype(np.int8),
-        "boxes": _floats([a["bbox"] for a in chosen], 4),
-        "areas": _floats([[a["area"]] for a in chosen], 1)[:, 0],
+        "boxes": np.array([a["bbox"] for a in chosen], dtype=np.float64).reshape(-1, 4),
+        "areas": np.array([a["area"] for a in chosen], dtype=np.float64),
     }
 
 
-def _union(regions: list[tuple[int, Any]], ids: np.ndarray, sizes: np.ndarray) -> dict[int, bytes]:
-    """The union of the regions (image id, segmentation) of each image, by the image's position."""
+def _union(regions: list[tuple[int, Any]], sizes: np.ndarray) -> dict[int, bytes]:
+    """The union of the regions (image's position, segmentation) of each image, by the image's position."""
     of_image: dict[int, list[dict[str, Any]]] = {}
-    position = _positions(np.array([image_id for image_id, _ in regions], dtype=np.int64), ids).tolist()
-    for index, (_, segmentation) in zip(position, regions, strict=True):
-        width, height = sizes[index].tolist()
-        of_image.setdefault(index, []).extend(_codes(segmentation, width, height))
-    return {index: bytes(run_length.merge(codes)["counts"]) for index, codes in of_image.items() if codes}
-
-
-def _codes(segmentation: Any, width: int, height: int) -> list[dict[str, Any]]:
-    """Compressed run-length codes of a segmentation of COCO: polygons, counts, or compressed counts.
-
-    Polygons with fewer than three points enclose nothing and are left out. Raises ValueError for a code of another size.
-    """
-    if isinstance(segmentation, list):
-        polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
-        return run_length.frPyObjects(polygons, height, width) if polygons else []
-    if list(segmentation["size"]) != [height, width]:
-        raise ValueError(f"a segmentation is for {segmentation['size']} px, its image has {[height, width]}")
-    if isinstance(segmentation["counts"], list):
-        return [run_length.frPyObjects(segmentation, height, width)]
-    return [segmentation]
+    for index, region in regions:
+        of_image.setdefault(index, []).extend(codes(region, *sizes[index].tolist()))
+    return {index: bytes(run_length.merge(found)["counts"]) for index, found in of_image.items() if found}

@@ -24,7 +24,10 @@ from typing import Literal
 import numpy as np
 from scipy.io import loadmat
 
-from repro.data.persons import ImageFiles, PersonSet, coco_annotations, header_sizes, images_for_limit
+from repro.data.image_files import checked_images
+from repro.data.matlab import plain_numbers
+from repro.data.persons import ImageFiles, PersonSet, coco_annotations, images_for_limit
+from repro.data.values import LARGEST, refused, short
 from repro.errors import ReproError, choice_error
 from repro.skeletons import LSPET14
 
@@ -52,11 +55,12 @@ def load_lspet(root: Path, split: Literal["train", "val"], *, limit: int | None 
         ReproError: for an unknown split, a missing or malformed joints.mat, or images missing before others.
     """
     joints = read_joints(root)
+    _check_joints(joints, root / "joints.mat")
     numbers = _split_numbers(split, len(joints), count_images(root, len(joints)))
     samples = np.flatnonzero(is_sample(joints[numbers - 1]))
     numbers = numbers[: images_for_limit(limit, samples, len(numbers))]
     paths = tuple(image_path(root, n) for n in numbers)
-    images = ImageFiles(paths=paths, ids=numbers, sizes=header_sizes(paths))
+    images = checked_images(paths, numbers, None, root / "joints.mat")
     return _persons(joints[numbers - 1], images)
 
 
@@ -66,12 +70,25 @@ def read_joints(root: Path) -> np.ndarray:
     if not path.is_file():
         raise ReproError(f"LSPET has no {path}: expected {LAYOUT}; give the folder that holds them.")
     try:
-        joints = loadmat(path)["joints"]
+        joints = plain_numbers(loadmat(path)["joints"])
     except Exception as error:  # SciPy raises many kinds on damaged files
         raise ReproError(f"{path} cannot be read as a MATLAB file with `joints` ({error}): fetch it again.") from error
     if joints.ndim != 3 or joints.shape[:2] != (14, 3):
         raise ReproError(f"`joints` of {path} has shape {joints.shape}, expected (14, 3, N): use LSPET's joints.mat.")
-    return np.ascontiguousarray(joints.transpose(2, 0, 1), dtype=np.float64)
+    return np.ascontiguousarray(joints.transpose(2, 0, 1))
+
+
+def _check_joints(joints: np.ndarray, path: Path) -> None:
+    """Raise ReproError for a flag that is not 0 or 1, or a labelled joint without a place."""
+    flags = joints[..., 2]
+    odd = (flags != 0) & (flags != 1)
+    lost = (flags == 1) & ~(np.abs(joints[..., :2]) <= LARGEST).all(axis=2)
+    for wrong, what in ((odd, "a flag"), (lost, "a labelled joint at")):
+        if wrong.any():
+            n, k = np.argwhere(wrong)[0].tolist()
+            value = joints[n, k, 2] if what == "a flag" else tuple(joints[n, k, :2].tolist())
+            expected = "0 or 1" if what == "a flag" else f"px of at most {LARGEST:g}"
+            raise refused(path, f"image {n + 1}", "joints", f"holds {what} {short(value)}, expected {expected}")
 
 
 def image_path(root: Path, number: int) -> Path:

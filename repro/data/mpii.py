@@ -17,8 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from scipy.io import loadmat
 
-from repro.data.coco import ADVICE, read_json
-from repro.data.persons import ImageFiles, PersonSet, coco_annotations, header_sizes, images_for_limit
+from repro.data.image_files import checked_images
+from repro.data.matlab import plain_numbers
+from repro.data.persons import PersonSet, coco_annotations, images_for_limit
+from repro.data.records import read_json
+from repro.data.values import LARGEST, flat, name_fault, number, numbers, refused, short
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD
 from repro.metrics.pck import head_sizes_mpii
@@ -67,7 +70,7 @@ def load_mpii(root: Path, split: Literal["train", "val", "trainval"], *, limit: 
         joints, labelled, head_sizes = read_truth(find_file(root, TRUTH), len(entries))
     names = names[: images_for_limit(limit, image_index, len(names))]
     paths = tuple(root / "images" / n for n in names)
-    images = ImageFiles(paths=paths, ids=np.arange(1, len(paths) + 1, dtype=np.int64), sizes=header_sizes(paths))
+    images = checked_images(paths, np.arange(1, len(paths) + 1, dtype=np.int64), None, path)
     persons = PersonSet(
         skeleton=MPII16,
         images=images,
@@ -123,9 +126,11 @@ def read_truth(path: Path, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """
     try:
         data = loadmat(path)
-        joints = data["pos_gt_src"].astype(np.float64).transpose(2, 0, 1) - 1
-        missing = data["jnt_missing"].T != 0
-        corners = data["headboxes_src"].astype(np.float64)
+        positions, missing, corners = (
+            plain_numbers(data[name]) for name in ("pos_gt_src", "jnt_missing", "headboxes_src")
+        )
+        joints = positions.transpose(2, 0, 1) - 1
+        missing = missing.T
     except Exception as error:  # SciPy raises many kinds on damaged files
         raise ReproError(
             f"{path} is not MPII's ground truth ({type(error).__name__}: {error}): fetch it again."
@@ -136,36 +141,49 @@ def read_truth(path: Path, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
             f"{path} holds joints, jnt_missing and headboxes of shapes {shapes}, expected {count} persons as in the "
             "JSON file of the validation split: use the two files of one release."
         )
+    labelled = (missing == 0) & ~np.isnan(joints).any(axis=2)
+    for name, values, used in (
+        ("jnt_missing", missing, (missing != 0) & (missing != 1)),
+        ("pos_gt_src", joints, labelled[..., None] & ~(np.abs(joints) <= LARGEST)),
+        ("headboxes_src", corners.transpose(2, 0, 1), (np.abs(corners) > LARGEST).transpose(2, 0, 1)),
+    ):
+        if used.any():
+            entry = int(np.argwhere(used)[0, 0])
+            fault = f"holds {short(float(values[used][0]))}, expected {'0 or 1' if name == 'jnt_missing' else 'px'}"
+            raise refused(path, f"entry {entry + 1}", name, fault)
     heads = head_sizes_mpii(corners.transpose(2, 0, 1))
-    return joints, ~missing & np.isfinite(joints).all(axis=2), np.where(heads > 0, heads, np.nan)
+    return joints, labelled, np.where(heads > 0, heads, np.nan)
 
 
 def _unique_images(entries: Any, path: Path) -> tuple[list[str], np.ndarray]:
     """File names in the order of first appearance, and each entry's position among them (N,) int64."""
-    if not isinstance(entries, list) or not all(
-        isinstance(e, dict) and isinstance(e.get("image"), str) for e in entries
-    ):
-        raise ReproError(
-            f"{path} is not a list of entries with an `image`: expected the JSON layout of HRNet; {ADVICE}"
-        )
+    if not isinstance(entries, list):
+        raise ReproError(f"{path} is not a list of entries: expected the JSON layout of HRNet.")
     positions: dict[str, int] = {}
-    index = [positions.setdefault(e["image"], len(positions)) for e in entries]
+    index = []
+    for n, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise refused(path, f"entry {n + 1}", "entry", f"is {short(entry)}, expected an object")
+        if fault := name_fault(entry.get("image")):
+            raise refused(path, f"entry {n + 1}", "image", fault)
+        index.append(positions.setdefault(entry["image"], len(positions)))
     return list(positions), np.array(index, dtype=np.int64)
 
 
 def _labels(entries: list[dict[str, Any]], path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Joints (N, 16, 2) in 0-based px, labelled (N, 16) bool and boxes (N, 4) of the entries of the JSON file."""
-    count = len(entries)
-    try:
-        joints = np.array([e["joints"] for e in entries], dtype=np.float64).reshape(count, 16, 2) - 1
-        labelled = np.array([e["joints_vis"] for e in entries], dtype=np.float64).reshape(count, 16) > 0
-        centers = np.array([e["center"] for e in entries], dtype=np.float64).reshape(count, 2)
-        scales = np.array([e["scale"] for e in entries], dtype=np.float64).reshape(count)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReproError(f"{path} holds a malformed entry ({type(error).__name__}: {error}): {ADVICE}") from error
-    if not (np.isfinite(joints[labelled]).all() and np.isfinite(centers).all() and (scales > 0).all()):
-        raise ReproError(f"{path} holds a joint or centre that is not finite or a scale that is not positive: {ADVICE}")
-    return joints, labelled, person_boxes(centers, scales)
+    count, size = len(entries), len(MPII16)
+    items = [f"entry {n + 1}" for n in range(count)]
+    joints = numbers([flat(e.get("joints"), 2) for e in entries], 2 * size, path, items, "joints")
+    flags = numbers([e.get("joints_vis") for e in entries], size, path, items, "joints_vis")
+    centers = numbers([e.get("center") for e in entries], 2, path, items, "center")
+    scales = [number(e, "scale", path, item, 0.0, LARGEST / PIXEL_STD) for e, item in zip(entries, items, strict=True)]
+    for field, wrong in (("joints_vis", ((flags != 0) & (flags != 1)).any(axis=1)), ("scale", np.array(scales) <= 0)):
+        if wrong.any():
+            n = int(np.argmax(wrong))
+            expected = "0 or 1 for each joint" if field == "joints_vis" else "more than 0: the person's height / 200 px"
+            raise refused(path, items[n], field, f"is {short(entries[n][field])}, expected {expected}")
+    return joints.reshape(count, size, 2) - 1, flags > 0, person_boxes(centers, np.array(scales, dtype=np.float64))
 
 
 def _areas(joints: np.ndarray, labelled: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from repro.errors import ReproError
 from repro.skeletons import Skeleton
@@ -36,37 +35,59 @@ class ImageFiles:
     Args:
         paths: one path an image.
         ids: (M,) int64, the data set's image ids.
-        sizes: (M, 2) int64, (width, height) as the annotations state them.
+        sizes: (M, 2) int64, (width, height).
+        digests: checksums of the files' contents, one an image; None where nobody has looked at them.
     """
 
     paths: tuple[Path, ...]
     ids: np.ndarray
     sizes: np.ndarray
+    digests: tuple[str, ...] | None = None
+
+    def take(self, index: np.ndarray) -> ImageFiles:
+        """The images at positions ``index``."""
+        where = np.asarray(index).tolist()
+        digests = None if self.digests is None else tuple(self.digests[i] for i in where)
+        return ImageFiles(tuple(self.paths[i] for i in where), self.ids[where], self.sizes[where], digests)
 
     def read(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB; EXIF orientation is ignored, as in annotations. Raises ReproError when unreadable."""
+        """(H, W, 3) uint8 RGB; EXIF orientation is ignored, as in annotations.
+
+        Raises:
+            ReproError: for a file that is missing, cannot be decoded or has another size.
+        """
         path = self.paths[index]
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        try:
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error:  # of a size that OpenCV refuses
+            image = None
         if image is None:
             state = "cannot be decoded" if path.exists() else "does not exist"
             raise ReproError(f"Image {path} {state}: run `repro data check` on this data set to list all such files.")
+        width, height = self.sizes[index]
+        if image.shape[:2] != (height, width):
+            raise ReproError(
+                f"Image {path} is {image.shape[1]} x {image.shape[0]} px (width x height), expected {width} x {height}: run "
+                "`repro data check` on this data set to list all such images."
+            )
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def header_sizes(paths: Iterable[Path]) -> np.ndarray:
-    """(M, 2) int64: width and height from the headers of image files, without decoding them (0.1 ms each).
+def content_bytes(images: ImageSource, annotations: Iterable[dict[str, Any]]) -> bytes:
+    """What a fingerprint of photographs covers beside the columns of a set: the images' contents, ids and sizes, and everything
+    that the evaluation reads of the annotations, crowds and persons without labels included.
 
-    Raises:
-        ReproError: naming the first file that is missing or is no image.
+    Empty for images without checksums, as drawn ones, whose content follows from settings.
     """
-    sizes = []
-    for path in paths:
-        try:
-            with Image.open(path) as image:
-                sizes.append(image.size)
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ReproError(f"Image {path} cannot be read ({error}): restore or fetch the file again.") from error
-    return np.array(sizes, dtype=np.int64).reshape(-1, 2)
+    digests = getattr(images, "digests", None)
+    if digests is None:
+        return b""
+    truth = list(annotations)
+    whole = [[a["id"], a["image_id"], a["category_id"], a["iscrowd"], a["num_keypoints"]] for a in truth]
+    parts = [np.asarray(column, dtype=np.int64) for column in (images.ids, images.sizes, whole)]
+    rows = ([[a["area"], *a["bbox"]] for a in truth], [a["keypoints"] for a in truth])
+    parts += [np.asarray(row, dtype=np.float64) for row in rows]
+    return "\n".join(digests).encode() + b"".join(str(p.shape).encode() + p.tobytes() for p in parts)
 
 
 def images_for_limit(limit: int | None, image_index: np.ndarray, count: int) -> int:
@@ -130,13 +151,18 @@ class PersonSet:
         return np.flatnonzero(self.image_index < count), self.images.ids[:count]
 
     def fingerprint(self) -> str:
-        """16 hex digits that change when a label, a box or the choice of persons changes, wherever the files lie."""
+        """16 hex digits that change when anything changes that training or evaluation reads, wherever the files lie.
+
+        Of photographs they follow labels, boxes, ids and the choice of persons, the annotations of crowds and of persons without
+        labels, and the bytes of the image files; of drawn people labels, boxes and the choice of persons.
+        """
         digest = hashlib.sha256(self.skeleton.name.encode())
         digest.update(np.ascontiguousarray(self.images.sizes, dtype=np.int64).tobytes())
         for column in (self.image_ids, self.person_ids, self.visibility):
             digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
         for column in (self.keypoints, self.boxes, self.areas, self.scores, self.head_sizes):
             digest.update(np.ascontiguousarray(np.round(column, 3), dtype=np.float64).tobytes())
+        digest.update(content_bytes(self.images, self.annotations))
         return digest.hexdigest()[:16]
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
+
+from repro.data.image_files import look_at
+from repro.data.persons import ImageFiles
+from repro.data.values import name_fault
 
 FAR = 0.1  # a keypoint is far outside when it is beyond the border by more than this share of the longer image side
 SHOWN = 10  # problems of a kind that a report lists
@@ -54,51 +58,50 @@ def format_problems(problems: list[Problem]) -> str:
     return "\n".join([*lines, f"{counts['error']} errors, {counts['warning']} warnings."])
 
 
-def is_number(value: Any) -> bool:
-    """Whether this is a finite number of a usable size."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+@dataclass(frozen=True)
+class Inspected:
+    """An image file: its (width, height), None where it is not usable; what is wrong with it; what is odd about it."""
+
+    size: tuple[int, int] | None
+    fault: str = ""
+    oddity: str = ""
 
 
-def list_fault(value: Any, count: int) -> str | None:
-    """What is wrong with a value that should be a list of ``count`` finite numbers; None when nothing is."""
-    if not isinstance(value, list):
-        return f"is {short(value)}, expected a list of {count} numbers"
-    if len(value) != count:
-        return f"holds {len(value)} values, expected {count}"
-    wrong = [v for v in value if not is_number(v)]
-    return f"holds {short(wrong[0])}, expected finite numbers" if wrong else None
-
-
-def short(value: Any) -> str:
-    """The value as text of at most 60 characters."""
-    try:
-        text = repr(value)
-    except RecursionError:
-        text = "too deeply nested"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def is_id(value: Any) -> bool:
-    """Whether this is a whole number of 64 bits."""
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def inspect_image(path: Path, decode: bool) -> tuple[tuple[int, int] | None, str]:
-    """The (width, height) of an image file and an empty text, or None and what is wrong with the file.
+class Inspector:
+    """Looks at the image files of a data set as the reader does.
 
     Args:
-        path: of the image.
-        decode: decode the pixels too; else the header only.
+        folder: of the images.
+        names: of the files, of any form.
+        decode: decode the pixels too, by the decoder that training uses; else the container only.
     """
-    try:
-        with Image.open(path) as image:
-            if decode:
-                image.load()
-            return image.size, ""
-    except FileNotFoundError:
-        return None, f"the image {path} does not exist"
-    except Exception as error:  # Pillow's decoders raise many kinds on damaged files
-        return None, f"the image {path} cannot be decoded ({error})"
+
+    def __init__(self, folder: Path, names: Iterable[Any], decode: bool) -> None:
+        self.folder = folder
+        self.decode = decode
+        usable = list(dict.fromkeys(name for name in names if name_fault(name) is None))
+        self._looks = dict(zip(usable, look_at([folder / name for name in usable]), strict=True))
+
+    def inspect(self, name: Any) -> Inspected:
+        """What is found out about the file of this name."""
+        if fault := name_fault(name):
+            return Inspected(None, fault)
+        path, look = self.folder / name, self._looks[name]
+        if look.fault:
+            return Inspected(None, f"the image {path} {look.fault}")
+        size = (look.width, look.height)
+        if self.decode:
+            try:
+                ImageFiles((path,), np.zeros(1, np.int64), np.array([size])).read(0)
+                with Image.open(path) as image:
+                    image.load()
+            except Exception as error:  # Pillow's decoders raise many kinds on damaged files
+                return Inspected(None, f"the image {path} cannot be decoded ({error})")
+        if look.turned == 1:
+            return Inspected(size)
+        return Inspected(
+            size, oddity=f"EXIF orientation {look.turned} is ignored: labels have to fit the picture as it is stored"
+        )
 
 
 def far_outside(points: np.ndarray, size: tuple[int, int]) -> str | None:

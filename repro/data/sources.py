@@ -30,6 +30,7 @@ class Wanted:
         size: (width, height) of the network's input, which drawn persons are drawn for.
         skeleton: of drawn persons.
         people: difficulty of drawn persons; None for the defaults.
+        look: whether image files are looked at: whether they are there, of what size, and their content.
     """
 
     root: Path | None
@@ -39,6 +40,7 @@ class Wanted:
     size: tuple[int, int] = (192, 256)
     skeleton: Skeleton = COCO17
     people: PeopleSettings | None = None
+    look: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=coco.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks"}),
-            load=lambda w: coco.load_coco(*coco.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes),
+            load=lambda w: coco.load_coco(*coco.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes, look=w.look),
             takes_boxes=True,
         ),
         DataSet(
@@ -125,7 +127,7 @@ DATA_SETS: dict[str, DataSet] = {
             needs_root=True,
             measures=frozenset({"oks"}),
             load=lambda w: coco_wholebody.load_coco_wholebody(
-                *coco_wholebody.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes
+                *coco_wholebody.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes, look=w.look
             ),
             takes_boxes=True,
         ),
@@ -150,6 +152,7 @@ def load_persons(
     size: tuple[int, int] = (192, 256),
     skeleton: Skeleton = COCO17,
     people: PeopleSettings | None = None,
+    look: bool = True,
 ) -> PersonSet:
     """Read a split of a data set.
 
@@ -162,6 +165,7 @@ def load_persons(
         size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
         skeleton: of drawn persons; others have their own.
         people: difficulty of drawn persons; None for the defaults.
+        look: whether the image files of COCO's data sets are looked at; else they need not be there and have no checksums.
 
     Raises:
         ReproError: for an unknown name or split, a negative limit, boxes where none can be used, a root or file that is
@@ -176,7 +180,7 @@ def load_persons(
         raise ReproError(
             f"Detected boxes {boxes} cannot be used with {chosen.title}: only ground-truth boxes fit there."
         )
-    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton, people))
+    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton, people, look))
 
 
 def check_root(chosen: DataSet, root: Path | None) -> Path | None:

@@ -27,7 +27,6 @@ from tqdm import tqdm
 from repro.data.cached import cache_images
 from repro.data.image_sources import load_images
 from repro.data.images import ImageSet
-from repro.data.persons import ImageFiles
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.encoders.people_batch import PeopleBatch
@@ -80,7 +79,7 @@ def take_images(images: ImageSet, index: np.ndarray) -> ImageSet:
     people = {name: getattr(images, name)[own] for name in ("person_ids", "keypoints", "visibility", "boxes", "areas")}
     return replace(
         images,
-        images=ImageFiles(paths=tuple(files.paths[i] for i in index), ids=files.ids[index], sizes=files.sizes[index]),
+        images=files.take(index),
         annotations=tuple(a for a in images.annotations if a["image_id"] in ids),
         crowd_indices=None if images.crowd_indices is None else images.crowd_indices[index],
         ignored={place: images.ignored[i] for place, i in enumerate(index.tolist()) if i in images.ignored},

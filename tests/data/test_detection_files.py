@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro.data.boxes import read_boxes
 from repro.data.detection_files import (
     boxes_name,
     file_of_boxes,
     in_images_of,
     load_detected,
-    read_image_ids,
     takes_detections,
 )
 from repro.data.persons import ImageFiles, PersonSet
@@ -100,13 +100,13 @@ def test_a_malformed_file_is_told_in_a_sentence(content: str, message: str, tmp_
     path = tmp_path / "boxes.json"
     path.write_text(content)
     with pytest.raises(ReproError, match=message) as caught:
-        read_image_ids(path)
+        read_boxes(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
 def test_the_images_of_persons_are_read(tmp_path: Path) -> None:
     write_json(tmp_path / "boxes.json", [box(3), box(8, category_id=2), box(-5, score=1)])
-    assert read_image_ids(tmp_path / "boxes.json").tolist() == [3, -5]
+    assert read_boxes(tmp_path / "boxes.json").image_ids.tolist() == [3, -5]
 
 
 def test_boxes_are_taken_in_the_images_of_the_persons(coco_root: Path, tmp_path: Path) -> None:
@@ -127,9 +127,10 @@ def test_boxes_in_images_of_another_split_are_refused_with_the_first(coco_root: 
     write_json(tmp_path / "boxes.json", [box(11), box(2), box(777), box(1, category_id=9)])
     with pytest.raises(ReproError) as caught:
         load_detected("coco", coco_root, tmp_path / "boxes.json", persons)
+    file = coco_root / "annotations" / "person_keypoints_val2017.json"
     assert str(caught.value) == (
-        f"2 of the 3 boxes in {tmp_path / 'boxes.json'} are in images that the evaluation split of coco has not, the first in "
-        "image 2: give the detections of this split alone."
+        f"2 of the 3 boxes in {tmp_path / 'boxes.json'} are in images that {file} has not, the first in image 2: give the "
+        "detections of this split alone."
     )
     write_json(tmp_path / "boxes.json", [box(1)])
     with pytest.raises(ReproError, match="no detection of category 1 in the images of"):

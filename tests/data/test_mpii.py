@@ -96,12 +96,15 @@ def test_trainval_is_read(mpii_root):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c[0].pop("joints"), "KeyError: 'joints'"),
-        (lambda c: c[0]["joints"].pop(), "malformed entry"),
-        (lambda c: c[0].update(scale=0), "scale that is not positive"),
-        (lambda c: c[0].update(image=3), "not a list of entries"),
-        (lambda c: c[0].update(image="z.jpg"), "z.jpg cannot be read"),
-        (lambda c: c[0]["joints"].__setitem__(0, [float("nan"), 0]), "not finite"),
+        (lambda c: c[0].pop("joints"), "joints of entry 1 is None, expected a list of 32 numbers"),
+        (lambda c: c[0]["joints"].pop(), "joints of entry 1 holds 30 values, expected 32"),
+        (lambda c: c[0].update(scale=0), "scale of entry 1 is 0, expected more than 0"),
+        (lambda c: c[0].update(image=3), "image of entry 1 is 3, expected the name of an image"),
+        (lambda c: c[0].update(image="z.jpg"), "z.jpg does not exist"),
+        (
+            lambda c: c[0]["joints"].__setitem__(0, [float("nan"), 0]),
+            "joints of entry 1 holds nan, expected finite numbers",
+        ),
     ],
 )
 def test_malformed_files_are_refused(mpii_root, change, message):

@@ -24,7 +24,14 @@ def person(identity: int, image_id: int, labelled: int = 17, **fields: Any) -> d
     """An annotation whose keypoint k lies at (5 + k, 6 + k), visible for k < ``labelled``."""
     keypoints = [n for k in range(17) for n in ((5 + k, 6 + k, 2) if k < labelled else (0, 0, 0))]
     own = {"id": identity, "image_id": image_id, "category_id": 1, "iscrowd": 0, "num_keypoints": labelled}
-    return {**own, "keypoints": keypoints, "area": 200.0, "bbox": [4, 5, 20, 20], "segmentation": [[1, 2, 3]], **fields}
+    return {
+        **own,
+        "keypoints": keypoints,
+        "area": 200.0,
+        "bbox": [4, 5, 20, 20],
+        "segmentation": [[1, 2, 3, 4]],
+        **fields,
+    }
 
 
 def coco_content(first: int) -> dict[str, Any]:
