@@ -52,7 +52,7 @@ def run(*arguments: str) -> Result:
             (*DETECTED, "--data", "coco", "--data-root", "/", "--boxes", "/no.json"),
             "/no.json cannot be read (No such file",
         ),
-        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody."),
+        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
     ],
