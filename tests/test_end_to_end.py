@@ -308,4 +308,4 @@ def test_a_detectors_file_of_other_images_is_refused_before_training(places, coc
     true_boxes(coco_mini, boxes, lambda entry: entry | {"image_id": entry["image_id"] + (entry["image_id"] % 2)})
     done = detected(coco_mini, boxes, places)
     assert done.exit_code == 2
-    assert "are in images that the evaluation split of coco has not" in " ".join(done.output.split())
+    assert "person_keypoints_val2017.json has not, the first in image" in " ".join(done.output.split())
