@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +25,8 @@ from repro.models.checkpoints import load_weights
 from repro.models.networks import PartNetwork
 from repro.plan import open_samples
 from repro.recipe import Data, Method, Optimisation, Recipe
-from repro.runs import make_training
+from repro.run_files import final_weights
+from repro.runs import make_training, training_of
 from repro.scales import Scale, apply_scale, small_backbone
 from repro.skeletons import COCO17
 from repro.training.distributed import World, choose_device
@@ -76,22 +76,23 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     recipe = warm_start_recipe(scale, backbone, data)
     world = World(0, 1, choose_device(device))
     torch.set_num_threads(1)
-    place = make_training(recipe, samples.train, world)
+    make_training(recipe, samples.train, world)
     network = build_network(recipe, samples.val, world.device)
-    load_weights(network, place / "model.safetensors")
+    weights = final_weights(recipe)
+    load_weights(network, weights)
     manifest = {
         "what": f"{type(backbone).__name__} trained on the body parts of drawn people; head removed; half precision",
         "command": f"repro warm-start --scale {scale.name} {_option(backbone)}",
         **segmentation_quality(network, samples.val, recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
-        "minutes": round(json.loads((place / "run.json").read_text())["seconds"] / 60, 1),
+        "minutes": round(training_of(recipe)["seconds"] / 60, 1),
         **describe(world.device),
     }
     folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"
     backbone = small_backbone(backbone) if scale.small_backbone else backbone
     with locked(paths.runs() / "weights.lock", "the warm start"):
-        return export_backbone(place / "model.safetensors", folder, backbone, manifest)
+        return export_backbone(weights, folder, backbone, manifest)
 
 
 def _option(backbone: HRNet | ResNet) -> str:

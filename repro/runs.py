@@ -3,13 +3,13 @@
     runs/<training key>/            recipe.json, log.jsonl, model.safetensors, snapshots/, run.json
     runs/<training key>/evaluations/<recipe key>.json and .npz
 
-Of bottom-up recipes a run also keeps what its evaluations share, ``scoring-*.safetensors`` and ``curve-*.json``.
+Of bottom-up recipes a run also keeps what its evaluations share, ``scoring-*`` and ``curve-*.json``.
 
 A recipe with a second stage of training has a run for each stage: that of the first, which other recipes may share, also keeps
 the state that the second goes on from.
 
 A training works in ``<training key>.partial`` and is renamed when complete; killed at any moment it goes on where it was.
-An evaluation's JSON is moved into place last. What is complete is never computed again.
+An evaluation's JSON is moved into place last. What is complete is never computed again, unless it is damaged (``run_files``).
 """
 
 from __future__ import annotations
@@ -36,12 +36,32 @@ from repro.locks import locked
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe
+from repro.run_files import (
+    EVALUATION,
+    TRAINING,
+    evaluation_file,
+    files_of,
+    folder,
+    has_state,
+    is_evaluated,
+    is_intact,
+    is_trained,
+    partial_folder,
+    read_evaluation,
+    read_training,
+    snapshots,
+    stages_of,
+    tell,
+)
 from repro.scene_runs import CURVE_IMAGES, evaluate_scene_recipe
-from repro.training.checkpoints import write_json
+from repro.sealed import Damaged, about_file, file_checksum, replacing, writable, write_json, write_sealed
+from repro.training.checkpoints import open_ledger, read_pointer
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.evaluate_scenes import ScenePoses
-from repro.training.loop import Job, build_network, train
+from repro.training.loop import Job, build_network, snapshot_epochs, train
+
+__all__ = ["folder", "has_state", "is_evaluated", "is_intact", "is_trained", "stages_of"]  # others import them from here
 
 CURVE_PERSONS = 400  # persons that snapshots are measured on: all of them would take as long as half the training
 
@@ -96,33 +116,14 @@ class Run:
     @property
     def poses(self) -> Poses:
         """The predicted poses of the evaluation persons."""
-        with np.load(_evaluation(self.recipe).with_suffix(".npz")) as file:
+        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
             return Poses(file["points"], file["scores"])
 
     @property
     def scene_poses(self) -> ScenePoses:
         """The people that a bottom-up recipe found in the evaluation images."""
-        with np.load(_evaluation(self.recipe).with_suffix(".npz")) as file:
+        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
             return ScenePoses(*(file[name] for name in ("image_index", "points", "keypoint_scores", "scores")))
-
-
-def folder(recipe: Recipe) -> Path:
-    """Where the recipe's training lies, or will lie."""
-    return paths.runs() / recipe.training_key
-
-
-def is_trained(recipe: Recipe) -> bool:
-    """Whether the recipe's training is complete."""
-    return (folder(recipe) / "run.json").exists()
-
-
-def is_evaluated(recipe: Recipe) -> bool:
-    """Whether the recipe's evaluation is complete."""
-    return _evaluation(recipe).exists()
-
-
-def _evaluation(recipe: Recipe) -> Path:
-    return folder(recipe) / "evaluations" / f"{recipe.key}.json"
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,11 @@ class Task:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the training can begin: there is no stage before it, or that is complete."""
-        return is_trained(self.training) or not self.training.second_stage or has_state(self.training.first_stage)
+        """Whether it can begin: there is no stage before it, or that is complete."""
+        recipe = self.training
+        if not recipe.second_stage:
+            return True
+        return is_intact(recipe.first_stage) if is_done(self) else has_state(recipe.first_stage)
 
     @property
     def crops(self) -> int:
@@ -181,16 +185,19 @@ def make_task(
     if not world.leads:
         world.wait()
         if not is_done(task):
-            train(recipe, samples.train, _partial(recipe), Job(world, workers), _before(recipe))
+            train(recipe, samples.train, partial_folder(recipe), Job(world, workers), _before(recipe))
         world.wait()
         return
-    with locked(paths.runs() / f"{recipe.training_key}.lock", f"run {recipe.training_key}"):
+    kept = "trainings go on from their last whole epoch"
+    lock = paths.runs() / f"{recipe.training_key}.lock"
+    with writable(paths.runs(), "REPRO_RUNS", kept), locked(lock, f"run {recipe.training_key}"):
         if not is_done(task):
-            _partial(recipe).mkdir(parents=True, exist_ok=True)
-            write_json(_partial(recipe) / "recipe.json", recipe.to_plain())
+            _drop_damaged(recipe)
+            partial_folder(recipe).mkdir(parents=True, exist_ok=True)
+            write_json(partial_folder(recipe) / "recipe.json", recipe.to_plain())
         world.wait()
         if not is_done(task):
-            train(recipe, samples.train, _partial(recipe), Job(world, workers, progress), _before(recipe))
+            train(recipe, samples.train, partial_folder(recipe), Job(world, workers, progress), _before(recipe))
             _finish(recipe, describe(world.device, world.size), kept=task.kept)
         for recipes in evaluated_together(task):
             evaluate(recipes, samples, world.device, workers, watch)
@@ -199,12 +206,7 @@ def make_task(
 
 def is_done(task: Task) -> bool:
     """Whether nothing is left to be trained. A complete run whose state is needed and was not kept is trained again."""
-    return is_trained(task.training) and (not task.kept or has_state(task.training))
-
-
-def has_state(recipe: Recipe) -> bool:
-    """Whether a run is complete and still has the state that another training goes on from."""
-    return is_trained(recipe) and (folder(recipe) / "state.json").exists()
+    return is_intact(task.training) and (not task.kept or has_state(task.training))
 
 
 def _before(recipe: Recipe) -> Path | None:
@@ -228,14 +230,25 @@ def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
     return folder(recipe)
 
 
-def _partial(recipe: Recipe) -> Path:
-    return paths.runs() / f"{recipe.training_key}.partial"
-
-
 def _ended_epochs(recipe: Recipe) -> int:
     """How many epochs of a recipe's last stage an unfinished training has ended."""
-    state = _partial(recipe) / "state.json"
-    return max(0, json.loads(state.read_text())["epoch"] - recipe.epochs.start) if state.exists() else 0
+    try:
+        pointer = read_pointer(partial_folder(recipe), recipe.training_key)
+    except Damaged:
+        return 0
+    return max(0, pointer["epoch"] - recipe.epochs.start) if pointer else 0
+
+
+def _drop_damaged(recipe: Recipe) -> None:
+    """Remove what a kill left half written of an unfinished training, and all of it where its state cannot be gone on from."""
+    place = partial_folder(recipe)
+    for file in place.rglob(".*"):
+        file.unlink(missing_ok=True)
+    try:
+        open_ledger(place, recipe.training_key, recipe.epochs, snapshot_epochs(recipe.epochs))
+    except Damaged as damaged:
+        tell(damaged, "the training begins again")
+        shutil.rmtree(place)
 
 
 def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
@@ -246,10 +259,13 @@ def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
         environment: that it was trained in.
         kept: whether the state stays, for a second stage.
     """
-    partial, final = _partial(recipe), folder(recipe)
-    seconds = sum(line["seconds"] for line in read_log(partial))  # of all sessions that the training took
-    write_json(partial / "run.json", {"environment": environment, "seconds": round(seconds, 1)})
-    if final.exists():  # complete, but without the state that a second stage needs: its evaluations stay
+    partial, final = partial_folder(recipe), folder(recipe)
+    ledger = open_ledger(partial, recipe.training_key, recipe.epochs, snapshot_epochs(recipe.epochs))
+    seconds = sum(json.loads(line)["seconds"] for line in ledger.log)  # of all sessions that the training took
+    about = {"training": recipe.training_key, "environment": environment, "seconds": round(seconds, 1)}
+    files = files_of(partial, ledger.snapshots)
+    write_sealed(partial / "run.json", TRAINING, {**about, "files": files, "log": ledger.log})
+    if final.exists():  # damaged, or without the state that a second stage needs: evaluations of the same weights stay
         if (final / "evaluations").exists():
             os.replace(final / "evaluations", partial / "evaluations")
         shutil.rmtree(final)
@@ -278,21 +294,22 @@ def evaluate(
         watch: called with the pixels of each forward pass.
     """
     first = recipes[0]
+    kept = snapshots(first)
     if first.takes_scenes:
         for recipe in recipes:
             poses, metrics, curve = evaluate_scene_recipe(
-                recipe, samples.train, samples.val, device, _snapshots(recipe), folder(recipe), workers, watch
+                recipe, samples.train, samples.val, device, kept, folder(recipe), workers, watch
             )
-            _write_evaluation(recipe, metrics, curve, vars(poses))
+            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(poses))
         return
-    persons, snapshots, decoders = samples.evaluated(first), _snapshots(first), [r.method.decoder for r in recipes]
+    persons, decoders = samples.evaluated(first), [r.method.decoder for r in recipes]
     known, few_images = samples.val.first(CURVE_PERSONS)
     few = np.flatnonzero(persons.image_index < len(few_images))  # of a detector's boxes others than of persons
     network = build_network(first, persons, device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
-    for number, (file, seen) in enumerate(snapshots, start=1):
+    for number, (file, seen) in enumerate(kept, start=1):
         load_weights(network, file)
-        shown = persons if number == len(snapshots) else persons.take(few)
+        shown = persons if number == len(kept) else persons.take(few)
         with pixels_seen(network, watch):
             found = predict_with(network, shown, first, device, decoders, workers)
         for recipe, curve, poses in zip(recipes, curves, found, strict=True):
@@ -302,44 +319,33 @@ def evaluate(
                 {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(known)}
             )
     for recipe, curve, poses in zip(recipes, curves, found, strict=True):  # of the last snapshot
-        _write_evaluation(recipe, measure(persons, poses, recipe, samples.measures), curve, vars(poses))
+        measured = measure(persons, poses, recipe, samples.measures)
+        _write_evaluation(recipe, kept[-1][0], measured, curve, vars(poses))
 
 
 def _write_evaluation(
-    recipe: Recipe, metrics: dict[str, float], curve: list[dict[str, float]], poses: dict[str, np.ndarray]
+    recipe: Recipe,
+    weights: Path,
+    metrics: dict[str, float],
+    curve: list[dict[str, float]],
+    poses: dict[str, np.ndarray],
 ) -> None:
-    """Keep an evaluation; the JSON, which says that it is complete, comes last."""
-    target = _evaluation(recipe)
+    """Keep an evaluation of the ``weights``; the JSON, which says that it is complete, comes last."""
+    target = evaluation_file(recipe)
     target.parent.mkdir(exist_ok=True)
-    temporary = target.with_name(f".{recipe.key}.{os.getpid()}.npz")
     short = {n: column.astype(np.float32) if column.dtype.kind == "f" else column for n, column in poses.items()}
-    np.savez_compressed(temporary, **short)
-    os.replace(temporary, target.with_suffix(".npz"))
-    write_json(target, {"recipe": recipe.to_plain(), "metrics": metrics, "curve": curve})
-
-
-def _snapshots(recipe: Recipe) -> list[tuple[Path, dict[str, float]]]:
-    """The kept weights of all stages in their order, each with the epochs and persons seen; the last are the final ones."""
-    found = []
-    for place in [folder(stage) for stage in stages_of(recipe)]:
-        seen = {line["epoch"]: line["persons"] for line in read_log(place)}
-        for file in sorted((place / "snapshots").glob("epoch-*.safetensors")):
-            epoch = int(file.stem.removeprefix("epoch-"))
-            found.append((file, {"epoch": epoch, "persons": seen[epoch]}))
-    return found
-
-
-def stages_of(recipe: Recipe) -> list[Recipe]:
-    """The recipes of the trainings that lead to a recipe's network: one, or two."""
-    return [recipe.first_stage, recipe] if recipe.second_stage else [recipe]
+    with replacing(target.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **short)
+    about = {"key": recipe.key, "weights": file_checksum(weights), "poses": about_file(target.with_suffix(".npz"))}
+    content = {**about, "recipe": recipe.to_plain(), "metrics": metrics, "curve": curve}
+    write_sealed(target, EVALUATION, content)
 
 
 def load_run(recipe: Recipe) -> Run:
     """The complete run of a recipe; log and seconds are those of all its stages."""
-    stored = json.loads(_evaluation(recipe).read_text())
-    places = [folder(stage) for stage in stages_of(recipe)]
-    about = [json.loads((place / "run.json").read_text()) for place in places]
-    log = [line for place in places for line in read_log(place)]
+    stored = read_evaluation(recipe)
+    about = [read_training(stage) for stage in stages_of(recipe)]
+    log = [line for one in about for line in one["log"]]
     seconds = sum(one["seconds"] for one in about)
     everyone = min(CURVE_IMAGES, recipe.data.val_count) if recipe.takes_scenes else recipe.data.val_count
     curve = [{"of": everyone, **point} for point in stored["curve"]]  # runs of before were measured on all persons
@@ -347,10 +353,6 @@ def load_run(recipe: Recipe) -> Run:
 
 
 def training_of(recipe: Recipe) -> dict[str, Any]:
-    """``environment`` and ``seconds`` of one complete training, a recipe's last stage."""
-    return json.loads((folder(recipe) / "run.json").read_text())
-
-
-def read_log(place: Path) -> list[dict[str, float]]:
-    """The lines of a training's log, one an epoch."""
-    return [json.loads(line) for line in (place / "log.jsonl").read_text().splitlines()]
+    """``environment`` and ``seconds`` of one complete training, a recipe's last stage. Raises Damaged where there is none."""
+    about = read_training(recipe)
+    return {name: about[name] for name in ("environment", "seconds")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,13 @@ from repro.data.images import ImageSet
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe, SceneEvaluation
-from repro.training.checkpoints import write_json
+from repro.run_files import is_sealed, tell
+from repro.sealed import Damaged, file_checksum, read_json, sealed, unsealed, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
 from repro.training.loop import build_network
 from repro.training.scoring import fit_scorer, scorer_name
 
+CURVE = "curve"  # kind of sealed file
 CURVE_IMAGES = 100  # images that snapshots are measured on: grouping takes longer than the network does
 
 
@@ -55,7 +56,9 @@ def evaluate_scene_recipe(
         load_weights(network, snapshots[-1][0])
         scorer = None
         if recipe.evaluation.scoring is not None:
-            scorer = fit_scorer(network, train, recipe, device, place / scorer_name(recipe), workers)
+            scorer = fit_scorer(
+                network, train, recipe, device, place / scorer_name(recipe), workers, file_checksum(snapshots[-1][0])
+            )
         found = predict_scenes(
             network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
         )
@@ -78,15 +81,35 @@ def learning_curve(
     plain = plain_evaluation(recipe)
     few = np.arange(min(CURVE_IMAGES, len(images)))
     file = place / curve_name(recipe, images)
-    if file.exists():
-        return json.loads(file.read_text())
+    weights = file_checksum(snapshots[-1][0])
+    if (kept := _kept_curve(file, recipe, weights, [seen for _, seen in snapshots])) is not None:
+        return kept
     curve = []
-    for weights, seen in snapshots:
-        load_weights(network, weights)
+    for snapshot, seen in snapshots:
+        load_weights(network, snapshot)
         found = predict_scenes(network, images, recipe.but(evaluation=plain), device, index=few)
         figures = {name: value for name, value in measure_scenes(images, found, few).items() if "/" not in name}
         curve.append({**seen, **figures, "of": len(few)})
-    write_json(file, curve)
+    write_sealed(file, CURVE, {"training": recipe.training_key, "weights": weights, "curve": curve})
+    return curve
+
+
+def _kept_curve(
+    file: Path, recipe: Recipe, weights: str, seen: list[dict[str, float]]
+) -> list[dict[str, float]] | None:
+    """The curve in a file, of the final ``weights`` and of snapshots after what was ``seen``; None where none fits."""
+    if not file.exists():
+        return None
+    try:
+        content = read_json(file)
+        if isinstance(content, list) and not is_sealed(file.parent):  # of before there were checksums
+            content = sealed(CURVE, {"training": recipe.training_key, "weights": weights, "curve": content})
+        curve = unsealed(content, file, CURVE, training=recipe.training_key, weights=weights)["curve"]
+        if [{name: point.get(name) for name in known} for point, known in zip(curve, seen, strict=True)] != seen:
+            raise Damaged(file, "is of other snapshots")
+    except (Damaged, ValueError, AttributeError) as error:
+        tell(error if isinstance(error, Damaged) else Damaged(file, "is no curve"), "the curve is measured again")
+        return None
     return curve
 
 

@@ -20,7 +20,8 @@ from repro.costs import Cost, TaskProgress, task_cost
 from repro.errors import ReproError
 from repro.progress import Progress
 from repro.recipe import Recipe
-from repro.runs import Samples, Task, has_state, is_evaluated, is_trained, make_task, stages_of
+from repro.run_files import restore_text
+from repro.runs import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 
 
@@ -68,14 +69,18 @@ def pending_tasks(recipes: Iterable[Recipe]) -> list[Task]:
     for recipe in {recipe.key: recipe for recipe in recipes}.values():
         groups.setdefault(recipe.training_key, []).append(recipe)
     pending = [group for group in groups.values() if not all(is_evaluated(recipe) for recipe in group)]
-    stages = {
-        group[0].first_stage.training_key: group[0].first_stage
-        for group in pending
-        if group[0].second_stage and not is_trained(group[0]) and not has_state(group[0].first_stage)
-    }
-    tasks = [Task(group[0], tuple(group), kept=group[0].training_key in stages) for group in pending]
+    stages: dict[str, Task] = {}
+    for last in (group[0] for group in pending if group[0].second_stage):
+        first, kept = last.first_stage, not is_intact(last)  # whose state the second stage, if it is to be trained, goes on from
+        if not (has_state(first) if kept else is_intact(first)):
+            before = stages.get(first.training_key)
+            stages[first.training_key] = Task(first, kept=kept or (before is not None and before.kept))
+    tasks = []
+    for group in pending:
+        stage = stages.get(group[0].training_key)
+        tasks.append(Task(group[0], tuple(group), kept=stage is not None and stage.kept))
     shown = {task.training.training_key for task in tasks}
-    return tasks + [Task(stage, kept=True) for key, stage in stages.items() if key not in shown]
+    return tasks + [stage for key, stage in stages.items() if key not in shown]
 
 
 def plan_tasks(recipes: Iterable[Recipe], samples: Samples, kind: str) -> list[tuple[Task, Cost]]:
@@ -113,6 +118,9 @@ def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine, pro
         machine: device, threads, and how many at once.
         progress: the bar of a larger whole, in one of its parts; None for one over these runs alone.
     """
+    recipes = list(recipes)
+    for stage in {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}.values():
+        restore_text(stage)
     tasks = plan_tasks(recipes, samples, machine.kind)
     if not tasks:
         return

@@ -15,9 +15,11 @@ from safetensors.torch import load_file
 from repro import locks, runs
 from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
+from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import Evaluation, SecondStage
 from repro.runs import Task, crops_of, folder, is_trained, load_run, make_task
+from repro.sealed import read_sealed, write_sealed
 from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure
@@ -207,8 +209,8 @@ def test_an_evaluation_that_was_stopped_is_made_again_without_training(data, tin
     def full(*arguments, **named) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "write_json", _failing_for(f"{recipe.key}.json", runs.write_json, full))
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(runs, "write_sealed", _failing_for(f"{recipe.key}.json", runs.write_sealed, full))
+    with pytest.raises(ReproError, match="runs cannot be written .*No space left.*REPRO_RUNS"):
         make_runs([recipe], tiny_samples, CPU)
     monkeypatch.undo()
     monkeypatch.setenv("REPRO_RUNS", str(places / "runs"))
@@ -258,8 +260,9 @@ def test_the_seconds_of_a_run_are_those_of_all_its_sessions(data, tiny_samples, 
 
     with pytest.raises(KeyboardInterrupt):
         make_task(Task(recipe, (recipe,)), tiny_samples, ALONE, 0, progress)
-    line = json.loads((partial / "log.jsonl").read_text())
-    (partial / "log.jsonl").write_text(json.dumps(line | {"seconds": 1000.0}) + "\n")
+    state = read_sealed(partial / "state.json", "state")
+    (line,) = map(json.loads, state["log"])
+    write_sealed(partial / "state.json", "state", state | {"log": [json.dumps(line | {"seconds": 1000.0})]})
     make_task(Task(recipe, (recipe,)), tiny_samples, ALONE, 0, lambda crops: None)
     assert 1000 < load_run(recipe).seconds < 1060
 

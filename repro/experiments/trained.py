@@ -13,7 +13,8 @@ from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Decoder, Recipe
-from repro.runs import Samples, folder, is_trained
+from repro.run_files import final_weights
+from repro.runs import Samples, is_trained
 from repro.scales import SCALES
 from repro.tasks import Machine
 from repro.training.distributed import choose_device
@@ -56,7 +57,7 @@ def check_trained(paper: str, number: int, recipes: dict[tuple[str, int], Recipe
 def load_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn.Module:
     """The trained network of a recipe, for the skeleton of ``persons``."""
     network = build_network(recipe, persons, device)
-    load_weights(network, folder(recipe) / "model.safetensors")
+    load_weights(network, final_weights(recipe))
     return network
 
 

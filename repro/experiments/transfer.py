@@ -24,7 +24,8 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
 from repro.recipe import Data, Recipe
-from repro.runs import Samples, folder, load_run
+from repro.run_files import final_weights
+from repro.runs import Samples, load_run
 from repro.scales import SCALES, apply_scale
 from repro.skeletons import LSPET14
 from repro.tasks import Machine, make_runs
@@ -90,7 +91,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
             "random weights": _figures(photos, _predict(plain, None, photos), plain),
             "mean pose": _figures(photos, mean_pose(photos.train, photos.val), plain),
             **{
-                f"trained on {label}": _figures(photos, _predict(recipe, folder(recipe), photos), plain)
+                f"trained on {label}": _figures(photos, _predict(recipe, final_weights(recipe), photos), plain)
                 for label, recipe in on_drawn.items()
             },
         },
@@ -100,11 +101,11 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     return keep("people", "transfer", found, machine)
 
 
-def _predict(recipe: Recipe, place: Path | None, samples: Samples) -> Poses:
-    """Poses of the evaluation persons, by the network trained in ``place``, or with random weights."""
+def _predict(recipe: Recipe, weights: Path | None, samples: Samples) -> Poses:
+    """Poses of the evaluation persons, by the network with the ``weights`` in a file, or with random ones."""
     network = build_network(recipe, samples.val, torch.device("cpu"))
-    if place is not None:
-        load_weights(network, place / "model.safetensors")
+    if weights is not None:
+        load_weights(network, weights)
     return predict(network, samples.val, recipe, torch.device("cpu"))
 
 

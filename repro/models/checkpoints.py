@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from repro.errors import ReproError
+from repro.sealed import about_bytes, replacing
 
 Shape = tuple[int, ...]
 
@@ -226,13 +226,16 @@ def load_weights(
     return excused
 
 
-def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Save a network's weights as safetensors, whole or not at all: under a temporary name that is then exchanged.
 
     Args:
         model: the network; the prefixes of DataParallel and torch.compile are dropped.
         path: where to; its folder exists.
         metadata: JSON values to keep in the file, see ``read_metadata``. Equal weights and metadata give equal files.
+
+    Returns:
+        length and checksum of the file, for ``sealed.check_file``.
     """
     path = Path(path)
     state = model.state_dict()
@@ -242,12 +245,9 @@ def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any]
         names[n]: t.detach().to("cpu", copy=True, memory_format=torch.contiguous_format) for n, t in state.items()
     }
     content = save(tensors, {_METADATA: json.dumps(dict(metadata or {}), sort_keys=True)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return about_bytes(content)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -22,8 +21,9 @@ from repro.data.scene_batches import SceneBatches
 from repro.errors import ReproError
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
+from repro.sealed import Damaged
 from repro.training.batches import make_batches, make_targets
-from repro.training.checkpoints import load_state, save_state
+from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
 from repro.training.distributed import World, share_of_batch
 from repro.training.precision import autocast
 from repro.training.schedule import learning_rate
@@ -67,7 +67,8 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
     complete state on disk.
 
     Raises:
-        ReproError: when there are fewer persons than a batch holds, or the loss stops being a number.
+        ReproError: when there are fewer persons than a batch holds, the loss stops being a number, or what an earlier call left
+            is damaged.
     """
     optimisation, device = recipe.optimisation, job.world.device
     steps = len(persons) // optimisation.batch
@@ -82,20 +83,32 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
     optimiser = torch.optim.Adam(
         network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
     )
-    begun = (folder / "state.json").exists() or before is None
-    done = load_state(folder if begun else before, network, optimiser)
+    ledger = open_ledger(folder, recipe.training_key, recipe.epochs, snapshot_epochs(recipe.epochs))
+    done = _load(recipe, folder, before, network, optimiser)
     if job.world.leads:
-        _cut_log(folder / "log.jsonl", done - recipe.epochs.start)
+        _write_log(folder / "log.jsonl", ledger)
     job.progress((done - recipe.epochs.start) * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
     batches = make_batches(recipe, persons, job.workers)
     for epoch in range(done, recipe.epochs.stop):
         line = _train_epoch(recipe, model, optimiser, batches, persons, epoch, steps, job)
         if job.world.leads:
-            _end_epoch(folder, recipe, line, network, optimiser)
+            _end_epoch(folder, recipe, line, network, optimiser, ledger)
         job.world.wait()
     if job.world.leads:
         save_weights(network, folder / "model.safetensors", {"recipe": recipe.training_key})
+
+
+def _load(
+    recipe: Recipe, folder: Path, before: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> int:
+    """Restore the state that a training goes on from, its own or that of the stage before; returns the finished epochs."""
+    if before is None or (folder / "state.json").exists():
+        return load_state(folder, network, optimiser, recipe.training_key)
+    done = load_state(before, network, optimiser, recipe.first_stage.training_key)
+    if done != recipe.epochs.start:
+        raise Damaged(before / "state.json", f"is of epoch {done}, expected {recipe.epochs.start}")
+    return done
 
 
 def _train_epoch(
@@ -180,16 +193,23 @@ def _plain(maps: Tensor) -> Tensor:
 
 
 def _end_epoch(
-    folder: Path, recipe: Recipe, line: dict[str, float], network: nn.Module, optimiser: torch.optim.Optimizer
+    folder: Path,
+    recipe: Recipe,
+    line: dict[str, float],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    ledger: Ledger,
 ) -> None:
     """Write the epoch's log line, its snapshot if one is due, and the state that training can go on from."""
     epoch = int(line["epoch"])
-    with (folder / "log.jsonl").open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    ledger.log.append(json.dumps(line))
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(ledger.log[-1] + "\n")
     if epoch in snapshot_epochs(recipe.epochs):
-        (folder / "snapshots").mkdir(exist_ok=True)
-        save_weights(network, folder / "snapshots" / f"epoch-{epoch:05d}.safetensors", {"recipe": recipe.training_key})
-    save_state(folder, epoch, network, optimiser)
+        target = snapshot_file(folder, epoch)
+        target.parent.mkdir(exist_ok=True)
+        ledger.snapshots[target.name] = save_weights(network, target, {"recipe": recipe.training_key})
+    save_state(folder, epoch, network, optimiser, ledger)
 
 
 def snapshot_epochs(epochs: range) -> set[int]:
@@ -201,14 +221,10 @@ def snapshot_epochs(epochs: range) -> set[int]:
     return {epochs.start + round((i + 1) * len(epochs) / count) for i in range(count)}
 
 
-def _cut_log(path: Path, epochs: int) -> None:
-    """Drop the lines of epochs that were logged but whose state was lost when the run was stopped.
-
-    The file is cut, not written anew: a kill in between must not lose the lines that stay.
-    """
-    if path.exists():
-        kept = path.read_bytes().splitlines(keepends=True)[:epochs]
-        os.truncate(path, sum(map(len, kept)))
+def _write_log(path: Path, ledger: Ledger) -> None:
+    """Make the log that of the state: without the lines of epochs whose state was lost, with lines that the file has lost."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in ledger.log), encoding="utf-8")
 
 
 def peak_memory(device: torch.device) -> int:

@@ -6,7 +6,6 @@ released code it learns from people found at one scale, and scores those of seve
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +15,26 @@ from torch import nn
 
 from repro import serial
 from repro.data.images import ImageSet
+from repro.errors import ReproError
 from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_scoring
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
 from repro.recipe import Recipe
+from repro.run_files import is_sealed, tell
+from repro.sealed import Damaged, check_file, read_sealed, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, predict_scenes
+
+SCORING = "scoring"  # kind of sealed file
 
 
 def fit_scorer(
-    network: nn.Module, images: ImageSet, recipe: Recipe, device: torch.device, file: Path, workers: int = 0
+    network: nn.Module,
+    images: ImageSet,
+    recipe: Recipe,
+    device: torch.device,
+    file: Path,
+    workers: int = 0,
+    weights: str = "",
 ) -> Scorer | None:
     """The scorer of a recipe, read from its file, or trained and kept there.
 
@@ -33,16 +43,15 @@ def fit_scorer(
         images: training images.
         recipe: whose evaluation has a ``scoring``.
         device: that the network computes on.
-        file: safetensors.
+        file: safetensors; a sealed JSON beside it says what they belong to.
         workers: processes that read images.
+        weights: checksum of the network's.
 
     Returns:
         None where the network finds nobody in the training images: then nothing can be learned, and the naive score stays.
     """
-    if file.exists():
-        model = ScoringNetwork().build(images.skeleton)
-        load_weights(model, file)
-        return Scorer(model=model.eval(), skeleton=images.skeleton)
+    if (model := _kept_model(file, recipe, weights, images)) is not None:
+        return Scorer(model=model, skeleton=images.skeleton)
     scoring = recipe.evaluation.scoring
     index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
     plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
@@ -53,10 +62,27 @@ def fit_scorer(
     points, heats = (torch.from_numpy(column[rows]).float() for column in (poses.points, poses.keypoint_scores))
     features = pose_features(points, heats, images.skeleton)
     model = train_scoring(features, torch.from_numpy(labels).float(), images.skeleton, training=scoring.training)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    save_weights(model, temporary, {"recipe": recipe.training_key})
-    os.replace(temporary, file)
+    about = save_weights(model, file, {"recipe": recipe.training_key})
+    content = {"training": recipe.training_key, "weights": weights, "tensors": about}
+    write_sealed(file.with_suffix(".json"), SCORING, content)
     return Scorer(model=model, skeleton=images.skeleton)
+
+
+def _kept_model(file: Path, recipe: Recipe, weights: str, images: ImageSet) -> nn.Module | None:
+    """The scoring network in a file, of a network with these ``weights``; None where none fits."""
+    if not file.exists():
+        return None
+    model, note = ScoringNetwork().build(images.skeleton), file.with_suffix(".json")
+    try:
+        if note.exists() or is_sealed(file.parent):
+            about = read_sealed(note, SCORING, training=recipe.training_key, weights=weights)
+            check_file(file, about["tensors"])
+        load_weights(model, file)
+    except ReproError as error:
+        damaged = error if isinstance(error, Damaged) else Damaged(file, "holds no scoring network")
+        tell(damaged, "the scoring network is trained again")
+        return None
+    return model.eval()
 
 
 def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.ndarray]:
