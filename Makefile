@@ -28,6 +28,9 @@ endif
 
 export OMP_NUM_THREADS ?= $(THREADS)
 
+# The value of a variable as one word of the shell, whatever is in it.
+quoted = "$(subst `,\`,$(subst $$,\$$,$(subst ",\",$(subst \,\\,$(value $(1))))))"
+
 .DEFAULT_GOAL := help
 .PHONY: help environment reproduce test notebooks lab bench clean
 
@@ -66,9 +69,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 environment: $(READY) ## make the environment; the other targets do so themselves
 
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
-	@$(BIN)repro reproduce --table "$(TABLE)" --paper "$(PAPER)" --row "$(ROW)" --scale "$(SCALE)" --data "$(DATA)" \
-		--data-root "$(DATA_ROOT)" --boxes "$(BOXES)" --seeds "$(SEEDS)" --start "$(START)" --device "$(DEVICE)" \
-		--threads "$(THREADS)" --jobs "$(JOBS)" --workers "$(WORKERS)"
+	@$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
+		--scale $(call quoted,SCALE) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
+		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
+		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
+		--workers $(call quoted,WORKERS)
 
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
 	$(BIN)python -m pytest
@@ -76,8 +81,16 @@ test: $(READY) ## run unit tests and compare all notebooks with their committed 
 notebooks: $(READY) ## execute the committed notebooks in place
 	$(BIN)repro notebooks
 
+# Jupyter starts for root only when told so; notebooks run in other folders than this one, and with this environment's kernel.
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)jupyter lab notebooks
+	@for name in REPRO_RUNS REPRO_RESULTS REPRO_CACHE; do \
+		eval "place=\$$$$name"; \
+		case "$$place" in ''|/*|'~'*) ;; *) export "$$name=$$PWD/$$place";; esac; \
+	done; \
+	export JUPYTER_PATH="$$($(BIN)python -c 'import sys; print(sys.prefix)')/share/jupyter:$$JUPYTER_PATH"; \
+	$(BIN)jupyter lab $(ALLOW_ROOT) notebooks
 
 bench: $(READY) ## measure speed and memory, see benchmarks/
 	$(BIN)python benchmarks/training_speed.py

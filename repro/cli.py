@@ -7,17 +7,25 @@ A mistake of the user ends in one sentence on stderr and exit code 2, never in a
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 import click
 
 from repro import paths, processes
-from repro.checkout import stated_commit
-from repro.cli_values import device_option, parse_number, parse_seeds, say_version
+from repro.cli_values import (
+    device_option,
+    optional_path,
+    parse_machine,
+    parse_number,
+    parse_rows,
+    parse_seeds,
+    say_version,
+)
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
 from repro.papers import PAPERS
+from repro.surroundings import settle
 
 
 class Group(click.Group):
@@ -32,10 +40,12 @@ class Group(click.Group):
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=say_version, help="Show the version."
+)
 def main() -> None:
     """Reproduce the tables of five papers on heatmap-based human pose estimation."""
-    stated_commit()  # a mistake in it is said now, not after a training
+    settle()
 
 
 @main.command()
@@ -70,10 +80,10 @@ def reproduce(
     workers: str,
 ) -> None:
     """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
-    number = parse_number("TABLE", table, 1)
+    number = parse_number("TABLE", table, 1, 99)
     papers = _papers_with(paper, number)
-    seed_list = parse_seeds(seeds)
-    settings = (parse_number("THREADS", threads, 1), parse_number("JOBS", jobs, 0), parse_number("WORKERS", workers, 0))
+    seed_list, only = parse_seeds(seeds), parse_rows(rows)
+    settings = parse_machine(threads, jobs, workers)
     import matplotlib
 
     from repro.data.image_sources import known_data
@@ -90,8 +100,7 @@ def reproduce(
     choose_device(device)
     if start not in ("warm", "random"):
         start = _import_start(start)
-    root, file = (Path(given).expanduser() if given else None for given in (data_root, boxes))
-    only = tuple(r for r in rows.replace(",", " ").split())
+    root, file = optional_path("DATA_ROOT", data_root), optional_path("BOXES", boxes)
     requests = []
     for key in papers:
         if table_rows(key, number) is not None:
@@ -119,9 +128,10 @@ def _import_start(start: str) -> str:
 
     if start in weight_files():
         return start
-    if not Path(start).expanduser().is_file():
+    path = paths.user_path("START", start)
+    if not os.path.isfile(path):  # False also for what cannot be a path
         raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *weight_files()))
-    return import_weights(Path(start).expanduser())
+    return import_weights(path)
 
 
 def _papers_with(paper: str, number: int) -> list[str]:
@@ -220,7 +230,7 @@ def check(name: str, root: str, split: str, decode: bool) -> None:
     """Validate a data set: names the file, the item and the field of everything that is wrong."""
     from repro.data.check import check_data, format_problems, not_looked_at
 
-    problems = check_data(name, Path(root).expanduser() if root else None, split or None, decode=decode)
+    problems = check_data(name, optional_path("DATA_ROOT", root), split or None, decode=decode)
     click.echo(format_problems(problems))
     click.echo(not_looked_at(name, split or None, decode=decode))
     if any(problem.severity == "error" for problem in problems):
@@ -241,7 +251,7 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     from repro.data.statistics import person_statistics
     from repro.training.checkpoints import write_json
 
-    persons = load_persons(name, Path(root).expanduser() if root else None, split, limit=12_000)
+    persons = load_persons(name, optional_path("DATA_ROOT", root), split, limit=12_000)
     path = paths.results() / "people" / "statistics.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(path.read_text()) if path.exists() else {}
@@ -260,14 +270,14 @@ def preview(path: str, kind: str, skeleton: str, count: str, split: str) -> None
     from repro.data.people.load import load_people, load_scenes
     from repro.data.people.preview import person_sheet, scene_sheet, write_sheet
 
-    number = parse_number("count", count, 1)
+    number, target = parse_number("count", count, 1), paths.user_path("PATH", path)
     if kind == "persons":
         sheet = person_sheet(load_people(split, skeleton, limit=number, size=(96, 128)), count=number)
     elif kind == "scenes":
         sheet = scene_sheet(load_scenes(split, skeleton, limit=number), count=number)
     else:
         raise choice_error("kind", kind, ("persons", "scenes"))
-    click.echo(f"Written to {write_sheet(Path(path), sheet)}")
+    click.echo(f"Written to {write_sheet(target, sheet)}")
 
 
 @data.command()
@@ -284,7 +294,7 @@ def export(folder: str, kind: str, skeleton: str, train: str, val: str) -> None:
         raise choice_error("kind", kind, ("persons", "scenes"))
     counts = {"train": parse_number("train", train, 1), "val": parse_number("val", val, 1)}
     size = (512, 512) if kind == "scenes" else (192, 256)
-    for file in export_people(Path(folder), skeleton, kind=kind, counts=counts, size=size):
+    for file in export_people(paths.user_path("FOLDER", folder), skeleton, kind=kind, counts=counts, size=size):
         click.echo(f"Written {file}")
 
 

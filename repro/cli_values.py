@@ -2,36 +2,128 @@
 
 from __future__ import annotations
 
+import operator
+import os
 import re
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import click
 
 from repro import paths
 from repro.errors import ReproError
 
+MOST_SEEDS = 100  # a run each, of every row
+LARGEST_SEED = 2**64 - 1  # that torch takes
+
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1")
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """``0``, ``0,1,2`` or ``3`` seeds as in ``0-2``. Raises ReproError for anything else."""
-    seeds: list[int] = []
-    for part in text.replace(",", " ").split():
-        first, _, last = part.partition("-")
-        if not re.fullmatch(r"\d+(-\d+)?", part):
-            raise ReproError(f"SEEDS is {text!r}, expected numbers as in 0 or 0,1,2 or 0-2.")
-        seeds.extend(range(int(first), int(last or first) + 1))
+def parse_seeds(given: object) -> tuple[int, ...]:
+    """The seeds that a text, a whole number or a list of whole numbers names, on the command line or in a notebook.
+
+    Args:
+        given: ``0``, ``0,1,2`` or the three seeds ``0-2``, parts separated by commas or spaces; or 0, or [0, 1, 2].
+
+    Raises:
+        ReproError: for anything else, an empty part, a range that goes down, a seed that is named twice or is beyond torch's
+            range, and for more than MOST_SEEDS.
+    """
+    if isinstance(given, str):
+        seeds = [seed for part in split_parts(given) for seed in _seeds_of(part, given)]
+    else:
+        several = isinstance(given, (list, tuple, range)) or getattr(given, "ndim", 0) == 1
+        seeds = [_whole(seed, given) for seed in (given if several else [given])]
     if not seeds or len(set(seeds)) != len(seeds):
-        raise ReproError(f"SEEDS is {text!r}, expected at least one number and none twice, as in 0 or 0,1,2 or 0-2.")
+        raise _seed_error(given, "at least one number and none twice")
+    if len(seeds) > MOST_SEEDS:
+        raise _seed_error(given, f"at most {MOST_SEEDS} numbers")
+    if not 0 <= min(seeds) <= max(seeds) <= LARGEST_SEED:
+        raise _seed_error(given, f"numbers from 0 to {LARGEST_SEED}")
     return tuple(seeds)
 
 
-def parse_number(name: str, text: str, low: int) -> int:
-    """A whole number of at least ``low``; ``name`` is for the message. Raises ReproError for anything else."""
-    if not text.isdecimal() or int(text) < low:
-        raise ReproError(f"{name} is {text!r}, expected a whole number of at least {low}.")
+def parse_seed(text: str) -> int:
+    """One seed. Raises ReproError for anything else."""
+    seeds = parse_seeds(text)
+    if len(seeds) > 1:
+        raise ReproError(f"seed is {text!r:.200}, expected one whole number.")
+    return seeds[0]
+
+
+def _seeds_of(part: str, given: str) -> range:
+    """The seeds of ``3`` or ``0-2``."""
+    found = re.fullmatch(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", part)
+    if not found:
+        raise _seed_error(given, "numbers")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise _seed_error(given, f"a range that goes up in place of {part}")
+    if last - first >= MOST_SEEDS:
+        raise _seed_error(given, f"at most {MOST_SEEDS} numbers")
+    return range(first, last + 1)
+
+
+def _whole(seed: object, given: object) -> int:
+    try:
+        return operator.index(None if isinstance(seed, bool) else seed)
+    except TypeError:
+        raise _seed_error(given, "whole numbers") from None
+
+
+def _seed_error(given: object, expected: str) -> ReproError:
+    return ReproError(f"SEEDS is {given!r:.200}, expected {expected} as in 0 or 0,1,2 or 0-2.")
+
+
+def split_parts(text: str) -> list[str]:
+    """The parts of a text that commas or spaces separate; one that is empty between two commas stays, as ''."""
+    return re.split(r"\s*,\s*|\s+", text.strip()) if text.strip() else []
+
+
+def parse_rows(text: str) -> tuple[str, ...]:
+    """Slugs of rows, separated by commas or spaces; none for an empty text. Raises ReproError for an empty or a double one."""
+    rows = split_parts(text)
+    if "" in rows or len(set(rows)) != len(rows):
+        raise ReproError(
+            f"ROW is {text!r:.200}, expected slugs of rows separated by commas, none empty and none twice."
+        )
+    return tuple(rows)
+
+
+def parse_number(name: str, text: str, low: int, high: int = 10**6) -> int:
+    """A whole number from ``low`` to ``high``; ``name`` is for the message. Raises ReproError for anything else."""
+    digits = re.fullmatch(r"[0-9]{1,20}", text)
+    if not digits or int(text) < low:
+        raise ReproError(f"{name} is {text!r:.200}, expected a whole number of at least {low}.")
+    if int(text) > high:
+        raise ReproError(f"{name} is {text!r}, expected a whole number of at most {high}.")
     return int(text)
+
+
+def parse_machine(threads: str, jobs: str, workers: str) -> tuple[int, int, int]:
+    """THREADS, JOBS and WORKERS. Raises ReproError for what is no number, or more than any machine like this one has use for."""
+    most = max(64, 4 * (os.cpu_count() or 1))
+    return (
+        parse_number("THREADS", threads, 1, most),
+        parse_number("JOBS", jobs, 0, most),
+        parse_number("WORKERS", workers, 0, most),
+    )
+
+
+def text_of(what: str, given: object) -> str:
+    """A notebook's parameter that is text, or a path; '' for None. Raises ReproError for another type."""
+    if given is None:
+        return ""
+    if not isinstance(given, (str, Path)) or "\0" in str(given):
+        raise ReproError(f"{what} is {given!r:.200}, expected a text.")
+    return str(given)
+
+
+def optional_path(what: str, given: object) -> Path | None:
+    """A path as a user gives it, on the command line or in a notebook; None for an empty one. Raises ReproError."""
+    text = text_of(what, given)
+    return paths.user_path(what, text) if text else None
 
 
 def say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -1,25 +1,106 @@
-"""Where things lie. Every path of the package starts here, so that nothing depends on the working directory."""
+"""Where things lie. Every path of the package starts here, so that nothing depends on the working directory.
+
+``$REPRO_RUNS``, ``$REPRO_RESULTS`` and ``$REPRO_CACHE`` name other folders than those in the checkout: ``~`` is the home folder,
+a relative path is meant from the working directory.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+from repro.errors import ReproError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 RESULTS = ROOT / "results"
+FOLDERS = {
+    "REPRO_RUNS": "runs",
+    "REPRO_RESULTS": "results",
+    "REPRO_CACHE": "cache",
+}  # variable: what it is the folder of
 
 
 def runs() -> Path:
-    """The folder of trained runs: ``$REPRO_RUNS``, or ``runs/`` in the checkout."""
-    return Path(os.environ.get("REPRO_RUNS", ROOT / "runs"))
+    """The folder of trained runs: ``$REPRO_RUNS``, or ``runs/`` in the checkout. Raises ReproError for what is no folder."""
+    return _named("REPRO_RUNS", ROOT / "runs")
 
 
 def results() -> Path:
-    """The folder that new result folders go to: ``$REPRO_RESULTS``, or ``results/`` in the checkout."""
-    return Path(os.environ.get("REPRO_RESULTS", RESULTS))
+    """The folder that new result folders go to: ``$REPRO_RESULTS``, or ``results/`` in the checkout. Raises ReproError."""
+    return _named("REPRO_RESULTS", RESULTS)
 
 
 def cache() -> Path:
-    """The folder of what can be drawn or decoded again: ``$REPRO_CACHE``, or ``cache/`` in the checkout."""
-    return Path(os.environ.get("REPRO_CACHE", ROOT / "cache"))
+    """The folder of what can be drawn or decoded again: ``$REPRO_CACHE``, or ``cache/`` in the checkout. Raises ReproError."""
+    return _named("REPRO_CACHE", ROOT / "cache")
+
+
+def folders() -> dict[str, Path]:
+    """The three folders, absolute, by the variable that names them: what another process, in another folder, is to be given."""
+    return {"REPRO_RUNS": runs(), "REPRO_RESULTS": results(), "REPRO_CACHE": cache()}
+
+
+def _named(variable: str, default: Path) -> Path:
+    """The absolute path that a variable names; ``default`` where it is not set."""
+    given = os.environ.get(variable)
+    if given is None:
+        return default
+    if not given.strip():
+        raise ReproError(f"{variable} is empty, expected a folder: name one, or leave the variable out.")
+    path = user_path(variable, given).absolute()
+    try:
+        there = next(one for one in (path, *path.parents) if one.exists())
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ReproError(
+            f"{variable} is {given!r}, which cannot be read ({reason(error)}): name another folder."
+        ) from error
+    if not there.is_dir():
+        where = "" if there == path else f" below {there},"
+        raise ReproError(
+            f"{variable} is {given!r},{where} which is a file and no folder: name a folder, or leave the variable out."
+        )
+    return path
+
+
+def user_path(what: str, given: str | Path) -> Path:
+    """A path as a user gives it, with ``~`` expanded; ``what`` is for the message. Raises ReproError for an unknown home."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ReproError(f"{what} is {str(given)!r}, and there is no such home folder: write the path out.") from error
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, as the operating system words it."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def check_writable(variable: str, room: int = 0) -> None:
+    """Try that files can be written to one of the three folders, and make it.
+
+    Args:
+        variable: that names it, as REPRO_RESULTS.
+        room: bytes that have to be free.
+
+    Raises:
+        ReproError: when it cannot be written or has too little room.
+    """
+    folder, what = folders()[variable], FOLDERS[variable]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"tried")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise ReproError(
+            f"The folder of {what}, {folder}, cannot be written ({reason(error)}): make it writable, or name another one in "
+            f"{variable}."
+        ) from error
+    if free < room:
+        raise ReproError(
+            f"The folder of {what}, {folder}, has too little space left on its device ({free / 1e6:.1f} MB free, at least "
+            f"{room / 1e6:.0f} MB are needed): free some, or name a folder elsewhere in {variable}."
+        )

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import os
 
+from repro.errors import ReproError
+
 
 def rank() -> int:
     """The number of this process; 0 where there is one alone."""
-    return int(os.environ.get("RANK", "0"))
+    return _number("RANK", 0)
 
 
 def count() -> int:
     """How many processes there are."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE", 1)
+
+
+def local_rank() -> int:
+    """The number of this process on its machine; 0 where there is one alone."""
+    return _number("LOCAL_RANK", 0)
+
+
+def _number(variable: str, default: int) -> int:
+    given = os.environ.get(variable, "").strip() or str(default)
+    if not given.isdecimal():
+        raise ReproError(
+            f"{variable} is {given!r}, expected a whole number as `torchrun` sets it: leave the variable out."
+        )
+    return int(given)
 
 
 def leads() -> bool:

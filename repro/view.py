@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
+from repro.cli_values import optional_path, parse_seeds, text_of
 from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
@@ -152,7 +154,7 @@ def open_table(
     scale: str = "",
     data: str = "people",
     data_root: str = "",
-    seeds: Sequence[int] = (0,),
+    seeds: int | str | Sequence[int] = (0,),
     device: str = "auto",
     boxes: str = "",
 ) -> TableView | NoResults:
@@ -166,18 +168,23 @@ def open_table(
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
         data: data set.
         data_root: its folder, for runs that are made now.
-        seeds: of such runs.
+        seeds: of such runs: a number, a text as SEEDS takes it, or a list.
         device: of such runs.
         boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
 
     Raises:
-        ReproError: when a recipe has changed since the newest folder was made: the table must be reproduced again.
+        ReproError: for a parameter of another type or value, and when a recipe has changed since the newest folder was made: the
+            table must be reproduced again.
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
     pd.set_option("display.max_colwidth", None, "display.max_rows", None)
+    given = {"folder": folder, "scale": scale, "data": data, "device": device}
+    folder, scale, data, device = (text_of(name, value) for name, value in given.items())
+    chosen = parse_seeds(seeds)
+    known_data(data)
     if scale:
-        root, file = (Path(given).expanduser() if given else None for given in (data_root, boxes))
-        request = Request(paper, number, get_scale(scale), data, root, tuple(seeds), boxes=file)
+        root, file = optional_path("data_root", data_root), optional_path("boxes", boxes)
+        request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file)
         place = reproduce(request, Machine(device=device))
     else:
         try:
@@ -217,7 +224,8 @@ def check_current(outcome: Outcome) -> None:
 def _find(name: str) -> Path:
     """A result folder by its name relative to the results; one that is still being filled counts too."""
     final = paths.results() / name
-    unfinished = sorted(final.parent.glob(f".{final.name}.*.partial"))
-    if not final.exists() and not unfinished:
+    unfinished = sorted(final.parent.glob(f".{glob.escape(final.name)}.*.partial"))
+    found = [place for place in (final, *reversed(unfinished)) if (place / "runs.json").is_file()]
+    if not found:
         raise ReproError(f"There is no result folder {name!r} under {paths.results().name}/: see `repro results list`.")
-    return final if final.exists() else unfinished[-1]
+    return found[0]

@@ -41,3 +41,38 @@ def test_reproduce_hands_every_variable_to_the_command() -> None:
 
 def test_an_active_environment_can_be_used() -> None:
     assert "python -m pytest" in make("-n", "test", "VENV=active").splitlines()
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "a'b", 'a"b', "a`touch x`b", "a\\b\\", "a;b", "a&&b", "#", "*", "é", "~/x", "$x", "$(id)", "$$"]
+)
+def test_a_value_reaches_the_command_as_it_is(value: str, tmp_path) -> None:
+    (tmp_path / "repro").write_text("#!/bin/sh\nfor one; do printf '%s\\n' \"$one\"; done\n")
+    (tmp_path / "repro").chmod(0o755)
+    line = make("-n", "reproduce", "VENV=active", "TABLE=2", f"DATA_ROOT={value}")
+    script = line[line.index("repro reproduce") :]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+    )
+    words = done.stdout.splitlines()
+    assert words[words.index("--data-root") + 1] == value
+
+
+def test_lab_starts_for_root_too_and_folders_keep_their_place(tmp_path) -> None:
+    (tmp_path / "jupyter").write_text(
+        '#!/bin/sh\necho "$@"\necho "$REPRO_RUNS"\necho "$REPRO_RESULTS"\necho "$REPRO_CACHE"\n'
+    )
+    (tmp_path / "python").write_text("#!/bin/sh\necho /prefix\n")
+    for name in ("jupyter", "python"):
+        (tmp_path / name).chmod(0o755)
+    line = make("-n", "lab", "VENV=active")
+    script = line[line.index("for name in") :]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REPRO_")}
+    environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REPRO_RUNS": "my runs", "REPRO_RESULTS": "~/r"}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+    )
+    arguments, runs, results, cache = done.stdout.splitlines()
+    assert arguments == ("lab --allow-root notebooks" if os.geteuid() == 0 else "lab notebooks")
+    assert (runs, results, cache) == (f"{tmp_path}/my runs", "~/r", "")

@@ -134,3 +134,30 @@ def test_a_table_without_results_says_so(capsys, tmp_path, monkeypatch):
         _ = view.nothing
     with pytest.raises(ReproError, match="There is no result folder 'cal/table9/old'"):
         open_table("cal", 9, folder="cal/table9/old")
+
+
+@pytest.mark.parametrize("name", ["folder", "scale", "data", "data_root", "device", "boxes"])
+@pytest.mark.parametrize("value", [3, True, ["a"], 1.5, "a\0b"], ids=repr)
+def test_a_parameter_of_another_type_is_one_sentence(name, value, places):
+    given = {"scale": "smoke", name: value} if name in ("data_root", "boxes", "device") else {name: value}
+    with pytest.raises(ReproError, match=f"{name} is .*, expected a text"):
+        open_table("skeletal", 3, **given)
+
+
+@pytest.mark.parametrize("seeds", ["0,5-2", "abc", ["0"], [1.5], [-1], [], [0, 0], None, 2**64], ids=repr)
+@pytest.mark.parametrize("scale", ["", "smoke"])
+def test_seeds_of_a_notebook_are_read_as_those_of_the_command(seeds, scale, places):
+    with pytest.raises(ReproError, match="SEEDS is "):
+        open_table("skeletal", 3, scale=scale, seeds=seeds)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "skeletal", "[", "*", "skeletal/table3/*", "é", "/"])
+def test_only_a_result_folder_is_opened(name, outcome, places):
+    folder_of(outcome, places / "results" / "skeletal" / "table3" / "one")
+    with pytest.raises(ReproError, match="There is no result folder"):
+        open_table("skeletal", 3, folder=name)
+
+
+def test_unknown_data_is_refused_also_where_nothing_is_trained(places):
+    with pytest.raises(ReproError, match="Unknown data set 'nothing'"):
+        open_table("skeletal", 3, data="nothing")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from repro.cli_values import device_option, parse_number, parse_seeds
+from repro.cli_values import device_option, parse_seed, parse_seeds
+from repro.paths import user_path
 from repro.processes import take_one_thread
 
 
@@ -19,7 +18,8 @@ def transfer(data: str, data_root: str, device: str) -> None:
     from repro.experiments.transfer import run_transfer
     from repro.tasks import Machine
 
-    click.echo(f"Written to {run_transfer(data, Path(data_root).expanduser(), Machine(device))}")
+    root = user_path("data-root", data_root)
+    click.echo(f"Written to {run_transfer(data, root, Machine(device))}")
 
 
 @click.command("weighted-pixels")
@@ -31,7 +31,7 @@ def weighted_pixels(lspet_root: str, seeds: str, device: str) -> None:
     from repro.experiments.weighted_pixels import run_weighted_pixels
     from repro.tasks import Machine
 
-    data_sets = {"people": None} | ({"lspet": Path(lspet_root).expanduser()} if lspet_root else {})
+    data_sets = {"people": None} | ({"lspet": user_path("lspet-root", lspet_root)} if lspet_root else {})
     click.echo(f"Written to {run_weighted_pixels(data_sets, Machine(device), parse_seeds(seeds))}")
 
 
@@ -43,7 +43,7 @@ def displacements(seed: str, device: str) -> None:
     from repro.experiments.displacements import run_displacements
     from repro.tasks import Machine
 
-    click.echo(f"Written to {run_displacements(Machine(device), parse_number('seed', seed, 0))}")
+    click.echo(f"Written to {run_displacements(Machine(device), parse_seed(seed))}")
 
 
 @click.command("offset-radius")
@@ -54,7 +54,7 @@ def offset_radius(seed: str, device: str) -> None:
     from repro.experiments.offset_radius import run_offset_radius
     from repro.tasks import Machine
 
-    click.echo(f"Written to {run_offset_radius(Machine(device), parse_number('seed', seed, 0))}")
+    click.echo(f"Written to {run_offset_radius(Machine(device), parse_seed(seed))}")
 
 
 @click.command()
@@ -108,7 +108,8 @@ def overfit_photographs(data_root: str) -> None:
     from repro.experiments.overfit_photographs import run_overfit
 
     take_one_thread()
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+    root = user_path("data-root", data_root)
+    click.echo(f"Written to {run_overfit(root)}")
 
 
 @click.command("overfit-scenes")
@@ -118,7 +119,8 @@ def overfit_scenes(data_root: str) -> None:
     from repro.experiments.overfit_scenes import run_overfit
 
     take_one_thread()
-    click.echo(f"Written to {run_overfit(Path(data_root).expanduser())}")
+    root = user_path("data-root", data_root)
+    click.echo(f"Written to {run_overfit(root)}")
 
 
 COMMANDS = (

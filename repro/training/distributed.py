@@ -6,7 +6,6 @@ as it is. BatchNorm counts each process's share on its own, as the papers' multi
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -67,7 +66,7 @@ def join_world(device: str) -> World:
     if size == 1:
         return World(0, 1, chosen)
     if chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        chosen = torch.device("cuda", processes.local_rank())
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
         # The others wait while the first evaluates, or while a process elsewhere makes the run: hours, not NCCL's 10 minutes.

@@ -1,0 +1,82 @@
+"""The folders that variables name: absolute at once, and refused in a sentence when they are none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from repro import paths
+from repro.errors import ReproError
+
+READERS = {"REPRO_RUNS": paths.runs, "REPRO_RESULTS": paths.results, "REPRO_CACHE": paths.cache}
+each = pytest.mark.parametrize("variable", READERS)
+
+
+@each
+def test_without_its_variable_a_folder_lies_in_the_checkout(variable, monkeypatch):
+    monkeypatch.delenv(variable, raising=False)
+    assert READERS[variable]() == paths.folders()[variable] == paths.ROOT / paths.FOLDERS[variable]
+
+
+@each
+def test_home_and_working_directory_are_put_in(variable, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for given, expected in {"~/a": "a", "~": "", "b": "b", "./b/../c": "b/../c", "é ü": "é ü", "-x": "-x"}.items():
+        monkeypatch.setenv(variable, given)
+        assert READERS[variable]() == tmp_path / expected
+
+
+@each
+@pytest.mark.parametrize(
+    "given", ["", "  ", "file", "file/below", "file/far/below", "~nobody-of-this-name/x", "x" * 300]
+)
+def test_what_is_no_folder_is_refused_by_the_variables_name(variable, given, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, given)
+    with pytest.raises(ReproError, match=f"^{variable} is "):
+        READERS[variable]()
+
+
+def test_a_folder_is_made_when_it_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_RUNS", str(tmp_path / "a" / "b"))
+    paths.check_writable("REPRO_RUNS")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@each
+def test_a_folder_that_cannot_be_written_is_named_with_the_reason(variable, tmp_path, monkeypatch):
+    monkeypatch.setenv(variable, str(tmp_path))
+
+    def refuse(*arguments, **named):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(paths.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(
+        ReproError, match=f"{tmp_path}, cannot be written .Read-only file system.*another one in {variable}"
+    ):
+        paths.check_writable(variable)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_somebody_else_cannot_be_written(tmp_path, monkeypatch):
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path / "results"))
+    with pytest.raises(ReproError, match="cannot be written .Permission denied"):
+        paths.check_writable("REPRO_RESULTS")
+
+
+def test_too_little_room_is_said_before_it_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    paths.check_writable("REPRO_RESULTS", room=1)
+    with pytest.raises(ReproError, match="too little space left on its device .* at least 1000000000000000 MB"):
+        paths.check_writable("REPRO_RESULTS", room=10**21)
+
+
+def test_a_home_that_is_not_there_is_a_sentence(monkeypatch):
+    assert paths.user_path("START", Path("a")) == Path("a")
+    with pytest.raises(ReproError, match="START is '~nobody-of-this-name/a.pth'"):
+        paths.user_path("START", "~nobody-of-this-name/a.pth")
