@@ -1,7 +1,10 @@
 """DARK: the peak of a Gaussian, from the heatmap's logarithm (Zhang et al., Distribution-Aware Coordinate Representation).
 
-Follows the official decoder: the map is smoothed with a Gaussian kernel, scaled back to its former maximum, and one Newton
-step on its logarithm leads from the highest pixel to the peak.
+Follows the official decoder: the map is smoothed with a Gaussian kernel, scaled back to its former maximum, raised to 1e-10
+where it is below, and one Newton step on its logarithm leads from the highest pixel to the peak. The step reads 13 pixels, at
+most two from the peak, so no others are smoothed. Scaling adds the same number to all logarithms, which no difference of them
+shows; it matters only beside the 1e-10, that is where a smoothed value near the peak is not positive: such maps, rare but in
+untrained networks, are smoothed and scaled as a whole.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from torch import Tensor
 
 from repro.decoders.peaks import heatmap_peaks, inside, values_at
 from repro.errors import ReproError
+
+FLOOR = 1e-10  # below which no logarithm is taken
 
 
 def gaussian_kernel(size: int, *, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -42,6 +47,30 @@ def smooth(heatmaps: Tensor, size: int) -> Tensor:
     out = down @ heatmaps @ across.T
     before, after = (m.amax((-2, -1), keepdim=True) for m in (heatmaps, out))
     return out * before / after.clamp(min=torch.finfo(out.dtype).tiny)
+
+
+def smooth_around(heatmaps: Tensor, points: Tensor, size: int) -> Tensor:
+    """What a Gaussian kernel, with zeros beyond the border, makes of the 5x5 pixels around a point of each map.
+
+    Args:
+        heatmaps: (B, K, H, W).
+        points: (B, K, 2) whole numbers x, y.
+        size: of the kernel, odd; 1 gives the pixels as they are.
+
+    Returns:
+        (B, K, 5, 5) float64, not scaled.
+    """
+    height, width = heatmaps.shape[-2:]
+    half = size // 2
+    side = torch.arange(-half - 2, half + 3, device=heatmaps.device)
+    x, y = (points[..., i, None].long() + side for i in (0, 1))  # (B, K, size + 4)
+    known = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
+    maps = torch.arange(x.shape[:2].numel(), device=x.device).view(*x.shape[:2], 1)
+    rows = maps * height + y.clamp(0, height - 1)
+    values = heatmaps.flatten()[rows[..., :, None] * width + x.clamp(0, width - 1)[..., None, :]]
+    kernel = gaussian_kernel(size, device=heatmaps.device, dtype=torch.float64)
+    taps = filter_matrix(kernel, size + 4)[half : half + 5]
+    return taps @ torch.where(known, values, 0).double() @ taps.T
 
 
 def newton_step(logarithm: Tensor, points: Tensor) -> Tensor:
@@ -95,5 +124,12 @@ class Dark:
         """points (B, K, 2) in heatmap px and scores (B, K) from ``heatmaps``; the scores are the unsmoothed maxima."""
         heatmaps = outputs["heatmaps"].float()
         points, scores = heatmap_peaks(heatmaps)
-        smoothed = smooth(heatmaps, self.kernel) if self.kernel > 1 else heatmaps
-        return newton_step(smoothed.clamp(min=1e-10).log(), points), scores
+        moving = inside(points, heatmaps, 2)
+        near = smooth_around(heatmaps, points, self.kernel)
+        low = moving & (near.amin((-2, -1)) < FLOOR)
+        if low.any():
+            whole = smooth(heatmaps[low][None].double(), self.kernel)
+            near[low] = smooth_around(whole, points[low][None], 1)[0]
+        middle = points.new_full(points.shape, 2)
+        moved = newton_step(near.clamp(min=FLOOR).log(), middle.double()).to(points.dtype)
+        return torch.where(moving[..., None], points - middle + moved, points), scores

@@ -21,6 +21,21 @@ def harmonic_weights(n: int, *, device: torch.device | None = None, dtype: torch
     return inverse / inverse.sum()
 
 
+def highest_pixels(maps: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """The n highest values of each row of maps (B, K, L), falling, and their places, both (B, K, n).
+
+    Equal values stand in the order of their places. Only where the last of them ties with the next is a row sorted whole.
+    """
+    some, places = maps.topk(min(n + 1, maps.shape[-1]), dim=-1)
+    places = places.sort(dim=-1).values
+    values, order = maps.gather(-1, places).sort(dim=-1, descending=True, stable=True)
+    places = places.gather(-1, order)
+    if n < maps.shape[-1] and (tied := some[..., n - 1] == some[..., n]).any():
+        whole = maps[tied].sort(dim=-1, descending=True, stable=True)
+        values[tied], places[tied] = (column[:, : n + 1] for column in whole)
+    return values[..., :n], places[..., :n]
+
+
 def weighted_points(heatmaps: Tensor, n: int = 20) -> tuple[Tensor, Tensor]:
     """The weighted mean of the n highest pixels (Eq. 4); equal values rank in row-major order.
 
@@ -39,8 +54,7 @@ def weighted_points(heatmaps: Tensor, n: int = 20) -> tuple[Tensor, Tensor]:
         raise ReproError(
             f"Weighted inference over {n} pixels needs larger maps than {width}x{height}: lower its number."
         )
-    values, index = torch.sort(heatmaps.flatten(2), dim=-1, descending=True, stable=True)
-    index = index[..., :n]
+    values, index = highest_pixels(heatmaps.flatten(2), n)
     pixels = torch.stack([index % width, torch.div(index, width, rounding_mode="floor")], -1).to(heatmaps.dtype)
     weights = harmonic_weights(n, device=heatmaps.device, dtype=heatmaps.dtype)
     points = (weights[:, None] * pixels).sum(-2)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.decoders.dark import Dark, gaussian_kernel, newton_step, smooth
+from repro.decoders.dark import Dark, gaussian_kernel, newton_step, smooth, smooth_around
 from repro.decoders.peaks import Argmax
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.errors import ReproError
@@ -168,11 +168,35 @@ def test_it_agrees_with_the_official_algorithm(kernel):
     heatmaps = noisy_gaussians(seed=2, count=60)
     points, scores = Dark(kernel=kernel)({"heatmaps": heatmaps})
     expected = [official_dark(heatmap, kernel) for heatmap in heatmaps[0].numpy().astype(np.float64)]
-    np.testing.assert_allclose(points[0], expected, atol=2e-3)
+    np.testing.assert_allclose(points[0], expected, atol=1e-5)
     assert torch.equal(scores, heatmaps.amax((-2, -1)))
     plain = Argmax()({"heatmaps": heatmaps})[0]
     share = (points != plain).any(-1).float().mean().item()
     assert 0.5 < share < 1  # inside and at the border
+
+
+@pytest.mark.parametrize("kernel", [3, 11, 17])
+def test_where_smoothed_values_are_not_positive_it_agrees_too(kernel):
+    """On a ground below zero the 1e-10 bites near the peak, and what the map is scaled by shows: its maximum lies elsewhere."""
+    heatmaps = noisy_gaussians(seed=3, count=60) - 0.06
+    heatmaps[..., 11, 9] = 1.1  # the highest pixel stands alone, the blobs are higher once they are smoothed
+    points, _ = Dark(kernel=kernel)({"heatmaps": heatmaps})
+    smoothed = [official_smooth(heatmap, kernel) for heatmap in heatmaps[0].numpy().astype(np.float64)]
+    touched = [(one[9:14, 7:12] <= 0).any() and one.argmax() != 11 * 20 + 9 for one in smoothed]
+    assert any(touched)
+    expected = [official_dark(heatmap, kernel) for heatmap in heatmaps[0].numpy().astype(np.float64)]
+    np.testing.assert_allclose(points[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("point", [(5, 9), (0, 0), (19, 23)])
+def test_pixels_around_a_point_are_those_of_the_whole_map(point):
+    x, y = point
+    heatmaps = noisy_gaussians(seed=4, count=3)
+    got = smooth_around(heatmaps, torch.tensor([[[float(x), float(y)]] * 3]), 7)
+    kernel = gaussian_kernel(7, device=CPU, dtype=torch.float64)
+    for ours, heatmap in zip(got[0], heatmaps[0].numpy().astype(np.float64), strict=True):
+        blurred = cv2.sepFilter2D(np.pad(heatmap, 5), -1, kernel.numpy(), kernel.numpy())[y + 3 : y + 8, x + 3 : x + 8]
+        np.testing.assert_allclose(ours, blurred, atol=1e-12)
 
 
 def test_the_mean_error_on_ideal_gaussians_is_zero_without_smoothing():

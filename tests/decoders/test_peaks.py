@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.decoders.peaks import Argmax, QuarterOffset, heatmap_peaks, inside, quarter_offset, values_at
+from repro.decoders.peaks import Argmax, QuarterOffset, heatmap_peaks, highest_pixel, inside, quarter_offset, values_at
 from repro.encoders.gaussian import gaussian_heatmaps
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
@@ -50,6 +50,21 @@ def test_the_highest_pixel_and_its_height():
 def test_the_first_of_equal_pixels_in_row_major_order_wins():
     points, _ = heatmap_peaks(one_map([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]]))
     assert points.tolist() == [[[1, 1]]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64])
+def test_the_highest_pixel_of_any_type_of_number(dtype):
+    """Ties go to the first; gradients that are asked for do not matter."""
+    maps = torch.tensor([[[[0, 3], [3, 1]], [[0, 0], [0, 2]]]], dtype=dtype)
+    assert highest_pixel(maps).tolist() == [[1, 3]]
+    if dtype.is_floating_point:
+        assert highest_pixel(maps.requires_grad_()).tolist() == [[1, 3]]
+
+
+def test_several_values_of_a_map_are_read_at_once():
+    heatmaps = torch.arange(6.0).view(1, 1, 2, 3)
+    x, y = torch.tensor([[[2.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
+    assert values_at(heatmaps, x, y).tolist() == [[[2, 3]]]
 
 
 @pytest.mark.parametrize("decoder", [Argmax(), QuarterOffset()])
