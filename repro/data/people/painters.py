@@ -52,7 +52,7 @@ def draw_pictures(draw: Callable[[int], Picture], count: int, painters: int = 1)
         ReproError: when a painter ends before its last picture.
     """
     if painters < 2:
-        yield from (_drawn(draw, index) for index in range(count))
+        yield from (draw_picture(draw, index) for index in range(count))
         return
     command = [sys.executable, "-c", f"from {__name__} import paint; paint()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(paths.ROOT), *filter(None, sys.path)])}
@@ -89,12 +89,13 @@ def paint() -> None:
     out, sys.stdout = sys.stdout.buffer, sys.stderr  # nothing else may come between the pictures
     try:
         for index in indices:
-            pickle.dump(_drawn(draw, index), out)
+            pickle.dump(draw_picture(draw, index), out)
             out.flush()
     except BrokenPipeError:  # the process that asked has ended
         os._exit(1)
 
 
-def _drawn(draw: Callable[[int], Picture], index: int) -> DrawnPicture:
+def draw_picture(draw: Callable[[int], Picture], index: int) -> DrawnPicture:
+    """The picture of an index as files."""
     picture = draw(index)
     return DrawnPicture(picture.jpeg, cv2.imencode(".png", picture.parts)[1].tobytes(), picture.labels)

@@ -173,12 +173,63 @@ def test_images_travel_to_other_processes_by_name():
     assert (pickle.loads(data).read(2) == images.read(2)).all()
 
 
-def test_damaged_pictures_say_what_to_do():
+@pytest.mark.parametrize("name", ["images.bin", "parts.bin"])
+def test_damaged_pictures_are_drawn_again_and_mended(name, capsys):
+    painter = Painter()
+    images, _, _ = open_pictures(pictures(), painter, SIZE)
+    path, drawn = pictures().folder / name, len(painter.drawn)
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole)))
+    for i in range(5):
+        assert images.read(i) == pytest.approx(np.full((16, 24, 3), 10 * i), abs=2) and (images.parts(i) == i).all()
+    assert painter.drawn[drawn:] == [0, 1, 2, 3, 4] and path.read_bytes() == whole
+    assert f"{name} is damaged at image 4: the image is drawn again." in capsys.readouterr().err
+
+
+def test_a_damaged_picture_that_is_drawn_otherwise_today_is_named():
     images, _, _ = open_pictures(pictures(), Painter(), SIZE)
     path = pictures().folder / "images.bin"
     path.write_bytes(bytes(path.stat().st_size))
-    with pytest.raises(ReproError, match="delete the cache"):
-        images.read(0)
+    images._draw = lambda index: Painter()(index + 1)
+    with pytest.raises(ReproError, match=r"images.bin is damaged at image 2.*: delete .*crop-train-5.* start again"):
+        images.read(2)
+
+
+def test_sets_of_before_there_were_checksums_are_taken_as_they_are(folder):
+    painter = Painter()
+    open_pictures(pictures(), painter, SIZE)
+    file = pictures().folder / "manifest.json"
+    now, lengths = json.loads(file.read_text()), {}
+    for name, about in now["files"].items():
+        lengths[name] = about["bytes"]
+    with np.load(file.with_name("labels.npz")) as data:
+        columns = {name: data[name] for name in data.files if name != "sums"}
+    np.savez(file.with_name("labels.npz"), **columns)
+    lengths["labels.npz"] = file.with_name("labels.npz").stat().st_size
+    file.write_text(json.dumps({**now["set"], "format": 1, "bytes": lengths}))
+    drawn = len(painter.drawn)
+    check(*open_pictures(pictures(), painter, SIZE))
+    assert len(painter.drawn) == drawn
+
+
+def test_sets_in_use_stay_and_the_limit_that_is_passed_names_its_option(folder, monkeypatch, capsys):
+    first = open_pictures(pictures(), Painter(), SIZE)
+    size = sum(f.stat().st_size for f in pictures().folder.iterdir())
+    monkeypatch.setenv("REPRO_CACHE_LIMIT", str(1.5 * size / 1e9))
+    second = open_pictures(pictures(seed=1), Painter(), SIZE)
+    assert "are in use and stay. REPRO_CACHE_LIMIT=" in " ".join(capsys.readouterr().err.split())
+    check(*first)
+    check(*second)
+    del first
+    open_pictures(pictures(seed=2), Painter(), SIZE)
+    assert {f.name for f in folder.iterdir()} == {pictures(seed=s).folder.name for s in (1, 2)}
+
+
+@pytest.mark.parametrize("value", ["much", "-1", "nan", "0"])
+def test_a_limit_that_is_no_number_is_refused(value, monkeypatch):
+    monkeypatch.setenv("REPRO_CACHE_LIMIT", value)
+    with pytest.raises(ReproError, match="REPRO_CACHE_LIMIT is .*: give the GB"):
+        open_pictures(pictures(), Painter(), SIZE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""How much the caches of images may take on disk."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from repro.errors import ReproError
+
+VARIABLE = "REPRO_CACHE_LIMIT"
+
+
+def cache_limit(default: float) -> float:
+    """Bytes that a cache may take: ``$REPRO_CACHE_LIMIT`` in GB, else the default. Raises ReproError for no such number."""
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return default
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = math.nan
+    if not limit > 0:
+        raise ReproError(f"{VARIABLE} is {text!r}: give the GB that a cache of images may take, as in 4 or 0.5.")
+    return limit * 1e9
