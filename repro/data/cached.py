@@ -1,8 +1,9 @@
 """Decoded images in one memory-mapped file, so that each image is decoded once across epochs, processes and runs.
 
 A cache is a folder, named by a key that changes with the images: ``images.bin`` holds the pixels one image after the
-other, ``manifest.json`` says where each begins. It is filled under a temporary name and renamed when complete, so a
-folder under its final name is whole; a truncated or foreign one is noticed when it is opened and built anew.
+other, ``manifest.json`` says where each begins and what its checksum is. It is filled under a temporary name and renamed when
+complete, so a folder under its final name is whole; a truncated or foreign one is noticed when it is opened and built anew. An
+image whose pixels do not fit their checksum is decoded again.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import os
 import re
 import shutil
 import sys
-import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,42 +27,68 @@ from tqdm import tqdm
 
 from repro import paths
 from repro.data.image_files import checked_images
+from repro.data.limits import VARIABLE, cache_limit
 from repro.data.persons import ImageFiles, ImageSource
 from repro.errors import ReproError
+from repro.locks import Hold, remove_left
+from repro.sealed import Damaged, read_sealed, write_sealed
 
-VERSION = 1  # of the layout; part of the manifest
-STALE_SECONDS = 3600.0  # a temporary folder that nobody has written to for so long was left by a killed process
+VERSION = 1  # of the layout; part of the manifest and of keys
+LIMIT_BYTES = 2e9
+KIND = "decoded images"  # of the sealed manifest
 
 
 class DecodedImages:
     """An ImageSource that reads from a complete cache; reading costs microseconds.
 
-    It can be pickled: only the path travels, and each process maps the file when it first reads.
+    It can be pickled: the pixels do not travel, each process maps the file when it first reads. Pixels are compared with their
+    checksum when a process first reads them; those that do not fit are decoded again, and mended on disk where that can be
+    written.
 
     Args:
         folder: of the cache.
-        ids: (M,) int64 image ids.
-        sizes: (M, 2) int64, (width, height).
-        digests: checksums of the files that the images were decoded from; None for other sources.
+        source: what the images are decoded from.
+        sums: (M,) uint32 checksums (CRC-32) of the images' pixels; None for caches of before there were any.
     """
 
-    def __init__(
-        self, folder: Path, ids: np.ndarray, sizes: np.ndarray, digests: tuple[str, ...] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, source: ImageSource, sums: np.ndarray | None = None) -> None:
         self.folder = folder
-        self.ids = ids
-        self.sizes = sizes
-        self.digests = digests
-        self._offsets = _offsets(sizes)
+        self.ids = source.ids
+        self.sizes = source.sizes
+        self.digests: tuple[str, ...] | None = getattr(source, "digests", None)  # of the source's files, if it has any
+        self._source, self._sums = source, sums
+        self._offsets = _offsets(source.sizes)
         self._pixels: np.ndarray | None = None
+        self._fit = np.zeros(len(source.ids), dtype=bool)
 
     def read(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB: a read-only view of the file."""
+        """(H, W, 3) uint8 RGB: a read-only view of the file. Raises ReproError where it is lost, or its pixels are for good."""
+        file = self.folder / "images.bin"
         if self._pixels is None:
-            self._pixels = np.memmap(self.folder / "images.bin", dtype=np.uint8, mode="r").view(np.ndarray)
+            try:
+                self._pixels = np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)
+            except OSError as error:
+                raise Damaged(file, f"was lost ({error.strerror})", self.folder) from error
         width, height = self.sizes[index]
         start = self._offsets[index]
-        return self._pixels[start : start + 3 * width * height].reshape(height, width, 3)
+        pixels = self._pixels[start : start + 3 * width * height]
+        if self._sums is not None and not self._fit[index]:
+            if zlib.crc32(pixels) != self._sums[index]:
+                return self._decoded_again(file, index)
+            self._fit[index] = True
+        return pixels.reshape(height, width, 3)
+
+    def _decoded_again(self, file: Path, index: int) -> np.ndarray:
+        """The image at ``index`` from its source, its pixels written to where they belong."""
+        tqdm.write(f"{file} is damaged at image {self.ids[index]}: the image is decoded again.", file=sys.stderr)
+        image = np.ascontiguousarray(self._source.read(index))
+        if zlib.crc32(image.data) != self._sums[index]:
+            raise Damaged(file, f"is damaged at image {self.ids[index]}, which is another one today", self.folder)
+        with contextlib.suppress(OSError), file.open("r+b") as stream:
+            stream.seek(int(self._offsets[index]))
+            stream.write(image.data)
+        image.flags.writeable = False
+        return image
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pixels": None}
@@ -87,7 +114,7 @@ def cache_images(
     key: str | None = None,
     *,
     workers: int | None = None,
-    limit_bytes: float = 2e9,
+    limit_bytes: float | None = None,
 ) -> ImageSource:
     """The same images, decoded once and kept under ``repro.paths.cache() / "decoded" / key``.
 
@@ -100,7 +127,7 @@ def cache_images(
         key: name of the cache, of letters, digits, dots, hyphens and underscores; it has to change when the images do.
             By default ``image_key``, which needs a source of files.
         workers: decoding threads; by default one a core, 8 at most.
-        limit_bytes: the largest file to write, 3 bytes a pixel.
+        limit_bytes: the largest file to write, 3 bytes a pixel; by default ``$REPRO_CACHE_LIMIT`` in GB, or LIMIT_BYTES.
 
     Raises:
         ReproError: for an unusable key, or an image that cannot be read or has another size than stated.
@@ -110,16 +137,24 @@ def cache_images(
     if needed == 0:
         return source
     folder = paths.cache() / "decoded" / key
-    cached = DecodedImages(folder, source.ids, source.sizes, getattr(source, "digests", None))
-    if _is_complete(folder, _manifest(key, source.sizes)):
-        return cached
-    if needed > limit_bytes:
-        return _fall_back(source, f"{needed / 1e9:.2f} GB are more than the limit of {limit_bytes / 1e9:.2f} GB")
+    manifest, limit = _manifest(key, source.sizes), cache_limit(LIMIT_BYTES) if limit_bytes is None else limit_bytes
+    remove_left(folder.parent.glob(".*"))
+    if _is_complete(folder, manifest):
+        return _open(folder, source)
+    if needed > limit:
+        reason = f"{needed / 1e9:.2f} GB are more than the limit of {limit / 1e9:.2f} GB"
+        return _fall_back(source, f"{reason}, which {VARIABLE}={needed / 1e9 + 0.01:.2f} raises")
     try:
-        _build(source, folder, _manifest(key, source.sizes), workers or min(os.cpu_count() or 1, 8))
+        _build(source, folder, manifest, workers or min(os.cpu_count() or 1, 8))
+        return _open(folder, source)
     except OSError as error:
         return _fall_back(source, f"{folder} cannot be written ({error})")
-    return cached
+
+
+def _open(folder: Path, source: ImageSource) -> DecodedImages:
+    """A complete cache."""
+    found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return DecodedImages(folder, source, np.array(found["sums"], dtype=np.uint32) if "sums" in found else None)
 
 
 def _checked_key(source: ImageSource, key: str | None) -> str:
@@ -153,11 +188,16 @@ def _manifest(key: str, sizes: np.ndarray) -> dict[str, Any]:
 
 
 def _is_complete(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Whether the folder is a whole cache with exactly this manifest."""
+    """Whether the folder is a whole cache with exactly this manifest, its seal and the checksums of the images aside."""
+    if not folder.exists():
+        return False
     try:
-        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return found == manifest and (folder / "images.bin").stat().st_size == manifest["offsets"][-1]
-    except (OSError, ValueError):
+        found = read_sealed(folder / "manifest.json", KIND, before=manifest)  # the fields of before there were checksums
+        sums = found.pop("sums", manifest["sizes"])
+        found.pop("kind", None)
+        whole = found == manifest and len(sums) == len(manifest["sizes"])
+        return whole and (folder / "images.bin").stat().st_size == manifest["offsets"][-1]
+    except (OSError, Damaged):
         return False
 
 
@@ -171,15 +211,18 @@ def _build(source: ImageSource, folder: Path, manifest: dict[str, Any], workers:
     tqdm.write(f"Decoding {len(source.ids)} images once into {folder} ({needed / 1e9:.2f} GB).", file=sys.stderr)
     temporary = _temporary(folder)
     temporary.mkdir()
+    hold, sums = Hold(temporary), []
     try:
         with open(temporary / "images.bin", "wb") as file:
             for image in tqdm(_decode(source, workers), total=len(source.ids), unit="image", disable=None):
                 file.write(image.data)
+                sums.append(zlib.crc32(image.data))
             file.flush()
             os.fsync(file.fileno())
-        (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        write_sealed(temporary / "manifest.json", KIND, {**manifest, "sums": sums})
         _put_in_place(temporary, folder, manifest)
     finally:
+        hold.close()
         shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -209,15 +252,10 @@ def _put_in_place(temporary: Path, folder: Path, manifest: dict[str, Any]) -> No
 
 
 def _clear(folder: Path) -> None:
-    """Delete a broken cache, moved away first so that nobody meets it half deleted, and what killed builds left."""
+    """Delete a broken cache, moved away first so that nobody meets it half deleted."""
     with contextlib.suppress(FileNotFoundError):
         os.replace(folder, broken := _temporary(folder))
         shutil.rmtree(broken, ignore_errors=True)
-    for left in folder.parent.glob(f".{folder.name}.*"):
-        with contextlib.suppress(OSError):  # it is another process's, which has just finished
-            newest = max(f.stat().st_mtime for f in (left, *left.glob("*")))
-            if time.time() - newest > STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _temporary(folder: Path) -> Path:

@@ -17,6 +17,7 @@ import pytest
 from repro.data.cached import DecodedImages, cache_images, image_key
 from repro.data.persons import ImageFiles
 from repro.errors import ReproError
+from repro.locks import Hold
 
 from .tiny_data import write_image
 
@@ -162,17 +163,54 @@ def test_image_of_another_size_is_refused(source):
         cache_images(replace(source, sizes=np.array([(30, 40), *SIZES[1:]])))
 
 
-def test_left_over_folders_are_removed_when_old(source, cache):
-    key = image_key(source)
-    for name, age in (("old", 7200), ("new", 10)):
-        left = cache / f".{key}.{name}"
+def test_left_over_folders_are_removed_unless_a_process_holds_them(source, cache):
+    for name in ("killed", "held"):
+        left = cache / f".{image_key(source)}.{name}"
         left.mkdir(parents=True)
         (left / "images.bin").write_bytes(b"half")
-        then = left.stat().st_mtime - age
-        for path in (left / "images.bin", left):
-            os.utime(path, (then, then))
+        os.utime(left, (1, 1))
+    hold = Hold(left)
     cache_images(source)
-    assert sorted(f.name for f in cache.iterdir()) == [f".{key}.new", key]
+    assert sorted(f.name for f in cache.iterdir()) == [left.name, image_key(source)]
+    hold.close()
+    cache_images(source)
+    assert not left.exists()
+
+
+def test_damaged_pixels_are_decoded_again_and_mended(source, capsys):
+    cached = cache_images(source)
+    file = cached.folder / "images.bin"
+    whole = file.read_bytes()
+    damaged = bytearray(whole)
+    for n in (0, 40 * 30 * 3 + 5):  # a byte of the first image and one of the second
+        damaged[n] ^= 0xA5
+    file.write_bytes(bytes(damaged))
+    for again in (cache_images(source), pickle.loads(pickle.dumps(cached))):
+        for n in range(4):
+            np.testing.assert_array_equal(again.read(n), source.read(n))
+    assert file.read_bytes() == whole
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" is ")[2] for line in said[1:]] == [
+        f"damaged at image {n}: the image is decoded again." for n in (5, 6)
+    ]
+
+
+def test_a_damaged_image_whose_file_is_another_one_now_is_named(source):
+    cached = cache_images(source)
+    file = cached.folder / "images.bin"
+    file.write_bytes(bytes(file.stat().st_size))
+    write_image(source.paths[1], 7, 50, seed=99)
+    with pytest.raises(ReproError, match=f"damaged at image 6, which is another one today: delete .*{cached.folder.name}"):
+        cached.read(1)
+
+
+def test_a_cache_of_before_there_were_checksums_is_taken_as_it_is(source, capsys):
+    file = cache_images(source).folder / "manifest.json"
+    plain = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("seal", "sums", "kind")}
+    file.write_text(json.dumps(plain))
+    capsys.readouterr()
+    np.testing.assert_array_equal(cache_images(source).read(2), source.read(2))
+    assert capsys.readouterr().err == ""
 
 
 def test_key_follows_the_files(source):
