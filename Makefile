@@ -32,11 +32,11 @@ export OMP_NUM_THREADS ?= $(THREADS)
 quoted = "$(subst `,\`,$(subst $$,\$$,$(subst ",\",$(subst \,\\,$(value $(1))))))"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment reproduce test notebooks lab bench clean
+.PHONY: help environment reproduce test notebooks lab bench gpu-check clean
 
 help: ## list targets and variables
 	@echo "Targets"
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 	@echo "Variables of reproduce (default)"
 	@echo "  TABLE          number of the table; required"
 	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal (all papers that have the table)"
@@ -94,6 +94,9 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 bench: $(READY) ## measure speed and memory, see benchmarks/
 	$(BIN)python benchmarks/training_speed.py
+
+gpu-check: $(READY) ## use a GPU for MINUTES=8: its tests, its speeds, tables as long as the time allows
+	$(BIN)repro gpu-check --minutes "$(or $(MINUTES),8)" --scale "$(if $(filter-out laptop,$(SCALE)),$(SCALE),gpu)" --device "$(DEVICE)"
 
 clean: ## remove the environment and caches; runs and results stay
 	rm -rf .venv .environment-active cache *.egg-info

@@ -23,9 +23,26 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "B200": 2250e12}  # operations a second, dense bfloat16
+PEAKS = {
+    "H100": 989e12,
+    "H200": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "B200": 2250e12,
+}  # operations a second, dense bfloat16
 COLUMNS = (
-    *("case", "kind", "network", "input", "batch", "mode", "side_by_side", "images_per_second", "step_ms", "share_of_peak"),
+    *(
+        "case",
+        "kind",
+        "network",
+        "input",
+        "batch",
+        "mode",
+        "side_by_side",
+        "images_per_second",
+        "step_ms",
+        "share_of_peak",
+    ),
     *("peak_memory_gb", "estimated_image_ms", "seconds", "state", "device", "torch"),
 )
 PERSONS, SCENES = 2048, 1024  # drawn for loops
@@ -85,7 +102,13 @@ CASES = (
     Case(mode="compile", limit=120.0),
     Case(network="w48", mode="graph"),
 )
-TINY = (Case(), Case(kind="loop"), Case(kind="loop", side_by_side=2), *(Case(network=n) for n in BOTTOM_UP), Case(mode="graph"))
+TINY = (
+    Case(),
+    Case(kind="loop"),
+    Case(kind="loop", side_by_side=2),
+    *(Case(network=n) for n in BOTTOM_UP),
+    Case(mode="graph"),
+)
 
 
 class Measured(Exception):
@@ -318,7 +341,15 @@ class Worker:
     """A process that measures, as its parent sees it."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        command = [sys.executable, __file__, "--work", "--device", arguments.device, "--seconds", str(arguments.seconds)]
+        command = [
+            sys.executable,
+            __file__,
+            "--work",
+            "--device",
+            arguments.device,
+            "--seconds",
+            str(arguments.seconds),
+        ]
         command += ["--tiny"] if arguments.tiny else []
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         pipe = subprocess.PIPE

@@ -24,6 +24,7 @@ from repro.cli_values import (
 )
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
+from repro.gpu_check.command import gpu_check
 from repro.papers import PAPERS
 from repro.surroundings import settle
 
@@ -175,8 +176,8 @@ def enlarger(device: str, keep: bool) -> None:
     click.echo(f"Kept in {make_enlarger(device, keep=keep)}")
 
 
-for experiment in COMMANDS:
-    main.add_command(experiment)
+for command in (*COMMANDS, gpu_check):
+    main.add_command(command)
 
 
 @main.command("list")
