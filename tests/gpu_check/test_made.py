@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from repro.errors import ReproError
-from repro.gpu_check.made import Order, factor_for, fitting_length, parse_tables, request_of, rest_of_tables, short_scale
+from repro.gpu_check.made import (
+    Order,
+    factor_for,
+    fitting_length,
+    parse_tables,
+    request_of,
+    rest_of_tables,
+    short_scale,
+)
 
 
 def test_the_length_fills_what_evaluation_leaves():
