@@ -27,7 +27,7 @@ from tqdm import tqdm
 from repro import paths
 from repro.data.headers import HeaderFault, image_header, turned
 from repro.data.persons import ImageFiles
-from repro.data.values import ADVICE
+from repro.data.values import ADVICE, refused
 from repro.errors import ReproError
 
 VERSION = 1  # of the index and of what a look finds out
@@ -84,7 +84,13 @@ def look_at(files: Sequence[Path]) -> list[Look]:
 
 
 def checked_images(
-    files: Sequence[Path], ids: np.ndarray, sizes: np.ndarray | None, where: object, *, mend: bool = False
+    files: Sequence[Path],
+    ids: np.ndarray,
+    sizes: np.ndarray | None,
+    where: object,
+    *,
+    field: str = "file_name",
+    mend: bool = False,
 ) -> ImageFiles:
     """Image files that exist, can be read and have the size that the annotations state.
 
@@ -93,6 +99,7 @@ def checked_images(
         ids: (M,) int64 the data set's image ids.
         sizes: (M, 2) int64 (width, height) as stated; None to take those of the files.
         where: the annotation file, for errors.
+        field: its field that names the files, for errors.
         mend: take the file's size where the stated width and height are exchanged, as in the official files of CrowdPose, and say
             so once.
 
@@ -100,18 +107,25 @@ def checked_images(
         ReproError: naming the first file that is missing, unusable or of another size.
     """
     looks = look_at(files)
-    for file, look in zip(files, looks, strict=True):
+    for file, look, identity in zip(files, looks, ids.tolist(), strict=True):
         if look.fault:
-            raise ReproError(f"Image {file} {look.fault}; {ADVICE}")
+            raise refused(where, f"image {identity}", field, f"leads to {file}, which {look.fault}")
     true = np.array([(look.width, look.height) for look in looks], dtype=np.int64).reshape(-1, 2)
     if sizes is not None:
-        _check_sizes(files, looks, np.asarray(sizes, dtype=np.int64), true, where, mend)
+        _check_sizes(files, ids, looks, np.asarray(sizes, dtype=np.int64), true, where, mend)
     return ImageFiles(tuple(files), ids, true, tuple(look.digest for look in looks))
 
 
 def _check_sizes(
-    files: Sequence[Path], looks: list[Look], stated: np.ndarray, true: np.ndarray, where: object, mend: bool
+    files: Sequence[Path],
+    ids: np.ndarray,
+    looks: list[Look],
+    stated: np.ndarray,
+    true: np.ndarray,
+    where: object,
+    mend: bool,
 ) -> None:
+    """Raise ReproError for the first image whose stated size is not the true one, save those that are mended."""
     exchanged = (stated == true[:, ::-1]).all(axis=1) & (stated != true).any(axis=1)
     upright = np.array([look.turned < 5 for look in looks], dtype=bool)
     other = np.flatnonzero((stated != true).any(axis=1) & ~(exchanged & upright & mend))
@@ -119,8 +133,8 @@ def _check_sizes(
         n = int(other[0])
         hint = ": the two are exchanged" if exchanged[n] else ""
         raise ReproError(
-            f"{where} states {stated[n, 0]} x {stated[n, 1]} for the image {files[n]}, which has {true[n, 0]} x {true[n, 1]} "
-            f"(width x height){hint}; correct the width and height, {ADVICE}"
+            f"{where}: width and height of image {ids[n]} are {stated[n, 0]} and {stated[n, 1]}, the file {files[n]} has "
+            f"{true[n, 0]} and {true[n, 1]}{hint}; correct the annotations, {ADVICE}"
         )
     if count := int(exchanged.sum()):
         tqdm.write(

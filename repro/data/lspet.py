@@ -60,7 +60,7 @@ def load_lspet(root: Path, split: Literal["train", "val"], *, limit: int | None 
     samples = np.flatnonzero(is_sample(joints[numbers - 1]))
     numbers = numbers[: images_for_limit(limit, samples, len(numbers))]
     paths = tuple(image_path(root, n) for n in numbers)
-    images = checked_images(paths, numbers, None, root / "joints.mat")
+    images = checked_images(paths, numbers, None, root / "images", field="the file")
     return _persons(joints[numbers - 1], images)
 
 

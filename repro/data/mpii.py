@@ -70,7 +70,7 @@ def load_mpii(root: Path, split: Literal["train", "val", "trainval"], *, limit: 
         joints, labelled, head_sizes = read_truth(find_file(root, TRUTH), len(entries))
     names = names[: images_for_limit(limit, image_index, len(names))]
     paths = tuple(root / "images" / n for n in names)
-    images = checked_images(paths, np.arange(1, len(paths) + 1, dtype=np.int64), None, path)
+    images = checked_images(paths, np.arange(1, len(paths) + 1, dtype=np.int64), None, path, field="image")
     persons = PersonSet(
         skeleton=MPII16,
         images=images,

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from repro.data.persons import PersonSet
+from repro.data.values import short
 from repro.errors import ReproError
 from repro.metrics.oks import oks
 
@@ -69,9 +70,7 @@ def evaluate_coco(
         ReproError: when a field is missing, keypoints do not fit the sigmas, a coordinate or score is not finite, or a
             prediction is for an image or a category that is not evaluated.
     """
-    return _summary(
-        run_coco(annotations, image_ids, predictions, sigmas, max_detections=max_detections, areas=areas)
-    )
+    return _summary(run_coco(annotations, image_ids, predictions, sigmas, max_detections=max_detections, areas=areas))
 
 
 def run_coco(
@@ -161,20 +160,29 @@ def _ground_truth(annotations: Iterable[dict[str, Any]], images: set[int], size:
     for position, annotation in enumerate(annotations):
         who = f"Annotation {annotation.get('id', f'at position {position}')}"
         _require(annotation, who, ("image_id", "category_id", "keypoints", "area", "bbox"))
+        for field in ("image_id", "category_id"):
+            _require_whole(annotation[field], who, field)
         if annotation["image_id"] not in images:
             continue
-        labels = _keypoint_array(annotation, who, size)[:, 2]
+        points = _keypoint_array(annotation, who, size)
+        count, crowd = annotation.get("num_keypoints"), annotation.get("iscrowd")
+        for field, value in (("num_keypoints", count), ("iscrowd", crowd)):
+            if value is not None:
+                _require_finite(value, who, field)
         _require_finite(annotation["area"], who, "area")
+        box = number_array(annotation["bbox"], who, "bbox")
+        if box.shape != (4,) or not np.isfinite(box).all():
+            raise ReproError(f"{who} has bbox {short(annotation['bbox'])}: it must be x, y, width, height.")
         persons.append(
             {
                 "id": len(persons) + 1,
                 "image_id": int(annotation["image_id"]),
                 "category_id": annotation["category_id"],
-                "keypoints": annotation["keypoints"],
-                "num_keypoints": annotation.get("num_keypoints", int((labels > 0).sum())),
-                "iscrowd": annotation.get("iscrowd", 0),
+                "keypoints": points.ravel().tolist(),
+                "num_keypoints": int((points[:, 2] > 0).sum()) if count is None else count,
+                "iscrowd": 0 if crowd is None else crowd,
                 "area": annotation["area"],
-                "bbox": annotation["bbox"],
+                "bbox": box.tolist(),
             }
         )
     return persons
@@ -194,6 +202,8 @@ def _results(
     for position, prediction in enumerate(predictions):
         who = f"Prediction {position} (image {prediction.get('image_id')})"
         _require(prediction, who, ("image_id", "category_id", "keypoints", "score"))
+        for field in ("image_id", "category_id"):
+            _require_whole(prediction[field], who, field)
         if prediction["image_id"] not in images:
             raise ReproError(f"{who} has an unknown image_id: it must be one of the {len(images)} evaluated images.")
         if categories and prediction["category_id"] not in categories:
@@ -219,15 +229,21 @@ def _require(record: dict[str, Any], who: str, fields: tuple[str, ...]) -> None:
             raise ReproError(f"{who} has no {field}: add the field{hint}.")
 
 
-def _require_finite(value: float, who: str, field: str) -> None:
+def _require_whole(value: Any, who: str, field: str) -> None:
+    """Raise ReproError unless ``value`` is a whole number; text never is one, though it may look so."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise ReproError(f"{who} has {field} {short(value)}: it must be a whole number.")
+
+
+def _require_finite(value: Any, who: str, field: str) -> None:
     """Raise ReproError unless ``value`` is a finite number."""
-    if not np.isfinite(value):
-        raise ReproError(f"{who} has {field} {value}: it must be a finite number.")
+    if not isinstance(value, int | float | np.number) or not abs(value) < np.inf:
+        raise ReproError(f"{who} has {field} {short(value)}: it must be a finite number.")
 
 
 def _keypoint_array(record: dict[str, Any], who: str, size: int) -> np.ndarray:
     """The (K, 3) keypoints of a record. Raises ReproError for another length or a coordinate that is not finite."""
-    flat = np.asarray(record["keypoints"], dtype=np.float64)
+    flat = number_array(record["keypoints"], who, "keypoints")
     if flat.shape != (3 * size,):
         raise ReproError(
             f"{who} has keypoints of shape {flat.shape}, expected {3 * size} numbers for {size} sigmas: "
@@ -239,6 +255,21 @@ def _keypoint_array(record: dict[str, Any], who: str, size: int) -> np.ndarray:
         where = tuple(points[bad, :2].tolist())
         raise ReproError(f"{who} has number {bad} of its keypoints at {where}: coordinates must be finite.")
     return points
+
+
+def number_array(values: Any, who: str, field: str) -> np.ndarray:
+    """A list of numbers as a float64 array. Raises ReproError for anything else; text is no number, though it may look so."""
+    if isinstance(values, np.ndarray):
+        plain = values.dtype.kind in "iuf"
+    else:
+        kinds = set(map(type, values)) if isinstance(values, list | tuple) else {type(None)}
+        plain = all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds)
+    try:
+        if plain:
+            return np.asarray(values, dtype=np.float64)
+    except OverflowError:  # a whole number beyond all floats
+        pass
+    raise ReproError(f"{who} has {field} {short(values)}: they must be numbers.")
 
 
 def _index(records: list[dict[str, Any]], images: set[int]) -> COCO:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from repro.data.values import short
 from repro.errors import ReproError
-from repro.metrics.coco import evaluate_coco
+from repro.metrics.coco import evaluate_coco, number_array
 
 AREA_OF_BOX = 0.53
 LEVELS = (("easy", -np.inf, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, np.inf))
@@ -24,7 +25,7 @@ SHARED = ("AP", "AP50", "AP75", "AR", "AR50", "AR75")
 def crowd_level(index: float) -> str:
     """``easy``, ``medium`` or ``hard``. Raises ReproError for a crowd index that is not a number."""
     for name, low, high in LEVELS:
-        if low <= index < high:
+        if isinstance(index, int | float | np.number) and low <= index < high:
             return name
     raise ReproError(f"The crowd index of an image is {index}: give a number, 0 for an image without crowding.")
 
@@ -71,5 +72,8 @@ def _with_area(annotation: dict[str, Any]) -> dict[str, Any]:
         raise ReproError(
             f"Annotation {annotation.get('id')} has no bbox: CrowdPose takes a person's area from its box."
         )
-    _, _, width, height = annotation["bbox"]
+    box = number_array(annotation["bbox"], f"Annotation {annotation.get('id')}", "bbox")
+    if box.shape != (4,):
+        raise ReproError(f"Annotation {annotation.get('id')} has bbox {short(box.tolist())}: give x, y, width, height.")
+    _, _, width, height = box.tolist()
     return {**annotation, "area": AREA_OF_BOX * width * height}

@@ -24,7 +24,7 @@ import numpy as np
 
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
-from repro.metrics.coco import evaluate_coco
+from repro.metrics.coco import evaluate_coco, number_array
 from repro.metrics.oks import oks
 from repro.skeletons import Skeleton
 from repro.wholebody import WHOLEBODY133
@@ -125,7 +125,7 @@ def _rows(records: list[dict[str, Any]], kind: str, size: int) -> np.ndarray:
     """(N, K, 3) keypoints of records. Raises ReproError for a record without them or with another number of them."""
     rows = np.zeros((len(records), size, 3))
     for n, record in enumerate(records):
-        flat = np.asarray(record.get("keypoints", ()), dtype=np.float64)
+        flat = number_array(record.get("keypoints", ()), f"{kind} {n} (image {record.get('image_id')})", "keypoints")
         if flat.shape != (3 * size,):
             raise ReproError(
                 f"{kind} {n} (image {record.get('image_id')}) has keypoints of shape {flat.shape}, expected the "

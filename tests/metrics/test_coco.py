@@ -308,3 +308,39 @@ def test_truth_of_crowdpose_as_prediction_is_perfect():
     stats = evaluate_coco(truth, images, predictions, CROWDPOSE14.sigma_array)
     assert {k: v for k, v in stats.items() if v < 1}.keys() <= {"AP_M", "AP_L"}
     assert min(stats.values()) > 0.999
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_id": "1"},
+        {"image_id": None},
+        {"category_id": "1"},
+        {"area": "100"},
+        {"area": None},
+        {"bbox": ["0", "0", "9", "9"]},
+        {"bbox": [0, 0, 9]},
+        {"keypoints": ["0", "0", "2"]},
+        {"keypoints": [0, 0, True]},
+        {"keypoints": [10**400, 0, 2]},
+        {"keypoints": None},
+        {"num_keypoints": "1"},
+        {"iscrowd": "0"},
+    ],
+)
+def test_what_is_no_number_is_refused_by_its_field(change):
+    (field,) = change
+    with pytest.raises(ReproError, match=f"Annotation .* has {field} ") as caught:
+        evaluate_coco([person(0, **change)], [1], [found(0, 0.9)], DOT)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"num_keypoints": None}, {"iscrowd": None}])
+def test_null_is_as_good_as_missing(change):
+    assert evaluate_coco([person(0, **change)], [1], [found(0, 0.9)], DOT)["AP"] == pytest.approx(1, abs=NEAR)
+
+
+@pytest.mark.parametrize(("field", "value"), [("image_id", "1"), ("score", "0.9"), ("keypoints", ["0", 0, 1])])
+def test_predictions_are_numbers_too(field, value):
+    with pytest.raises(ReproError, match=f"has {field} "):
+        evaluate_coco([person(0)], [1], [{**found(0, 0.9), field: value}], DOT)
