@@ -17,6 +17,7 @@ DEVICE ?= auto
 THREADS ?= 1
 JOBS ?= 0
 WORKERS ?= 0
+COMPILE ?= off
 
 ifeq ($(VENV),active)
 BIN :=
@@ -50,7 +51,8 @@ help: ## list targets and variables
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
 	@echo "  THREADS        threads a training computes with on a CPU ($(THREADS))"
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
-	@echo "  WORKERS        processes a training reads images with ($(WORKERS)); more help with photographs on a GPU"
+	@echo "  WORKERS        processes a training reads images with ($(WORKERS)); more help with photographs that a GPU cannot hold"
+	@echo "  COMPILE        auto starts a network's kernels on a GPU as one graph; graphs, inductor, off ($(COMPILE))"
 	@echo "Variables of every target"
 	@echo "  VENV           folder of the virtual environment, or 'active' for the active one ($(VENV))"
 	@echo "  PYTHON         interpreter that makes it ($(PYTHON))"
@@ -73,7 +75,7 @@ reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 		--scale $(call quoted,SCALE) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
-		--workers $(call quoted,WORKERS)
+		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)
 
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
 	$(BIN)python -m pytest

@@ -18,6 +18,15 @@ def pytest_configure(config: pytest.Config) -> None:
     RunningKernel.execute_cell_input = execute
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no GPU")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Leave stderr out of the comparison."""
     parent = getattr(item, "parent", None)

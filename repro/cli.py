@@ -65,6 +65,7 @@ def main() -> None:
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
 @click.option("--workers", default="0", show_default=True, help="processes a training reads images with")
+@click.option("--compile", "compiled", default="off", show_default=True, help="off, auto, graphs (on a GPU) or inductor")
 def reproduce(
     paper: str,
     table: str,
@@ -79,6 +80,7 @@ def reproduce(
     threads: str,
     jobs: str,
     workers: str,
+    compiled: str,
 ) -> None:
     """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
     number = parse_number("TABLE", table, 1, 99)
@@ -93,10 +95,11 @@ def reproduce(
     from repro.request import Request
     from repro.scales import get_scale
     from repro.tasks import Machine
+    from repro.training.device import checked_compiled
     from repro.training.distributed import choose_device
 
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
-    chosen, machine = get_scale(scale), Machine(device, *settings)
+    chosen, machine = get_scale(scale), Machine(device, *settings, checked_compiled(compiled))
     known_data(data)
     choose_device(device)
     if start not in ("warm", "random"):

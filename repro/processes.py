@@ -36,6 +36,11 @@ def leads() -> bool:
     return rank() == 0
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def take_one_thread() -> None:
     """Compute with one thread, for steps that do not depend on the machine's number of cores."""
     import cv2

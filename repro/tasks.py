@@ -18,10 +18,12 @@ import torch
 from repro import paths, processes
 from repro.costs import Cost, TaskProgress, task_cost
 from repro.errors import ReproError
+from repro.processes import available_cores
 from repro.progress import Progress
 from repro.recipe import Recipe
 from repro.run_files import restore_text
 from repro.runs import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
+from repro.training.device import Compiled
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 
 
@@ -34,13 +36,15 @@ class Machine:
         threads: a training on a CPU computes with. One by default: two trainings side by side on one core each do far more
             than one on two, and numbers do not depend on how many trainings are pending.
         jobs: trainings side by side; 0 for one a core (over ``threads``), or one a GPU.
-        workers: processes a training reads images with.
+        workers: processes a training reads images with; images that stay on a GPU need none.
+        compiled: how a network's kernels are started in training, see ``training.device``; it alters numbers by rounding at most.
     """
 
     device: str = "auto"
     threads: int = 1
     jobs: int = 0
     workers: int = 0
+    compiled: Compiled = "off"
 
     @property
     def kind(self) -> str:
@@ -51,13 +55,10 @@ class Machine:
         """The device of each job."""
         if self.kind == "cuda":
             gpus = torch.cuda.device_count()
-            return [self.device] if ":" in self.device else [f"cuda:{i % gpus}" for i in range(self.jobs or gpus)]
+            if ":" in self.device:
+                return [self.device] * max(1, self.jobs)
+            return [f"cuda:{i % gpus}" for i in range(self.jobs or gpus)]
         return ["cpu"] * (self.jobs or max(1, available_cores() // self.threads))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pending_tasks(recipes: Iterable[Recipe]) -> list[Task]:
@@ -140,7 +141,7 @@ def _make_tasks(tasks: list[tuple[Task, Cost]], samples: Samples, machine: Machi
         _make_side_by_side(tasks, samples, machine, devices, progress)
         return
     torch.set_num_threads(machine.threads)
-    world = join_world(machine.device)
+    world = join_world(machine.device, machine.compiled)
     _say_shares(world, tasks[0][0].training)
     for number, (task, cost) in enumerate(tasks, 1):
         progress.say(f"run {number}/{len(tasks)}")
@@ -166,7 +167,7 @@ def _make_side_by_side(
     context = multiprocessing.get_context("spawn")
     counter, free = context.Value("d", 0.0), context.Queue()
     for device in devices:
-        free.put(device)
+        free.put((device, devices.count(device)))
     others = multiprocessing.active_children()
     with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
         try:
@@ -174,7 +175,7 @@ def _make_side_by_side(
             while waiting or running:
                 ready = [one for one in waiting if one[0].is_ready]
                 waiting = [one for one in waiting if one not in ready]
-                running |= {pool.submit(_make_in_job, task, cost, samples, machine.workers) for task, cost in ready}
+                running |= {pool.submit(_make_in_job, task, cost, samples, machine) for task, cost in ready}
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 progress.reach(counter.value)
                 for future in done:
@@ -190,7 +191,7 @@ def _make_side_by_side(
             raise
 
 
-_job: dict[str, Any] = {}  # of a process that _start_job prepared: its device and the counter of seconds that all share
+_job: dict[str, Any] = {}  # of a process that _start_job prepared: device, jobs on it, and the counter of seconds that all share
 
 
 def _start_job(counter: Any, free: Any, threads: int) -> None:
@@ -198,7 +199,8 @@ def _start_job(counter: Any, free: Any, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    _job.update(device=free.get(), counter=counter)
+    device, sharing = free.get()
+    _job.update(device=device, sharing=sharing, counter=counter)
 
 
 def _end_with_parent() -> None:
@@ -206,14 +208,14 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _make_in_job(task: Task, cost: Cost, samples: Samples, workers: int) -> None:
+def _make_in_job(task: Task, cost: Cost, samples: Samples, machine: Machine) -> None:
     def add(seconds: float) -> None:
         with _job["counter"].get_lock():
             _job["counter"].value += seconds
 
     counter = TaskProgress(cost, add)
-    world = World(0, 1, choose_device(_job["device"]))
-    make_task(task, samples, world, workers, counter.trained, counter.evaluated)
+    world = World(0, 1, choose_device(_job["device"]), _job["sharing"], machine.compiled)
+    make_task(task, samples, world, machine.workers, counter.trained, counter.evaluated)
     counter.complete()
 
 

@@ -103,6 +103,7 @@ def test_jobs_on_four_cores(machine, devices, monkeypatch):
     [
         (Machine(), ["cuda:0", "cuda:1"]),
         (Machine(device="cuda:1"), ["cuda:1"]),
+        (Machine(device="cuda:1", jobs=2), ["cuda:1", "cuda:1"]),
         (Machine(device="cuda", jobs=3), ["cuda:0", "cuda:1", "cuda:0"]),
         (Machine(device="cuda", jobs=1), ["cuda:0"]),
     ],

@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
+from repro.data.device_warps import inverse_matrices, warp
 from repro.data.people.figures import PARTS
 from repro.data.persons import PersonSet
+from repro.data.resident import ResidentImages
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices, transform_points
 from repro.skeletons import mirrored_name
@@ -84,17 +86,28 @@ class CropBatches:
         settings: size, convention and padding of the crops.
         workers: number of worker processes; 0 cuts in the calling process. The batches do not depend on it.
         parts: whether batches hold body parts, which only drawn people have.
+        resident: the images on a device, with parts where these are wanted: batches are then made there, of the same pixels,
+            without workers. None for images that are read and cut on the CPU.
 
     Raises:
         ReproError: when parts are wanted of a data set without.
     """
 
-    def __init__(self, persons: PersonSet, settings: Input, *, workers: int = 0, parts: bool = False) -> None:
+    def __init__(
+        self,
+        persons: PersonSet,
+        settings: Input,
+        *,
+        workers: int = 0,
+        parts: bool = False,
+        resident: ResidentImages | None = None,
+    ) -> None:
         if parts and not hasattr(persons.images, "parts"):
             raise ReproError("This data set has no body parts: only drawn people have, take DATA=people.")
         self.persons = persons
         self.parts = parts
         self.settings = settings
+        self.resident = resident
         self._order: list[list[tuple[int, np.ndarray]]] = []
         self._current = self._order
         self._loader = DataLoader(
@@ -142,21 +155,62 @@ class CropBatches:
         order = np.array(persons.skeleton.flip_permutation)
         points[crops.mirrored] = points[crops.mirrored][:, order]
         labelled = np.where(crops.mirrored[:, None], labelled[:, order], labelled)
-        order = [[(int(persons.image_index[i]), matrices[i]) for i in step] for step in steps]
+        columns = points.astype(np.float32), labelled.astype(np.float32)
+        if self.resident is None:
+            return self._read(steps, matrices, *columns, crops.mirrored)
+        return self._made_on_device(self.resident, steps, matrices, *columns, crops.mirrored)
+
+    def _read(
+        self, steps: list[np.ndarray], matrices: np.ndarray, points: np.ndarray, labelled: np.ndarray, mirrored: np.ndarray
+    ) -> Iterator[dict[str, Tensor]]:
+        """Batches of images that are read and cut one by one. The columns are those of all persons, in their crops."""
+        order = [[(int(self.persons.image_index[i]), matrices[i]) for i in step] for step in steps]
         self._order[:] = self._current = order
         for step, images in zip(steps, self._loader, strict=True):
             if self._current is not order:
                 raise RuntimeError("These batches ended when the next ones were begun: use a CropBatches for each.")
             batch = {
                 "images": images[..., :3],
-                "points": torch.from_numpy(points[step].astype(np.float32)),
-                "labelled": torch.from_numpy(labelled[step].astype(np.float32)),
+                "points": torch.from_numpy(points[step]),
+                "labelled": torch.from_numpy(labelled[step]),
                 "index": torch.from_numpy(step),
             }
             if self.parts:
-                mirrored = torch.from_numpy(crops.mirrored[step])[:, None, None]
-                batch["parts"] = torch.where(mirrored, MIRRORED_PARTS[images[..., 3].long()], images[..., 3])
+                batch["parts"] = _turned(images[..., 3], torch.from_numpy(mirrored[step]))
             yield batch
+
+    def _made_on_device(
+        self,
+        resident: ResidentImages,
+        steps: list[np.ndarray],
+        matrices: np.ndarray,
+        points: np.ndarray,
+        labelled: np.ndarray,
+        mirrored: np.ndarray,
+    ) -> Iterator[dict[str, Tensor]]:
+        """As ``_read``, on the device that holds the images; the columns travel once, then there is nothing to wait for."""
+        rows = resident.rows[self.persons.image_index]
+        columns = (rows, inverse_matrices(matrices), points, labelled, mirrored)
+        rows, inverses, points, labelled, mirrored = (torch.from_numpy(c).to(resident.device) for c in columns)
+        for step in steps:
+            index = torch.from_numpy(step).to(resident.device, non_blocking=True)
+            place = rows[index], inverses[index]
+            batch = {
+                "images": warp(resident.colours, *place, self.settings.size),
+                "points": points[index],
+                "labelled": labelled[index],
+                "index": index,
+            }
+            if self.parts:
+                parts = warp(resident.parts, *place, self.settings.size, nearest=True)[..., 0]
+                batch["parts"] = _turned(parts, mirrored[index])
+            yield batch
+
+
+def _turned(parts: Tensor, mirrored: Tensor) -> Tensor:
+    """(B, H, W) uint8 body parts, left and right exchanged in the crops that are ``mirrored`` (B,)."""
+    exchanged = MIRRORED_PARTS.to(parts.device, non_blocking=True)[parts.long()]
+    return torch.where(mirrored[:, None, None], exchanged, parts)
 
 
 def _stack(items: list[np.ndarray]) -> Tensor:
@@ -165,5 +219,5 @@ def _stack(items: list[np.ndarray]) -> Tensor:
 
 def normalise(images: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 RGB to (B, 3, H, W) float32, channels last, with ImageNet's mean and deviation, on their device."""
-    mean, std = (torch.tensor(v, device=images.device).mul(255) for v in (MEAN, STD))
+    mean, std = (torch.tensor(v).mul(255).to(images.device, non_blocking=True) for v in (MEAN, STD))
     return ((images.float() - mean) / std).permute(0, 3, 1, 2)

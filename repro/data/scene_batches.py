@@ -26,7 +26,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from repro.data.crops import quiet_worker
+from repro.data.device_warps import inverse_matrices, warp
 from repro.data.images import ImageSet
+from repro.data.resident import ResidentImages
 from repro.data.scene_augment import (
     ROUNDED_TO,
     SceneAugmentation,
@@ -128,11 +130,21 @@ class SceneBatches:
         image_set: the set.
         settings: size and stride.
         workers: number of worker processes; 0 warps in the calling process. The batches do not depend on it.
+        resident: the images and masks on a device: batches are then made there, of the same pixels, without workers. None for
+            images that are read and warped on the CPU.
     """
 
-    def __init__(self, image_set: ImageSet, settings: SceneInput, *, workers: int = 0) -> None:
+    def __init__(
+        self,
+        image_set: ImageSet,
+        settings: SceneInput,
+        *,
+        workers: int = 0,
+        resident: ResidentImages | None = None,
+    ) -> None:
         self.image_set = image_set
         self.settings = settings
+        self.resident = resident
         self._starts = image_set.starts()
         self._order: list[list[Cut]] = []
         self._current = self._order
@@ -167,8 +179,9 @@ class SceneBatches:
         steps = [order[i : i + batch][rank::world] for i in range(0, len(order) - batch + 1, batch)]
         frames = [[((matrices[i], self.settings.size),) for i in step] for step in steps]
         for step, ((images,), mask) in zip(steps, self._warped(steps, frames, self.settings.stride), strict=True):
-            people = self.people(step, matrices[step], crops.mirrored[step])
-            yield {"images": images, **people, "mask": mask, "index": torch.from_numpy(step)}
+            people = {**self.people(step, matrices[step], crops.mirrored[step]), "index": torch.from_numpy(step)}
+            people = {name: value.to(images.device, non_blocking=True) for name, value in people.items()}
+            yield {"images": images, **people, "mask": mask}
 
     def evaluation(
         self, scales: Sequence[float] = (1.0,), *, batch: int = 1, index: np.ndarray | None = None
@@ -231,6 +244,12 @@ class SceneBatches:
         self, steps: list[np.ndarray], frames: list[list[tuple]], mask_stride: int
     ) -> Iterator[tuple[list[Tensor], Tensor | None]]:
         """Stacked images, one tensor a frame, and masks of each step, in order."""
+        if self.resident is not None:
+            yield from (
+                _warped_on_device(self.resident, step, framed, mask_stride)
+                for step, framed in zip(steps, frames, strict=True)
+            )
+            return
         order = [
             [Cut(int(i), frame, mask_stride) for i, frame in zip(step, framed, strict=True)]
             for step, framed in zip(steps, frames, strict=True)
@@ -240,6 +259,26 @@ class SceneBatches:
             if self._current is not order:
                 raise RuntimeError("These batches ended when the next ones were begun: use a SceneBatches for each.")
             yield warped
+
+
+def _warped_on_device(
+    resident: ResidentImages, step: np.ndarray, frames: list[tuple], mask_stride: int
+) -> tuple[list[Tensor], Tensor | None]:
+    """What ``SceneWarps`` makes of the images of a step, stacked, on the device that holds them."""
+
+    def on_device(column: np.ndarray) -> Tensor:
+        return torch.from_numpy(column).to(resident.device, non_blocking=True)
+
+    rows, images, mask = on_device(resident.rows[step]), [], None
+    for framed in zip(*frames, strict=True):
+        matrices = np.stack([matrix for matrix, _ in framed])
+        canvas = framed[0][1]
+        images.append(warp(resident.colours, rows, on_device(inverse_matrices(matrices)), canvas))
+        if mask_stride and mask is None:
+            small = (canvas[0] // mask_stride, canvas[1] // mask_stride)
+            visible = warp(resident.masks, rows, on_device(inverse_matrices(matrices / mask_stride)), small)
+            mask = (visible[..., 0] > 127).float()
+    return images, mask
 
 
 def _runs(canvases: np.ndarray, most: int) -> list[np.ndarray]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from repro.data.crops import CropBatches
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
+from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
 from repro.encoders.parts import PartMap
 from repro.encoders.people_batch import PeopleBatch
@@ -17,13 +19,16 @@ from repro.recipe import Recipe
 from repro.skeletons import Skeleton
 
 
-def make_batches(recipe: Recipe, samples: PersonSet | ImageSet, workers: int = 0) -> CropBatches | SceneBatches:
+def make_batches(
+    recipe: Recipe, samples: PersonSet | ImageSet, workers: int = 0, residence: Residence | None = None
+) -> CropBatches | SceneBatches:
     """The batches that a recipe is trained on.
 
     Args:
         recipe: whose input decides between crops and whole images.
         samples: persons, or the images of a bottom-up recipe.
         workers: processes that read images.
+        residence: the device that images stay on, where they fit; None to read them step by step.
 
     Raises:
         ReproError: when samples and recipe do not fit.
@@ -32,16 +37,30 @@ def make_batches(recipe: Recipe, samples: PersonSet | ImageSet, workers: int = 0
         wanted, given = ("images", "persons") if recipe.takes_scenes else ("persons", "images")
         raise ReproError(f"The recipe's input is {type(recipe.input).__name__}, which takes {wanted}, and got {given}.")
     if recipe.takes_scenes:
-        return SceneBatches(samples, recipe.input, workers=workers)
-    return CropBatches(samples, recipe.input, workers=workers, parts=isinstance(recipe.method.encoder, PartMap))
+        kept = residence.scenes(samples, np.arange(len(samples))) if residence else None
+        return SceneBatches(samples, recipe.input, workers=workers, resident=kept)
+    parts = isinstance(recipe.method.encoder, PartMap)
+    kept = residence.persons(samples.images, samples.image_index, parts=parts) if residence else None
+    return CropBatches(samples, recipe.input, workers=workers, parts=parts, resident=kept)
 
 
 def make_targets(
     recipe: Recipe, batch: dict[str, Tensor], outputs: dict[str, Tensor], samples: PersonSet | ImageSet
 ) -> dict[str, Tensor]:
-    """Targets of a batch, on its device, at the size (H, W) of the network's first output."""
+    """Targets of a batch, on its device, at the size of the network's first output."""
+    return targets_of_size(recipe, batch, map_size(outputs), samples)
+
+
+def map_size(outputs: dict[str, Tensor]) -> tuple[int, int]:
+    """(width, height) of the network's first output, which targets are made for."""
     first = next(iter(outputs.values()))
-    size = (first.shape[-1], first.shape[-2])
+    return first.shape[-1], first.shape[-2]
+
+
+def targets_of_size(
+    recipe: Recipe, batch: dict[str, Tensor], size: tuple[int, int], samples: PersonSet | ImageSet
+) -> dict[str, Tensor]:
+    """Targets of a batch, on its device, for maps of ``size`` (width, height)."""
     if recipe.takes_scenes:
         return scene_targets(recipe, batch, size, samples.skeleton)
     factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)

@@ -14,15 +14,19 @@ from torch import distributed as dist
 
 from repro import processes
 from repro.errors import ReproError
+from repro.training.device import Compiled
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's place: its rank, the number of processes, and its device."""
+    """This process's place: its rank, the number of processes, its device, the trainings side by side on that, and how a network's
+    kernels are started there (``training.device``)."""
 
     rank: int
     size: int
     device: torch.device
+    sharing: int = 1
+    compiled: Compiled = "off"
 
     @property
     def leads(self) -> bool:
@@ -59,19 +63,19 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def join_world(device: str) -> World:
+def join_world(device: str, compiled: Compiled = "off") -> World:
     """Join the processes that ``torchrun`` started, if it did: NCCL on GPUs, gloo on CPUs."""
     size = processes.count()
     chosen = choose_device(device)
     if size == 1:
-        return World(0, 1, chosen)
+        return World(0, 1, chosen, compiled=compiled)
     if chosen.type == "cuda":
         chosen = torch.device("cuda", processes.local_rank())
         torch.cuda.set_device(chosen)
     if not dist.is_initialized():
         # The others wait while the first evaluates, or while a process elsewhere makes the run: hours, not NCCL's 10 minutes.
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(days=1))
-    return World(dist.get_rank(), size, chosen)
+    return World(dist.get_rank(), size, chosen, compiled=compiled)
 
 
 def share_of_batch(batch: int, world: World) -> int:

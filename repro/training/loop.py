@@ -17,14 +17,17 @@ from torch.nn.parallel import DistributedDataParallel
 from repro.data.crops import CropBatches, normalise
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
+from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
 from repro.errors import ReproError
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.sealed import Damaged
-from repro.training.batches import make_batches, make_targets
+from repro.training.batches import make_batches
 from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
+from repro.training.device import compile_network, network_products, prepare
 from repro.training.distributed import World, share_of_batch
+from repro.training.feed import Feed, Step
 from repro.training.precision import autocast
 from repro.training.schedule import learning_rate
 from repro.warm_start import load_initialisation
@@ -40,11 +43,13 @@ class Job:
         world: processes and device.
         workers: processes that read and cut images.
         progress: called after each step with the persons, or images, seen in it.
+        residence: the device that images stay on; None for the world's.
     """
 
     world: World
     workers: int = 0
     progress: Callable[[int], object] = lambda persons: None
+    residence: Residence | None = None
 
 
 def build_network(recipe: Recipe, persons: PersonSet | ImageSet, device: torch.device) -> nn.Module:
@@ -77,8 +82,7 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
             f"{len(persons)} training persons are fewer than a batch of {optimisation.batch}: take a smaller scale or more data."
         )
     share_of_batch(optimisation.batch, job.world)
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a training
+    prepare(device)
     network = build_network(recipe, persons, device)
     optimiser = torch.optim.Adam(
         network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
@@ -89,9 +93,12 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
         _write_log(folder / "log.jsonl", ledger)
     job.progress((done - recipe.epochs.start) * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
-    batches = make_batches(recipe, persons, job.workers)
+    batches = make_batches(recipe, persons, job.workers, job.residence or Residence(device, job.world.sharing))
+    feed = Feed(recipe, persons, device)
+    if job.world.compiled != "off":
+        _compile(recipe, model, job.world)
     for epoch in range(done, recipe.epochs.stop):
-        line = _train_epoch(recipe, model, optimiser, batches, persons, epoch, steps, job)
+        line = _train_epoch(recipe, model, optimiser, batches, feed, epoch, steps, job)
         if job.world.leads:
             _end_epoch(folder, recipe, line, network, optimiser, ledger)
         job.world.wait()
@@ -111,12 +118,23 @@ def _load(
     return done
 
 
+def _compile(recipe: Recipe, model: nn.Module, world: World) -> None:
+    """Compile the network of a single process for the size of its batches."""
+    if world.size > 1:
+        print("Networks that several processes train together are not compiled, as with COMPILE=off.", file=sys.stderr)
+        return
+    width, height = recipe.input.size
+    images = torch.zeros((recipe.optimisation.batch, height, width, 3), dtype=torch.uint8, device=world.device)
+    model.train()
+    compile_network(model, recipe, normalise(images), world.compiled)
+
+
 def _train_epoch(
     recipe: Recipe,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     batches: CropBatches | SceneBatches,
-    persons: PersonSet | ImageSet,
+    feed: Feed,
     epoch: int,
     steps: int,
     job: Job,
@@ -133,15 +151,16 @@ def _train_epoch(
         rank=job.world.rank,
         world=job.world.size,
     )
-    for step, batch in enumerate(crops):
-        rate = learning_rate(optimisation, epoch * steps + step, steps)
+    for number, step in enumerate(feed.steps(crops)):
+        rate = learning_rate(optimisation, epoch * steps + number, steps)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        terms = _train_step(recipe, model, optimiser, {k: v.to(device) for k, v in batch.items()}, persons)
+        terms = _train_step(recipe, model, optimiser, step, feed)
         for name, value in terms.items():
             sums[name] = sums.get(name, 0) + value.detach()
         job.progress(optimisation.batch)
-    means = {name: float(job.world.mean(value)) / steps for name, value in sums.items()}
+    totals = job.world.mean(torch.stack(list(sums.values()))).tolist()  # a GPU is waited for here, once an epoch
+    means = {name: total / steps for name, total in zip(sums, totals, strict=True)}
     if not means["loss"] < float("inf"):
         raise ReproError(
             f"The loss of run {recipe.training_key} is {means['loss']} in epoch {epoch + 1}: lower the learning rate "
@@ -164,15 +183,15 @@ def _train_step(
     recipe: Recipe,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    batch: dict[str, Tensor],
-    persons: PersonSet | ImageSet,
+    step: Step,
+    feed: Feed,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the named loss terms."""
-    images = normalise(batch["images"])
-    with autocast(recipe, images.device):
+    images = normalise(step.batch["images"])
+    with autocast(recipe, images.device), network_products(recipe, images.device):
         outputs = model(images)
     outputs = {name: _plain(value) for name, value in outputs.items()}
-    targets = make_targets(recipe, batch, outputs, persons)
+    targets = feed.targets(step, outputs)
     try:
         terms = recipe.loss(outputs, targets)
     except KeyError as error:
@@ -182,7 +201,8 @@ def _train_step(
             f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
         ) from error
     optimiser.zero_grad(set_to_none=True)
-    terms["loss"].backward()
+    with network_products(recipe, images.device):
+        terms["loss"].backward()
     optimiser.step()
     return terms
 

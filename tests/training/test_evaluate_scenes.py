@@ -161,6 +161,7 @@ def test_people_are_gathered_with_their_images():
 
 def test_a_network_learns_two_scenes_by_heart():
     """Encoders, network, loss, grouping and evaluation agree: nothing else can give these people from these images."""
+    from repro.training.feed import Feed, Step
     from repro.training.loop import _train_step
 
     torch.set_num_threads(1)
@@ -171,9 +172,10 @@ def test_a_network_learns_two_scenes_by_heart():
     batches = make_batches(recipe, scenes)
     batch = next(iter(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=2)))
     network.train()
+    feed = Feed(recipe, scenes, CPU)
     for step in range(200):
         optimiser.param_groups[0]["lr"] = 3e-3 if step < 150 else 3e-4
-        _train_step(recipe, network, optimiser, batch, scenes)
+        _train_step(recipe, network, optimiser, Step(batch), feed)
     found = predict_scenes(network, scenes, recipe, CPU, readings=readings_of(recipe))
     figures = measure_scenes(scenes, found)
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6

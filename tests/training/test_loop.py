@@ -13,6 +13,7 @@ from repro.errors import ReproError
 from repro.models.checkpoints import load_weights, read_metadata
 from repro.recipe import Recipe
 from repro.training import loop
+from repro.training.batches import make_targets
 from repro.training.distributed import World
 from repro.training.evaluate import measure, predict
 from repro.training.loop import Job, build_network, snapshot_epochs, train
@@ -271,7 +272,7 @@ def test_targets_have_the_size_of_the_networks_maps(data, persons):
     recipe = tiny_recipe(data)
     points = torch.zeros(1, 14, 2)
     points[0, 0] = torch.tensor([20.0, 40.0])  # input px; the maps of a 48 x 64 input are 12 x 16, so (5, 10) there
-    targets = loop.make_targets(
+    targets = make_targets(
         recipe, {"points": points, "labelled": torch.ones(1, 14)}, {"heatmaps": torch.zeros(1, 14, 16, 12)}, persons
     )
     assert targets["heatmaps"].shape == (1, 14, 16, 12)
