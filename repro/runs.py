@@ -30,6 +30,7 @@ from repro import paths
 from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
+from repro.data.resident import Residence
 from repro.environment import describe
 from repro.errors import ReproError
 from repro.locks import locked
@@ -305,13 +306,13 @@ def evaluate(
     persons, decoders = samples.evaluated(first), [r.method.decoder for r in recipes]
     known, few_images = samples.val.first(CURVE_PERSONS)
     few = np.flatnonzero(persons.image_index < len(few_images))  # of a detector's boxes others than of persons
-    network = build_network(first, persons, device)
+    network, residence = build_network(first, persons, device), Residence(device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]
     for number, (file, seen) in enumerate(kept, start=1):
         load_weights(network, file)
         shown = persons if number == len(kept) else persons.take(few)
         with pixels_seen(network, watch):
-            found = predict_with(network, shown, first, device, decoders, workers)
+            found = predict_with(network, shown, first, device, decoders, workers, residence=residence)
         for recipe, curve, poses in zip(recipes, curves, found, strict=True):
             early = poses if shown is not persons else Poses(poses.points[few], poses.scores[few])
             metrics = measure(persons.take(few), early, recipe, samples.measures, few_images)

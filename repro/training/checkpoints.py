@@ -148,7 +148,9 @@ def load_state(folder: Path, network: nn.Module, optimiser: torch.optim.Optimize
             value = tensors.get(f"optimiser.{key}.{name}")
             if value is None:  # no output uses the parameter, so it has never been moved
                 continue
-            if key != "step":
+            if key == "step":
+                value = value.to(parameter.device)  # fused Adam counts where the parameter is
+            else:
                 value = torch.empty_like(parameter, memory_format=torch.preserve_format).copy_(value)
             optimiser.state[parameter][key] = value
     return int(pointer["epoch"])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
+from repro.data.resident import Residence
 from repro.decoders.flip import average_with_mirror
 from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
 from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
@@ -21,7 +22,7 @@ from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
 from repro.training.precision import autocast
 
-BATCH = 64  # persons a forward pass
+BATCH, GPU_BATCH = 64, 256  # persons a forward pass
 
 
 @dataclass(frozen=True)
@@ -47,31 +48,31 @@ def predict_with(
     workers: int = 0,
     *,
     enlarger: nn.Module | None = None,
+    residence: Residence | None = None,
 ) -> list[Poses]:
     """Poses of all persons by each of several decoders, which read the same maps; else as ``predict``.
 
-    ``enlarger`` is for ``evaluation_images``.
+    What is decoded leaves the device at the end. ``enlarger`` and ``residence`` are for ``evaluation_images``.
     """
     network.eval()
     found, size = [([], []) for _ in decoders], None
-    for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger):
+    for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger, residence=residence):
         images = normalise(images)
         outputs = network_outputs(network, images, recipe, persons)
         size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
         for decoder, (points, scores) in zip(decoders, found, strict=True):
             decoded, heights = decoder(outputs)
-            points.append(decoded.cpu().numpy())
-            scores.append(heights.cpu().numpy())
+            points.append(decoded)
+            scores.append(heights)
     if size is None:
         k = len(persons.skeleton)
         return [Poses(np.zeros((0, k, 2)), np.zeros((0, k))) for _ in decoders]
     centers, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
     return [
         Poses(
-            heatmap_to_image(np.concatenate(points), centers, scales, size, recipe.input.convention),
-            np.concatenate(scores).astype(np.float64),
+            heatmap_to_image(points, centers, scales, size, recipe.input.convention), heights.astype(np.float64)
         )
-        for points, scores in found
+        for points, heights in (tuple(torch.cat(column).cpu().numpy() for column in columns) for columns in found)
     ]
 
 
@@ -82,19 +83,23 @@ def evaluation_images(
     workers: int = 0,
     *,
     enlarger: nn.Module | None = None,
+    residence: Residence | None = None,
 ) -> Iterator[Tensor]:
     """Batches (B, H, W, 3) uint8 of the persons' crops at the input's size, on the device.
 
     Where the protocol says that crops are enlarged they are cut at the smaller size first and brought to the input's size by
     ``enlarger``, as ``models.enlarge`` makes them; None for the super-resolution network that the package brings.
+    ``residence`` is where images stay that are shown again; None for these batches alone.
     """
     source = recipe.evaluation.enlarged_from
     settings = recipe.input if source is None else replace(recipe.input, size=source)
     times = recipe.input.size[0] // settings.size[0]
     if source is not None and enlarger is None:
         enlarger = load_enlarger(device)
-    for batch in CropBatches(persons, settings, workers=workers).evaluation(BATCH):
-        images = batch["images"].to(device)
+    kept = (residence or Residence(device)).persons(persons.images, persons.image_index)
+    batches = CropBatches(persons, settings, workers=workers, resident=kept)
+    for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
+        images = batch["images"].to(device, non_blocking=True)
         yield images if source is None else enlarge(enlarger, images, times, recipe.input.convention)
 
 
