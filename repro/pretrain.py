@@ -29,8 +29,8 @@ from repro.run_files import final_weights
 from repro.runs import make_training, training_of
 from repro.scales import Scale, apply_scale, small_backbone
 from repro.skeletons import COCO17
-from repro.training.distributed import World, choose_device
 from repro.training.batches import make_targets
+from repro.training.distributed import World, choose_device
 from repro.training.loop import build_network
 from repro.training.precision import autocast
 from repro.warm_start import export_backbone

@@ -161,7 +161,12 @@ class CropBatches:
         return self._made_on_device(self.resident, steps, matrices, *columns, crops.mirrored)
 
     def _read(
-        self, steps: list[np.ndarray], matrices: np.ndarray, points: np.ndarray, labelled: np.ndarray, mirrored: np.ndarray
+        self,
+        steps: list[np.ndarray],
+        matrices: np.ndarray,
+        points: np.ndarray,
+        labelled: np.ndarray,
+        mirrored: np.ndarray,
     ) -> Iterator[dict[str, Tensor]]:
         """Batches of images that are read and cut one by one. The columns are those of all persons, in their crops."""
         order = [[(int(self.persons.image_index[i]), matrices[i]) for i in step] for step in steps]

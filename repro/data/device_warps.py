@@ -1,8 +1,8 @@
 """Affine warps of many images at once on a device, equal to OpenCV's: what ``cv2.warpAffine`` does to one image on a CPU.
 
-OpenCV works in whole numbers, and so does this. A crop's pixel (x, y) is looked up at M^-1 (x, y) of the image, where the share of
-x and that of y are each rounded to 1/1024 px and their sum to 1/32 px. Bilinear weights are products of 32nds, beyond the image
-everything is 0. Intel's and OpenCV's own code agree in that; other builds of OpenCV may round differently.
+OpenCV works in whole numbers, and so does this. A crop's pixel (x, y) is looked up at M^-1 (x, y) of the image, where the
+share of x and that of y are each rounded to 1/1024 px and their sum to 1/32 px. Bilinear weights are products of 32nds, beyond
+the image everything is 0. Intel's and OpenCV's own code agree in that; other builds of OpenCV may round differently.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """How a GPU computes: what float32 means there, which algorithms it may choose, and how its kernels are started.
 
-On a GPU ``float32`` is float32: TensorFloat-32, which drops 13 of its 23 bits, is off for convolutions and matrix products. It is on
-for matrix products within a network that computes in bfloat16, whose deformable convolutions sample in float32: their products
-are then still more precise than all others. Algorithms are deterministic where there are such (a warning names the others), and
-cuDNN does not time algorithms against each other (``benchmark``): which one wins would differ from run to run, and so would numbers.
+On a GPU ``float32`` is float32: TensorFloat-32, which drops 13 of its 23 bits, is off for convolutions and matrix products. It
+is on for matrix products within a network that computes in bfloat16, whose deformable convolutions sample in float32: their
+products are then still more precise than all others. Algorithms are deterministic where there are such (a warning names the
+others), and cuDNN does not time algorithms against each other (``benchmark``): the winner would differ from run to run, and so
+would numbers.
 
 A step of an HRNet starts some thousands of kernels, and starting them takes a GPU longer than computing them. ``graphs`` records
 the network's forward and backward pass once and starts them as a whole: the same kernels, the same numbers. ``inductor`` is
@@ -40,7 +41,9 @@ def prepare(device: torch.device) -> None:
     """Set what the module says about algorithms and float32; a CPU is left as it is but for deterministic algorithms."""
     on_gpu = device.type == "cuda"
     if on_gpu:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with a workspace of its own
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # cuBLAS is deterministic with a workspace of its own
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
@@ -90,7 +93,9 @@ def compile_network(network: nn.Module, recipe: Recipe, images: Tensor, compiled
     except Exception as error:  # whatever a compiler or a driver raises: the network computes without
         network.__dict__.pop("forward", None)  # what recording puts in place of the class's method
         network._compiled_call_impl = None
-        _say(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}")
+        _say(
+            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+        )
         compiled = "off"
     with torch.no_grad():  # passes that were made to record or to compile have moved the means of batch normalisations
         for name, value in network.named_buffers():
@@ -103,7 +108,9 @@ def _record(network: nn.Module, recipe: Recipe, images: Tensor) -> None:
     """Record forward and backward pass as CUDA graphs."""
     context = autocast(recipe, images.device)
     if isinstance(context, torch.autocast):
-        context = torch.autocast(images.device.type, dtype=torch.bfloat16, cache_enabled=False)  # casts belong to the graph
+        context = torch.autocast(
+            images.device.type, dtype=torch.bfloat16, cache_enabled=False
+        )  # casts belong to the graph
     with context:
         torch.cuda.make_graphed_callables(network, (images.clone(),), allow_unused_input=True)
 

@@ -19,8 +19,8 @@ from repro.training.device import Compiled
 
 @dataclass(frozen=True)
 class World:
-    """This process's place: its rank, the number of processes, its device, the trainings side by side on that, and how a network's
-    kernels are started there (``training.device``)."""
+    """This process's place: its rank, the number of processes, its device, the trainings side by side on that, and how a
+    network's kernels are started there (``training.device``)."""
 
     rank: int
     size: int

@@ -69,9 +69,7 @@ def predict_with(
         return [Poses(np.zeros((0, k, 2)), np.zeros((0, k))) for _ in decoders]
     centers, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
     return [
-        Poses(
-            heatmap_to_image(points, centers, scales, size, recipe.input.convention), heights.astype(np.float64)
-        )
+        Poses(heatmap_to_image(points, centers, scales, size, recipe.input.convention), heights.astype(np.float64))
         for points, heights in (tuple(torch.cat(column).cpu().numpy() for column in columns) for columns in found)
     ]
 

@@ -91,7 +91,9 @@ def test_inverse_maps_lead_back(scale, angle, mirrored, shift):
     matrix = affine(scale, angle, mirrored, shift)
     (inverse,) = inverse_matrices(matrix[None])
     point = np.array([3.0, -2.0])
-    np.testing.assert_allclose(inverse[:, :2] @ (matrix[:, :2] @ point + matrix[:, 2]) + inverse[:, 2], point, atol=1e-9)
+    np.testing.assert_allclose(
+        inverse[:, :2] @ (matrix[:, :2] @ point + matrix[:, 2]) + inverse[:, 2], point, atol=1e-9
+    )
 
 
 def test_a_map_onto_a_line_shows_one_point_as_in_opencv():

@@ -110,14 +110,18 @@ def test_scenes_and_masks_are_those_that_the_cpu_warps(device):
     drawn = {"seed": 0, "epoch": 1, "batch": 2}
     masks = 0
     for found, expected in zip(
-        resident.training_epoch(SceneAugmentation(), **drawn), plain.training_epoch(SceneAugmentation(), **drawn), strict=True
+        resident.training_epoch(SceneAugmentation(), **drawn),
+        plain.training_epoch(SceneAugmentation(), **drawn),
+        strict=True,
     ):
         assert_same(found, expected, device)
         masks += int((expected["mask"] == 0).any())
     assert masks
     index = np.array([4, 1, 2])
     shown = zip(
-        resident.evaluation((0.5, 1.0), batch=2, index=index), plain.evaluation((0.5, 1.0), batch=2, index=index), strict=True
+        resident.evaluation((0.5, 1.0), batch=2, index=index),
+        plain.evaluation((0.5, 1.0), batch=2, index=index),
+        strict=True,
     )
     for found, expected in shown:
         np.testing.assert_array_equal(found.inverses, expected.inverses)
@@ -150,7 +154,9 @@ def test_nothing_stays_on_a_cpu():
 def test_trainings_side_by_side_share_the_memory(sharing, fits, monkeypatch, capsys):
     persons = people()
     needed = 3 * int(persons.images.sizes.prod(1).sum())
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5 * needed, 9 * needed))  # two fifths are for images
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (5 * needed, 9 * needed)
+    )  # two fifths are for images
     residence = Residence(torch.device("cuda"), sharing=sharing)
     assert residence._has_room(needed) == fits
     assert ("do not fit" in capsys.readouterr().err) == (not fits)

@@ -140,10 +140,14 @@ def test_recorded_networks_have_the_same_gradients(precision, data, persons):
                 outputs = network(shown)
             outputs["heatmaps"].float().square().mean().backward()
         for (name, a), b in zip(plain.named_parameters(), recorded.parameters(), strict=True):
-            torch.testing.assert_close(b.grad, a.grad, rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+            torch.testing.assert_close(
+                b.grad, a.grad, rtol=1e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
     assert list(recorded.state_dict()) == names
     for name, value in plain.state_dict().items():
         torch.testing.assert_close(recorded.state_dict()[name], value, rtol=1e-4, atol=1e-5)
     recorded.eval(), plain.eval()
     with torch.inference_mode():
-        torch.testing.assert_close(recorded(images[:3])["heatmaps"], plain(images[:3])["heatmaps"], rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            recorded(images[:3])["heatmaps"], plain(images[:3])["heatmaps"], rtol=1e-3, atol=1e-4
+        )
