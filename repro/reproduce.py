@@ -26,6 +26,7 @@ from repro.progress import Progress
 from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import examples, figures, table
+from repro.reporting.evidence_file import write_evidence
 from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
@@ -139,6 +140,7 @@ def write_folder(
         write_json(folder / "manifest.json", manifest | {"computed_with": training_environments(recipes.values())})
         outcome.write(folder / "runs.json")
         outcome = Outcome.read(folder / "runs.json")  # as the notebook will see it, rounded
+        write_evidence(folder, {(row, seed): load_run(recipe).evidence for (row, seed), recipe in recipes.items()})
         write_tables(folder, outcome)
         if samples is not None:
             write_examples(folder, outcome, recipes, samples)

@@ -34,6 +34,7 @@ from repro.data.resident import Residence
 from repro.environment import describe
 from repro.errors import ReproError
 from repro.locks import locked
+from repro.metrics.evidence import Evidence, packed, unpacked
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe
@@ -107,6 +108,12 @@ class Run:
     log: list[dict[str, float]]
     environment: dict[str, Any]
     seconds: float
+
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """What its metrics rest on, image by image; empty for runs that did not keep it."""
+        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
+            return unpacked(file)
 
     @property
     def precision(self) -> str | None:
@@ -298,10 +305,10 @@ def evaluate(
     kept = snapshots(first)
     if first.takes_scenes:
         for recipe in recipes:
-            poses, metrics, curve = evaluate_scene_recipe(
+            poses, metrics, evidence, curve = evaluate_scene_recipe(
                 recipe, samples.train, samples.val, device, kept, folder(recipe), workers, watch
             )
-            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(poses))
+            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(poses), evidence)
         return
     persons, decoders = samples.evaluated(first), [r.method.decoder for r in recipes]
     known, few_images = samples.val.first(CURVE_PERSONS)
@@ -320,8 +327,9 @@ def evaluate(
                 {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(known)}
             )
     for recipe, curve, poses in zip(recipes, curves, found, strict=True):  # of the last snapshot
-        measured = measure(persons, poses, recipe, samples.measures)
-        _write_evaluation(recipe, kept[-1][0], measured, curve, vars(poses))
+        evidence = {}
+        measured = measure(persons, poses, recipe, samples.measures, evidence=evidence)
+        _write_evaluation(recipe, kept[-1][0], measured, curve, vars(poses), evidence)
 
 
 def _write_evaluation(
@@ -330,13 +338,14 @@ def _write_evaluation(
     metrics: dict[str, float],
     curve: list[dict[str, float]],
     poses: dict[str, np.ndarray],
+    evidence: dict[str, Evidence],
 ) -> None:
     """Keep an evaluation of the ``weights``; the JSON, which says that it is complete, comes last."""
     target = evaluation_file(recipe)
     target.parent.mkdir(exist_ok=True)
     short = {n: column.astype(np.float32) if column.dtype.kind == "f" else column for n, column in poses.items()}
     with replacing(target.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **short)
+        np.savez_compressed(file, **short, **packed(evidence))
     about = {"key": recipe.key, "weights": file_checksum(weights), "poses": about_file(target.with_suffix(".npz"))}
     content = {**about, "recipe": recipe.to_plain(), "metrics": metrics, "curve": curve}
     write_sealed(target, EVALUATION, content)

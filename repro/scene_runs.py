@@ -12,6 +12,7 @@ from torch import nn
 
 from repro import serial
 from repro.data.images import ImageSet
+from repro.metrics.evidence import Evidence
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe, SceneEvaluation
@@ -34,7 +35,7 @@ def evaluate_scene_recipe(
     place: Path,
     workers: int = 0,
     watch: Callable[[int], object] = lambda pixels: None,
-) -> tuple[ScenePoses, dict[str, float], list[dict[str, float]]]:
+) -> tuple[ScenePoses, dict[str, float], dict[str, Evidence], list[dict[str, float]]]:
     """Evaluate a trained recipe.
 
     Args:
@@ -48,7 +49,8 @@ def evaluate_scene_recipe(
         watch: called with the pixels of each forward pass.
 
     Returns:
-        the people found, the metrics, and the learning curve: of the first CURVE_IMAGES images at one scale, with naive scores.
+        the people found, the metrics, what they rest on, and the learning curve: of the first CURVE_IMAGES images at one scale,
+        with naive scores.
     """
     network = build_network(recipe, images, device)
     with pixels_seen(network, watch):
@@ -62,7 +64,9 @@ def evaluate_scene_recipe(
         found = predict_scenes(
             network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
         )
-    return found["final"], measure_scenes(images, found), curve
+    evidence: dict[str, Evidence] = {}
+    metrics = measure_scenes(images, found, evidence=evidence)
+    return found["final"], metrics, evidence, curve
 
 
 def learning_curve(

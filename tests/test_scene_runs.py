@@ -60,7 +60,7 @@ def test_rows_with_and_without_scoring_share_a_training(scenes, recipe, places, 
 
 def test_rows_that_differ_in_scoring_alone_share_a_learning_curve(scenes, recipe, places, monkeypatch):
     measured, measure = [], scene_runs.measure_scenes
-    monkeypatch.setattr(scene_runs, "measure_scenes", lambda *a: measured.append(a) or measure(*a))
+    monkeypatch.setattr(scene_runs, "measure_scenes", lambda *a, **more: measured.append(a) or measure(*a, **more))
     rows = [recipe.but(evaluation=SceneEvaluation(flip=False)), scored(recipe)]
     make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
     assert len(measured) == 2 + 2  # two snapshots once, and both rows

@@ -140,6 +140,13 @@ class PersonSet:
         """(N,) int64: the image id of each person."""
         return self.images.ids[self.image_index]
 
+    @property
+    def ranked_images(self) -> tuple[np.ndarray, int]:
+        """(N,) place of each person's image in the order of image ids, which COCOeval goes by, and the number of images."""
+        ranks = np.empty(len(self.images.ids), dtype=np.int64)
+        ranks[np.argsort(self.images.ids, kind="stable")] = np.arange(len(self.images.ids))
+        return ranks[self.image_index], len(self.images.ids)
+
     def take(self, index: np.ndarray) -> PersonSet:
         """The persons at ``index``; images and annotations stay as they are."""
         columns = ("image_index", "person_ids", "keypoints", "visibility", "boxes", "areas", "scores", "head_sizes")

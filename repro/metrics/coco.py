@@ -18,6 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from repro.data.persons import PersonSet
 from repro.data.values import short
 from repro.errors import ReproError
+from repro.metrics.evidence import Evidence, matches_of
 from repro.metrics.oks import oks
 
 # name, array of COCOeval, OKS threshold (None: the mean of .5, .55, ..., .95), area range
@@ -43,6 +44,8 @@ def evaluate_coco(
     *,
     max_detections: int = 20,
     areas: Sequence[float] | None = None,
+    evidence: dict[str, Evidence] | None = None,
+    name: str = "AP",
 ) -> dict[str, float]:
     """The ten numbers of COCO's keypoint evaluation.
 
@@ -62,6 +65,8 @@ def evaluate_coco(
         max_detections: so many predictions an image are counted, by falling score. COCO's is 20.
         areas: px^2, one a prediction: by them an unmatched prediction counts in AP_M or AP_L. Without, the extent of
             its keypoints, as ``COCO.loadRes`` has it. Parts of a whole body are given the extent of the body.
+        evidence: takes what AP rests on, image by image in the order of their ids; None to leave it out.
+        name: that it has there.
 
     Returns:
         AP, AP50, AP75, AP_M, AP_L, AR, AR50, AR75, AR_M and AR_L as fractions; nan where no person counts.
@@ -70,7 +75,10 @@ def evaluate_coco(
         ReproError: when a field is missing, keypoints do not fit the sigmas, a coordinate or score is not finite, or a
             prediction is for an image or a category that is not evaluated.
     """
-    return _summary(run_coco(annotations, image_ids, predictions, sigmas, max_detections=max_detections, areas=areas))
+    evaluation = run_coco(annotations, image_ids, predictions, sigmas, max_detections=max_detections, areas=areas)
+    if evidence is not None:
+        evidence[name] = matches_of(evaluation)
+    return _summary(evaluation)
 
 
 def run_coco(

@@ -16,6 +16,7 @@ import numpy as np
 from repro.data.values import short
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, number_array
+from repro.metrics.evidence import Evidence
 
 AREA_OF_BOX = 0.53
 LEVELS = (("easy", -np.inf, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, np.inf))
@@ -37,6 +38,7 @@ def evaluate_crowdpose(
     sigmas: np.ndarray,
     *,
     max_detections: int = 20,
+    evidence: dict[str, Evidence] | None = None,
 ) -> dict[str, float]:
     """The nine numbers of CrowdPose's evaluation.
 
@@ -48,6 +50,7 @@ def evaluate_crowdpose(
         predictions: COCO result dicts, as ``evaluate_coco`` takes them.
         sigmas: (K,) OKS constants, ``CROWDPOSE14.sigma_array``.
         max_detections: so many predictions an image are counted.
+        evidence: takes what AP rests on, see ``evaluate_coco``.
 
     Returns:
         AP, AP50, AP75, AR, AR50, AR75, AP_easy, AP_medium and AP_hard as fractions; nan where no person counts.
@@ -57,7 +60,9 @@ def evaluate_crowdpose(
     """
     persons = [_with_area(a) for a in annotations if a.get("image_id") in crowd_indices]
     levels = {name: [i for i, c in crowd_indices.items() if crowd_level(c) == name] for name, _, _ in LEVELS}
-    all_stats = evaluate_coco(persons, crowd_indices, predictions, sigmas, max_detections=max_detections)
+    all_stats = evaluate_coco(
+        persons, crowd_indices, predictions, sigmas, max_detections=max_detections, evidence=evidence
+    )
     out = {name: all_stats[name] for name in SHARED}
     for level, images in levels.items():
         inside = set(images)

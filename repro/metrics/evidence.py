@@ -9,6 +9,7 @@ the order of detections with equal scores).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,6 +177,23 @@ def from_arrays(arrays: dict[str, np.ndarray]) -> Evidence:
     count = int(np.prod(shape))
     bits = {n: np.unpackbits(arrays[n], count=count).reshape(shape).astype(bool) for n in ("matched", "false")}
     return Matches(image=arrays["image"], persons=arrays["persons"], **bits)
+
+
+def packed(evidence: Mapping[str, Evidence], prefix: str = "evidence") -> dict[str, np.ndarray]:
+    """The arrays of several metrics under names of one file: ``prefix|metric|array``."""
+    return {
+        f"{prefix}|{metric}|{name}": array for metric, one in evidence.items() for name, array in to_arrays(one).items()
+    }
+
+
+def unpacked(file: Mapping[str, np.ndarray], prefix: str = "evidence") -> dict[str, Evidence]:
+    """What ``packed`` put into a file among other arrays, by metric."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for key in file:
+        if key.startswith(f"{prefix}|"):
+            metric, name = key.removeprefix(f"{prefix}|").rsplit("|", 1)
+            found.setdefault(metric, {})[name] = file[key]
+    return {metric: from_arrays(arrays) for metric, arrays in found.items()}
 
 
 def _check_weights(weights: np.ndarray, images: int) -> None:

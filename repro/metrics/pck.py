@@ -54,6 +54,36 @@ def pck(
     return np.where(counts > 0, correct / np.maximum(counts, 1), np.nan), counts
 
 
+def correct_counts(
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    visibility: np.ndarray,
+    lengths: np.ndarray,
+    threshold: float,
+    counted: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many keypoints of each person are correct, and how many are labelled.
+
+    Args:
+        predicted, truth, visibility, lengths: as of ``pck``.
+        threshold: a keypoint is correct if distance / length <= threshold.
+        counted: (K,) bool, the keypoints that count.
+
+    Returns:
+        (N,) and (N,); both 0 for persons whose length cannot divide.
+    """
+    predicted, truth, lengths = (np.asarray(a, dtype=np.float64) for a in (predicted, truth, lengths))
+    labelled = (np.asarray(visibility) > 0) & counted & _known(lengths)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.linalg.norm(predicted - truth, axis=-1) / lengths[:, None]
+    return ((relative <= threshold) & labelled).sum(1), labelled.sum(1)
+
+
+def counted_in_pckh(skeleton: Skeleton) -> np.ndarray:
+    """(K,) bool: the keypoints that MPII's mean counts."""
+    return np.array([name not in NOT_IN_MEAN for name in skeleton.keypoints])
+
+
 def head_sizes_mpii(headboxes: np.ndarray) -> np.ndarray:
     """(N,) head sizes in px: 0.6 times the diagonal of MPII's head boxes.
 
@@ -98,7 +128,7 @@ def pckh(
         ReproError: when the shapes disagree.
     """
     rates, counts = _skeleton_pck(predicted, truth, visibility, head_sizes, tuple(PCKH_THRESHOLDS.values()), skeleton)
-    in_mean = np.array([name not in NOT_IN_MEAN for name in skeleton.keypoints])
+    in_mean = counted_in_pckh(skeleton)
     out = {key: _weighted_mean(rates[i], counts * in_mean) for i, key in enumerate(PCKH_THRESHOLDS)}
     first = list(PCKH_THRESHOLDS).index("pckh@0.5")
     out |= {f"pckh@0.5/{name}": float(rates[first, k]) for k, name in enumerate(skeleton.keypoints)}

@@ -39,7 +39,15 @@ def assigned_oks(similarity: np.ndarray) -> np.ndarray:
 def people_oks(
     annotations: Iterable[dict[str, Any]], predictions: Iterable[dict[str, Any]], sigmas: np.ndarray
 ) -> float:
-    """The mean, over true people, of the OKS with the found person assigned to each; 0 for who has none.
+    """The mean, over true people, of the OKS with the found person assigned to each; 0 for who has none: see ``reached_oks``."""
+    reached = list(reached_oks(annotations, predictions, sigmas).values())
+    return float(np.concatenate(reached).mean()) if reached else float("nan")
+
+
+def reached_oks(
+    annotations: Iterable[dict[str, Any]], predictions: Iterable[dict[str, Any]], sigmas: np.ndarray
+) -> dict[int, np.ndarray]:
+    """The OKS of each true person with the found one assigned to it, by image id; 0 for who has none.
 
     Crowds and people without a labelled keypoint take no part, whatever a prediction on them is.
 
@@ -50,7 +58,7 @@ def people_oks(
         sigmas: (K,) OKS constants, as ``Skeleton.sigma_array``.
 
     Returns:
-        a fraction; nan where no person counts.
+        (G,) fractions of each image in which a person counts.
 
     Raises:
         ReproError: when the number of keypoints disagrees with that of the sigmas.
@@ -61,8 +69,7 @@ def people_oks(
             truth[annotation["image_id"]].append(annotation)
     for prediction in predictions:
         found[prediction["image_id"]].append(prediction)
-    reached = [_image_oks(people, found[image], sigmas) for image, people in truth.items()]
-    return float(np.concatenate(reached).mean()) if reached else float("nan")
+    return {image: _image_oks(people, found[image], sigmas) for image, people in truth.items()}
 
 
 def _image_oks(people: list[dict[str, Any]], found: list[dict[str, Any]], sigmas: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ import numpy as np
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, number_array
+from repro.metrics.evidence import Evidence, ratio_of
 from repro.metrics.oks import oks
 from repro.skeletons import Skeleton
 from repro.wholebody import WHOLEBODY133
@@ -44,6 +45,7 @@ def evaluate_whole_body(
     *,
     skeleton: Skeleton = WHOLEBODY133,
     drop_unseen: bool = True,
+    evidence: dict[str, Evidence] | None = None,
 ) -> dict[str, float]:
     """The ten numbers of COCO's keypoint evaluation for each part, both hands together and the whole body.
 
@@ -56,6 +58,7 @@ def evaluate_whole_body(
         skeleton: with the parts body, lefthand and righthand, and any others.
         drop_unseen: whether predictions of a part without a keypoint above 0 are left out, as by the official code.
             pycocotools counts them.
+        evidence: takes what ``<part>_AP`` rests on, see ``evaluate_coco``; the hand's follows from those of both hands.
 
     Returns:
         ``<part>_<statistic>``, as in ``body_AP`` or ``whole_AR75``, for the parts of the skeleton, ``hand`` and ``whole``;
@@ -85,13 +88,17 @@ def evaluate_whole_body(
             [_result(found[n], poses[n, index], part) for n in kept],
             skeleton.sigma_array[index],
             areas=areas[kept],
+            evidence=evidence,
+            name=f"{part}_AP",
         )
         figures |= {f"{part}_{name}": value for name, value in own.items()}
     left, right = ({n.split("_", 1)[1]: v for n, v in figures.items() if n.startswith(f"{h}_")} for h in HANDS)
     return figures | {f"hand_{name}": (left[name] + right[name]) / 2 for name in left}
 
 
-def part_oks(persons: PersonSet, predicted: np.ndarray) -> dict[str, float]:
+def part_oks(
+    persons: PersonSet, predicted: np.ndarray, evidence: dict[str, Evidence] | None = None
+) -> dict[str, float]:
     """The mean OKS of each part, of both hands together and of the whole body, for crops whose person is known.
 
     The OKS of a part is taken over its labelled keypoints, with their sigmas and the area of the whole person as in
@@ -102,6 +109,7 @@ def part_oks(persons: PersonSet, predicted: np.ndarray) -> dict[str, float]:
     Args:
         persons: N of a skeleton with the parts lefthand and righthand, and any others.
         predicted: (N, K, 2) x, y in image px, in the order of ``persons``.
+        evidence: takes what ``<part>_OKS`` rests on, image by image in the order of their ids; None to leave it out.
 
     Returns:
         ``<part>_OKS`` as fractions; nan where nobody has the part.
@@ -118,6 +126,8 @@ def part_oks(persons: PersonSet, predicted: np.ndarray) -> dict[str, float]:
         each = oks(predicted[:, own], persons.keypoints[:, own], persons.visibility[:, own], persons.areas, sigmas[own])
         known = each[~np.isnan(each)]
         figures[f"{part}_OKS"] = float(known.mean()) if known.size else float("nan")
+        if evidence is not None:
+            evidence[f"{part}_OKS"] = ratio_of(each, *persons.ranked_images)
     return figures | {"hand_OKS": sum(figures[f"{hand}_OKS"] for hand in HANDS) / 2}
 
 

@@ -14,9 +14,10 @@ from repro.data.persons import PersonSet
 from repro.data.resident import Residence
 from repro.decoders.flip import average_with_mirror
 from repro.geometry import PIXEL_STD, box_to_center_scale, heatmap_to_image
-from repro.metrics.coco import evaluate_coco, mean_oks, predictions_to_coco
+from repro.metrics.coco import evaluate_coco, matched_oks, mean_oks, predictions_to_coco
+from repro.metrics.evidence import Evidence, ratio_of
 from repro.metrics.oks import oks, oks_nms, rescore
-from repro.metrics.pck import pck_torso, pckh
+from repro.metrics.pck import PCKH_THRESHOLDS, correct_counts, counted_in_pckh, pck_torso, pckh
 from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
@@ -130,7 +131,12 @@ def person_scores(persons: PersonSet, poses: Poses, recipe: Recipe) -> tuple[np.
 
 
 def measure(
-    persons: PersonSet, poses: Poses, recipe: Recipe, measures: frozenset[str], image_ids: np.ndarray | None = None
+    persons: PersonSet,
+    poses: Poses,
+    recipe: Recipe,
+    measures: frozenset[str],
+    image_ids: np.ndarray | None = None,
+    evidence: dict[str, Evidence] | None = None,
 ) -> dict[str, float]:
     """Every metric that the data set allows, as fractions.
 
@@ -140,6 +146,7 @@ def measure(
         recipe: whose protocol is followed.
         measures: of the data set: ``oks`` and ``pckh``.
         image_ids: images that the persons are all of; None for all images of the set.
+        evidence: takes what AP, OKS and PCKh rest on, for a whole set of images; None to leave it out.
 
     Returns:
         COCO's ten figures, of a whole body those of each part too (``hand_AP``); with ground-truth boxes also ``OKS``, each
@@ -151,20 +158,36 @@ def measure(
     whole_body = {"body", "face"} <= set(dict(skeleton.parts))
     scores, kept = person_scores(persons, poses, recipe)
     results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
-    figures = evaluate_coco(persons.annotations, image_ids, results, skeleton.sigma_array)
+    figures = evaluate_coco(persons.annotations, image_ids, results, skeleton.sigma_array, evidence=evidence)
     if whole_body:
-        figures |= evaluate_whole_body(persons.annotations, image_ids, results, skeleton=skeleton)
+        figures |= evaluate_whole_body(
+            persons.annotations, image_ids, results, skeleton=skeleton, evidence=evidence
+        )
     if recipe.evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)
     if whole_body:
-        figures |= part_oks(persons, poses.points)
+        figures |= part_oks(persons, poses.points, evidence)
     if "pckh" in measures:
         figures |= pckh(poses.points, persons.keypoints, persons.visibility, persons.head_sizes, skeleton)
+    if evidence is not None:
+        evidence |= keypoint_evidence(persons, poses, measures)
     names = skeleton.keypoints
     if {"left_shoulder", "right_hip"} <= set(names):
         figures |= pck_torso(poses.points, persons.keypoints, persons.visibility, skeleton)
     return figures
+
+
+def keypoint_evidence(persons: PersonSet, poses: Poses, measures: frozenset[str]) -> dict[str, Evidence]:
+    """What ``OKS`` and, where it is measured, PCKh rest on, image by image."""
+    rank, images = persons.ranked_images
+    found: dict[str, Evidence] = {"OKS": ratio_of(matched_oks(persons, poses.points), rank, images)}
+    if "pckh" in measures:
+        counted, truth = counted_in_pckh(persons.skeleton), (persons.keypoints, persons.visibility, persons.head_sizes)
+        for name, threshold in PCKH_THRESHOLDS.items():
+            correct, labelled = correct_counts(poses.points, *truth, threshold, counted)
+            found[name] = ratio_of(correct, rank, images, counts=labelled)
+    return found
 
 
 def similarities(persons: PersonSet, poses: Poses) -> dict[str, float]:

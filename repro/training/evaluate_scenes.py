@@ -23,7 +23,8 @@ from repro.grouping.tags import TagGrouper
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
 from repro.metrics.diagnosis import diagnose
-from repro.metrics.people_oks import people_oks
+from repro.metrics.evidence import Evidence, Ratio
+from repro.metrics.people_oks import people_oks, reached_oks
 from repro.recipe import Recipe
 from repro.skeletons import CROWDPOSE14, Skeleton
 from repro.training.scene_outputs import scene_outputs
@@ -173,13 +174,19 @@ def gather(people: list[tuple[int, People]], keypoints: int) -> ScenePoses:
     )
 
 
-def measure_scenes(images: ImageSet, poses: dict[str, ScenePoses], index: np.ndarray | None = None) -> dict[str, float]:
+def measure_scenes(
+    images: ImageSet,
+    poses: dict[str, ScenePoses],
+    index: np.ndarray | None = None,
+    evidence: dict[str, Evidence] | None = None,
+) -> dict[str, float]:
     """Every metric that the set allows, as fractions.
 
     Args:
         images: the evaluated set.
         poses: people by reading, ``final`` among them.
         index: positions of the images that were evaluated; None for all.
+        evidence: takes what each AP and mean OKS rests on, image by image in the order of their ids; None to leave it out.
 
     Returns:
         COCO's ten figures; of a set with CrowdPose's skeleton and crowd indices CrowdPose's nine, whose AP is by its own
@@ -193,19 +200,31 @@ def measure_scenes(images: ImageSet, poses: dict[str, ScenePoses], index: np.nda
     chosen = set(ids.tolist())
     truth = [a for a in images.annotations if a["image_id"] in chosen]
     results = {reading: as_results(images, one) for reading, one in poses.items()}
-    figures = evaluate_coco(truth, ids, results["final"], sigmas)
+    figures = evaluate_coco(truth, ids, results["final"], sigmas, evidence=evidence)
     if images.crowd_indices is not None and images.skeleton == CROWDPOSE14:
         crowd = dict(zip(ids.tolist(), images.crowd_indices[wanted].tolist(), strict=True))
-        figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas)
+        figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas, evidence=evidence)
     for reading, found in results.items():
         suffix = "" if reading == "final" else f"_{reading}"
         figures[f"OKS{suffix}"] = people_oks(truth, found, sigmas)
+        if evidence is not None:
+            evidence[f"OKS{suffix}"] = people_evidence(truth, found, ids, sigmas)
         if suffix:
-            figures[f"AP{suffix}"] = evaluate_coco(truth, ids, found, sigmas)["AP"]
+            name = f"AP{suffix}"
+            figures[name] = evaluate_coco(truth, ids, found, sigmas, evidence=evidence, name=name)["AP"]
         errors = diagnose(truth, found, images.skeleton)
         figures |= {f"diagnosis/{reading}/{name}": share for name, share in errors.shares.items()}
         figures[f"diagnosis/{reading}/found"] = errors.matched / errors.people if errors.people else float("nan")
     return figures
+
+
+def people_evidence(
+    truth: list[dict[str, Any]], found: list[dict[str, Any]], ids: np.ndarray, sigmas: np.ndarray
+) -> Ratio:
+    """What the mean OKS of people rests on, in the order of image ids."""
+    reached, order = reached_oks(truth, found, sigmas), sorted(ids.tolist())
+    sums = np.array([reached[image].sum() if image in reached else 0.0 for image in order])
+    return Ratio(sums, np.array([len(reached.get(image, ())) for image in order], dtype=np.float64))
 
 
 def as_results(images: ImageSet, poses: ScenePoses) -> list[dict[str, Any]]:

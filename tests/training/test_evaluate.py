@@ -237,3 +237,39 @@ def test_crops_are_cut_small_and_enlarged_by_the_network_that_is_given(data, val
     assert torch.equal(found, enlarge(plain, expected, 2, "biased")) and found.shape[1:3] == whole.input.size[::-1]
     (trained,) = evaluation_images(val_persons, recipe, CPU)
     assert trained.shape == found.shape and not torch.equal(trained, found)
+
+
+def displaced(persons, spread: float = 6.0) -> Poses:
+    """True poses displaced by normal noise in px, scores falling with the person's number."""
+    rng = np.random.default_rng(0)
+    points = persons.keypoints + rng.normal(0, spread, (len(persons), 1, 1)) * rng.normal(0, 1, persons.keypoints.shape)
+    return Poses(points, np.linspace(1, 0.5, len(persons))[:, None] * np.ones(persons.visibility.shape))
+
+
+def test_evidence_gives_the_metrics_again(data, val_persons):
+    evidence = {}
+    figures = measure(val_persons, displaced(val_persons), tiny_recipe(data), BOTH, evidence=evidence)
+    assert set(evidence) == {"AP", "OKS", "pckh@0.5", "pckh@0.1", "pckh@0.10"}
+    for metric, one in evidence.items():
+        assert 0 < figures[metric] < 1
+        assert one.values(np.ones((1, 8), dtype=int))[0] == pytest.approx(figures[metric], abs=1e-12)
+
+
+def test_evidence_of_some_images_is_that_of_their_persons(data, val_persons):
+    evidence, poses = {}, displaced(val_persons)
+    measure(val_persons, poses, tiny_recipe(data), BOTH, evidence=evidence)
+    index = np.array([0, 3, 5])  # image ids rise with the persons
+    some = Poses(poses.points[index], poses.scores[index])
+    expected = measure(val_persons.take(index), some, tiny_recipe(data), BOTH, val_persons.images.ids[index])
+    weights = np.bincount(index, minlength=8)[None]
+    for metric, one in evidence.items():
+        assert one.values(weights)[0] == pytest.approx(expected[metric], abs=1e-12)
+
+
+def test_evidence_of_the_parts_of_whole_bodies(data, places):
+    persons = load_people("val", "wholebody133", limit=8, size=(48, 64), settings=WHOLE_BODY)
+    evidence = {}
+    figures = measure(persons, displaced(persons, 2.0), tiny_recipe(data), frozenset({"oks"}), evidence=evidence)
+    assert {"body_AP", "face_AP", "lefthand_AP", "whole_AP", "face_OKS", "righthand_OKS"} <= set(evidence)
+    for metric, one in evidence.items():
+        assert one.values(np.ones((1, 8), dtype=int))[0] == pytest.approx(figures[metric], abs=1e-12, nan_ok=True)

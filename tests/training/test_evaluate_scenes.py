@@ -179,3 +179,16 @@ def test_a_network_learns_two_scenes_by_heart():
     found = predict_scenes(network, scenes, recipe, CPU, readings=readings_of(recipe))
     figures = measure_scenes(scenes, found)
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6
+
+
+@pytest.mark.parametrize("skeleton", [LSPET14, CROWDPOSE14])
+def test_evidence_gives_the_metrics_again(skeleton):
+    scenes, rng = tiny_scenes(4, skeleton=skeleton), np.random.default_rng(0)
+    right = true_poses(scenes)
+    moved = replace(right, points=right.points + rng.normal(0, 4, (8, 1, 1)) * rng.normal(0, 1, right.points.shape))
+    evidence = {}
+    figures = measure_scenes(scenes, {"final": moved, "regression": right.of_image(0)}, evidence=evidence)
+    assert set(evidence) == {"AP", "OKS", "AP_regression", "OKS_regression"}
+    assert 0 < figures["AP"] < 1
+    for metric, one in evidence.items():
+        assert one.values(np.ones((1, 4), dtype=int))[0] == pytest.approx(figures[metric], abs=1e-12)
