@@ -192,7 +192,9 @@ def _is_complete(folder: Path, manifest: dict[str, Any]) -> bool:
     if not folder.exists():
         return False
     try:
-        found = read_sealed(folder / "manifest.json", KIND, before=manifest)  # the fields of before there were checksums
+        found = read_sealed(
+            folder / "manifest.json", KIND, before=manifest
+        )  # the fields of before there were checksums
         sums = found.pop("sums", manifest["sizes"])
         found.pop("kind", None)
         whole = found == manifest and len(sums) == len(manifest["sizes"])

@@ -78,9 +78,16 @@ def check_coco(data: Any, folder: Path, rules: Rules, decode: bool) -> Found:
         if annotation.get("category_id") in ids:
             image_id = annotation.get("image_id")
             yield from _check_person(item, annotation, sizes.get(image_id) if is_id(image_id) else None, rules)
-            labelled += bool(annotation.get("num_keypoints", 1)) and not annotation.get("iscrowd")
+            labelled += _counts(annotation)
     if not labelled:
         yield "the file", "annotations", "holds no person with labelled keypoints", "error"
+
+
+def _counts(annotation: dict[str, Any]) -> bool:
+    """Whether an evaluation counts this person, unless its labels are broken, which is told elsewhere."""
+    points = flat(annotation.get("keypoints"), 3)
+    seen = not isinstance(points, list) or any(not is_number(v) or v > 0 for v in points[2::3])
+    return seen and annotation.get("num_keypoints") != 0 and not annotation.get("iscrowd")
 
 
 def _check_names(persons: list[dict[str, Any]], rules: Rules) -> Found:

@@ -112,7 +112,7 @@ def read_records(path: Path, names: tuple[str, ...], lists: Mapping[str, int]) -
 def label(kind: str, entry: Any, position: int) -> str:
     """What an entry is called: ``annotation 7`` where it has an id, else ``annotations[0]``."""
     identity = entry.get("id") if isinstance(entry, dict) else None
-    return f"{kind} {identity}" if is_id(identity) else f"{kind}s[{position}]"
+    return f"{kind} {int(identity)}" if is_id(identity) else f"{kind}s[{position}]"
 
 
 def keypoint_order(

@@ -25,7 +25,9 @@ def is_number(value: Any, largest: float = 1e12) -> bool:
 
 
 def is_id(value: Any) -> bool:
-    """Whether this is a whole number of 64 bits."""
+    """Whether this is a whole number of 64 bits; 3.0 is one, as some tools write ids."""
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < 2**53
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
@@ -61,12 +63,10 @@ def refused(where: object, item: str, field: str, fault: str) -> ReproError:
 def whole(record: dict[str, Any], field: str, where: object, item: str) -> int:
     """A field that has to be a whole number of 64 bits; 3.0 is one. Raises ReproError."""
     value = record.get(field)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
     if not is_id(value):
         state = f"is {short(value)}" if field in record else "is missing"
         raise refused(where, item, field, f"{state}, expected a whole number")
-    return value
+    return int(value)
 
 
 def number(record: dict[str, Any], field: str, where: object, item: str, low: float, high: float) -> float:

@@ -13,6 +13,12 @@ from scipy.io import savemat
 from .tiny_data import coco_content, mpii_entry, mpii_truth, write_image, write_json
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of image files goes to a folder of the test's own."""
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def coco_root(tmp_path: Path) -> Path:
     """COCO's layout: images 1 to 3 train, 11 to 13 validate."""

@@ -153,7 +153,7 @@ def test_broken_cache_is_built_anew(source, cache, spoil):
 
 def test_unreadable_image_leaves_nothing_behind(source, cache):
     source.paths[2].write_bytes(b"nothing")
-    with pytest.raises(ReproError, match="2.png cannot be decoded"):
+    with pytest.raises(ReproError, match="2.png, which cannot be decoded"):
         cache_images(source)
     assert not cache.exists()
 
@@ -200,13 +200,17 @@ def test_a_damaged_image_whose_file_is_another_one_now_is_named(source):
     file = cached.folder / "images.bin"
     file.write_bytes(bytes(file.stat().st_size))
     write_image(source.paths[1], 7, 50, seed=99)
-    with pytest.raises(ReproError, match=f"damaged at image 6, which is another one today: delete .*{cached.folder.name}"):
+    with pytest.raises(
+        ReproError, match=f"damaged at image 6, which is another one today: delete .*{cached.folder.name}"
+    ):
         cached.read(1)
 
 
 def test_a_cache_of_before_there_were_checksums_is_taken_as_it_is(source, capsys):
     file = cache_images(source).folder / "manifest.json"
-    plain = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("seal", "sums", "kind")}
+    plain = {
+        name: value for name, value in json.loads(file.read_text()).items() if name not in ("seal", "sums", "kind")
+    }
     file.write_text(json.dumps(plain))
     capsys.readouterr()
     np.testing.assert_array_equal(cache_images(source).read(2), source.read(2))
@@ -226,7 +230,7 @@ def test_key_follows_the_files(source):
     os.utime(source.paths[0], (1, 1))
     assert key != image_key(source)
     source.paths[0].unlink()
-    with pytest.raises(ReproError, match="0.png does not exist"):
+    with pytest.raises(ReproError, match="0.png, which does not exist"):
         image_key(source)
 
 

@@ -118,7 +118,7 @@ def test_unusable_joints_are_refused(make_lspet):
 def test_a_file_that_is_no_image_is_named(make_lspet):
     root = make_lspet(lspet_joints(2), 1)
     (root / "images" / "im00002.jpg").write_bytes(b"nothing")
-    with pytest.raises(ReproError, match="im00002.jpg cannot be decoded"):
+    with pytest.raises(ReproError, match="im00002.jpg, which cannot be decoded"):
         load_lspet(root, "train")
 
 
