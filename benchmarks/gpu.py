@@ -160,6 +160,7 @@ class Bench:
         import torch
 
         if self.device.type == "cuda":
+            torch.cuda.init()  # the counters of memory are not there before
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
         self.run = self._loop(case) if case.kind == "loop" else self._steps(case)
