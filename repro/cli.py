@@ -7,6 +7,7 @@ A mistake of the user ends in one sentence on stderr and exit code 2, never in a
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -28,9 +29,15 @@ from repro.gpu_check.command import gpu_check
 from repro.papers import PAPERS
 from repro.surroundings import settle
 
+# What a file or folder can refuse for reasons that lie outside the package; other errors of the system keep their traceback.
+OUTSIDE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO),
+)
+
 
 class Group(click.Group):
-    """Turns ReproError into click's own error, for every command below it."""
+    """Turns ReproError, and what the system refuses, into click's own error, for every command below it."""
 
     def invoke(self, context: click.Context) -> object:
         """Run the command."""
@@ -38,6 +45,13 @@ class Group(click.Group):
             return super().invoke(context)
         except ReproError as error:
             raise click.UsageError(str(error)) from error
+        except OSError as error:
+            if error.errno not in OUTSIDE:
+                raise
+            raise click.UsageError(
+                f"{error.filename or 'A file'} cannot be read or written ({error.strerror}): mend that, or name a folder "
+                "elsewhere in REPRO_RUNS, REPRO_RESULTS or REPRO_CACHE."
+            ) from error
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -90,6 +104,7 @@ def reproduce(
     import matplotlib
 
     from repro.data.image_sources import known_data
+    from repro.last_step import check_notebooks
     from repro.papers.recipes import table_rows
     from repro.reproduce import reproduce_tables, say_result, say_where
     from repro.request import Request
@@ -124,6 +139,7 @@ def reproduce(
             folders.append(folder)
     if len(folders) > 1:
         say_where(folders)
+    check_notebooks(folders)
 
 
 def _import_start(start: str) -> str:

@@ -17,7 +17,7 @@ from repro.reporting.pictures import with_few_colours
 
 
 def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
-    """Execute a notebook with papermill, in the folder of the notebook, with this environment's kernel.
+    """Execute a notebook with papermill, in the folder of the notebook, with this interpreter (``kernel.OwnKernel``).
 
     Args:
         source: the notebook; it has one cell tagged ``parameters``.
@@ -31,9 +31,11 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
     """
     import papermill
 
-    if not source.exists():
-        raise ReproError(f"Notebook {source} does not exist: a table needs one to be shown in.")
-    known = papermill.inspect_notebook(str(source))
+    from repro.kernel import STARTING, OwnKernel
+
+    check_notebook(source)
+    read, written = (str(path.absolute()).replace("{", "{{").replace("}", "}}") for path in (source, target))
+    known = papermill.inspect_notebook(read)
     for name in parameters:
         if name not in known:
             raise choice_error(f"parameter of {source.name}", name, known)
@@ -41,7 +43,12 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
     try:
         with _quiet_kernel():
             papermill.execute_notebook(
-                str(source), str(target), plain, kernel_name="python3", cwd=str(source.parent), progress_bar=False
+                *(read, written, plain),
+                kernel_name="python3",
+                kernel_manager_class=OwnKernel,
+                start_timeout=STARTING,
+                cwd=str(source.absolute().parent),
+                progress_bar=False,
             )
     except papermill.PapermillExecutionError as error:
         if error.ename != "ReproError":
@@ -50,13 +57,27 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
     _tidy(target)
 
 
+def check_notebook(source: Path) -> None:
+    """Raise ReproError for a notebook that does not exist or cannot be read."""
+    try:
+        cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    except FileNotFoundError:
+        raise ReproError(f"Notebook {source} does not exist: a table needs one to be shown in.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReproError(
+            f"Notebook {source} cannot be read ({error}): restore the file, as by `git checkout`."
+        ) from error
+    if not any("parameters" in cell.get("metadata", {}).get("tags", ()) for cell in cells):
+        raise ReproError(f"Notebook {source} has no cell tagged 'parameters': restore the file, as by `git checkout`.")
+
+
 @contextmanager
 def _quiet_kernel() -> Iterator[None]:
     """Keep the kernel's own messages about its transport and its end off the terminal; errors of cells are raised."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with open(os.devnull, "w") as nowhere:
+        with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
@@ -86,7 +107,7 @@ def _tidy(path: Path) -> None:
 
     Pictures get few colours.
     """
-    notebook = json.loads(path.read_text())
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     for place in (notebook, *notebook["cells"]):
         for noise in ("papermill", "execution"):
             place["metadata"].pop(noise, None)
@@ -100,5 +121,8 @@ def _tidy(path: Path) -> None:
                     with_few_colours(base64.b64decode("".join(shown["image/png"])))
                 ).decode()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

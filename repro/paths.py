@@ -78,29 +78,39 @@ def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def check_writable(variable: str, room: int = 0) -> None:
-    """Try that files can be written to one of the three folders, and make it.
+def check_writable(*needed: str, room: int = 0) -> None:
+    """Try that files can be written to some of the three folders, and make these.
 
     Args:
-        variable: that names it, as REPRO_RESULTS.
-        room: bytes that have to be free.
+        needed: variables that name them, as REPRO_RESULTS.
+        room: bytes that have to be free in each.
 
     Raises:
-        ReproError: when it cannot be written or has too little room.
+        ReproError: when one cannot be written or has too little room; it names the others that cannot be written either.
     """
-    folder, what = folders()[variable], FOLDERS[variable]
+    if any(_why_not_written(variable) for variable in needed):
+        failed = {variable: why for variable in FOLDERS if (why := _why_not_written(variable))}
+        listed = "; ".join(f"that of {FOLDERS[one]}, {folders()[one]} ({why})" for one, why in failed.items())
+        raise ReproError(
+            f"Folders cannot be written: {listed}. Make them writable, or name other ones in {', '.join(failed)}."
+        )
+    for variable in needed:
+        free = shutil.disk_usage(folders()[variable]).free
+        if free < room:
+            raise ReproError(
+                f"The folder of {FOLDERS[variable]}, {folders()[variable]}, has too little space left on its device "
+                f"({free / 1e6:.1f} MB free, at least {room / 1e6:.0f} MB are needed): free some, or name a folder elsewhere in "
+                f"{variable}."
+            )
+
+
+def _why_not_written(variable: str) -> str:
+    """Why a file cannot be written to a folder, which is made; '' where it can."""
+    folder = folders()[variable]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"tried")
-        free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise ReproError(
-            f"The folder of {what}, {folder}, cannot be written ({reason(error)}): make it writable, or name another one in "
-            f"{variable}."
-        ) from error
-    if free < room:
-        raise ReproError(
-            f"The folder of {what}, {folder}, has too little space left on its device ({free / 1e6:.1f} MB free, at least "
-            f"{room / 1e6:.0f} MB are needed): free some, or name a folder elsewhere in {variable}."
-        )
+        return reason(error)
+    return ""

@@ -13,12 +13,13 @@ import click
 import matplotlib.pyplot as plt
 import numpy as np
 
-from repro import paths, processes
+from repro import processes
 from repro.costs import WRITTEN
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
 from repro.environment import describe
+from repro.last_step import check_last_step, keep_without_notebook, notebook_of
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
 from repro.plan import counted_columns, table_divisor, table_skeleton
@@ -64,11 +65,15 @@ def reproduce_tables(requests: list[Request], machine: Machine) -> Iterator[Path
     Raises:
         ReproError: for anything that the user can mend.
     """
+    if processes.leads():
+        check_last_step([notebook_of(one.paper, one.table) for one in requests])
     tables = plan_tables(requests)
     trained = [table for table in tables if table.recipes]
     if trained:
         announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
     seconds = pending_seconds([(table.recipes.values(), table.samples) for table in tables], machine.kind)
+    if processes.leads() and any(seconds):
+        check_last_step([notebook_of(one.paper, one.table) for one in requests], training=True)
     with Progress(sum(seconds) + len(tables) * WRITTEN, shown=processes.leads()) as progress:
         for planned, share in zip(tables, seconds, strict=True):
             with progress.part(planned.request.title, share + WRITTEN):
@@ -145,13 +150,15 @@ def write_folder(
         if samples is not None:
             write_examples(folder, outcome, recipes, samples)
             write_figures(folder, outcome)
-        name = f"table{request.table}.ipynb"
-        run_notebook(
-            paths.NOTEBOOKS / request.paper / name,
-            folder / "notebook.ipynb",
-            {"folder": f"{request.paper}/table{request.table}/{folder_name(folder)}"},
-        )
-    return table_folder(request.paper, request.table) / folder_name(folder)
+        final = table_folder(request.paper, request.table) / folder_name(folder)
+        shown = {"folder": f"{request.paper}/table{request.table}/{folder_name(folder)}"}
+        try:
+            run_notebook(notebook_of(request.paper, request.table), folder / "notebook.ipynb", shown)
+        except (
+            Exception
+        ) as error:  # what it shows is there: hours of work are not thrown away for the page that shows it
+            keep_without_notebook(folder, final, error)
+    return final
 
 
 def make_manifest(
@@ -232,7 +239,7 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
         table.steps_table(outcome).to_markdown(index=False),
         "",
     ]
-    (folder / "table.md").write_text("\n".join(text))
+    (folder / "table.md").write_text("\n".join(text), encoding="utf-8")
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
@@ -263,8 +270,8 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
 
 def say_result(folder: Path) -> None:
     """Print the table's steps and where its results lie."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    click.echo((folder / "table.md").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    click.echo((folder / "table.md").read_text(encoding="utf-8"))
     click.echo(f"{manifest['minutes']} minutes; results in {folder}")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,21 @@ def test_results_are_listed_and_compared(tmp_path: Path, monkeypatch: pytest.Mon
     assert "2.5" in text
     assert "PCKh@0.1" not in text
     assert "oneoneone" in text
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG, errno.EMFILE])
+def test_what_the_system_refuses_is_one_sentence_too(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr("repro.reporting.folders.manifests", refuse)
+    result = run("results", "list")
+    assert result.exit_code == 2 and f"/some/file cannot be read or written ({os.strerror(number)})" in result.output
+
+
+def test_other_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/some/file")
+
+    monkeypatch.setattr("repro.reporting.folders.manifests", fail)
+    assert isinstance(run("results", "list").exception, FileNotFoundError)

@@ -22,6 +22,7 @@ from repro import reproduce, runs
 from repro.cli import main
 from repro.data.detection_files import boxes_name
 from repro.data.sources import load_persons
+from repro.errors import ReproError
 from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder
@@ -213,16 +214,30 @@ def test_chosen_rows_make_a_folder_of_these_rows(folder, places, monkeypatch):
     assert np.isnan(table.loc[("attention", "PCKh@0.5"), "step ours"])
 
 
-def test_a_notebook_that_fails_leaves_no_folder(folder, places, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (RuntimeError("Kernel died before replying to kernel_info"), "Kernel died before replying to kernel_info"),
+        (ReproError("Reproduce it again."), "Reproduce it again."),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_tables_stay_when_their_notebook_fails_and_the_reason_is_said(error, why, folder, places, monkeypatch):
     def fail(*arguments) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(reproduce, "run_notebook", fail)
     monkeypatch.setattr(reproduce, "write_figures", lambda folder, outcome: None)
-    before = set(os.listdir(folder.parent))
-    with pytest.raises(OSError, match="No space left"):
-        command(places)
-    assert set(os.listdir(folder.parent)) == before
+    before = set(folder.parent.iterdir())
+    done = command(places)
+    (place,) = set(folder.parent.iterdir()) - before
+    assert done.exit_code == 2 and isinstance(done.exception, SystemExit)
+    assert f"could not be executed ({why}); tables and figures are kept in {place}." in done.stderr
+    assert f"{place} ({why}): mend the reason and give the same command again" in done.stderr
+    assert (place / "table.csv").read_bytes() == (folder / "table.csv").read_bytes()
+    assert json.loads((place / "manifest.json").read_text())["notebook_failed"] == why
+    assert "notebook_failed" not in json.loads((folder / "manifest.json").read_text())
 
 
 def test_drawing_figures_leaves_a_notebooks_way_of_showing_them_alone(folder, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import base64
+import gc
 import json
+import sys
 import tempfile
 from io import BytesIO
 from pathlib import Path
@@ -13,8 +15,9 @@ import nbformat
 import pytest
 from PIL import Image
 
-from repro import paths
+from repro import kernel, paths
 from repro.errors import ReproError
+from repro.kernel import try_kernel
 from repro.notebooks import committed_notebooks, run_notebook
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
@@ -124,3 +127,78 @@ def test_notebooks_are_found_below_a_hidden_folder_but_checkpoints_are_not(tmp_p
         (place / name).write_text("{}")
     monkeypatch.setattr(paths, "NOTEBOOKS", place)
     assert committed_notebooks() == [place / "a.ipynb", place / "skeletal" / "b.ipynb"]
+
+
+def run_body(tmp_path: Path, body: str) -> str:
+    """What the cell of a notebook prints when it is executed."""
+    run_notebook(write_notebook(tmp_path / "a.ipynb", "seed: int = 0  # of the run", body), tmp_path / "b.ipynb", {})
+    return "".join("".join(o["text"]) for cell in code_cells(tmp_path / "b.ipynb") for o in cell["outputs"])
+
+
+def test_another_kernel_of_the_same_name_is_not_taken(tmp_path, monkeypatch) -> None:
+    place = tmp_path / "jupyter" / "kernels" / "python3"
+    place.mkdir(parents=True)
+    spec = {"argv": ["/usr/bin/env", "false", "{connection_file}"], "display_name": "other", "language": "python"}
+    (place / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    body = "import sys, repro\nprint(sys.executable)\nprint(repro.__file__)"
+    assert run_body(tmp_path, body).splitlines() == [sys.executable, str(paths.ROOT / "repro" / "__init__.py")]
+
+
+def test_what_is_inherited_does_not_change_a_notebook(tmp_path, monkeypatch) -> None:
+    (tmp_path / "start.py").write_text("print('started')")
+    profile = tmp_path / "ipython" / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (profile / "startup" / "a.py").write_text("print('started')")
+    (profile / "ipython_kernel_config.py").write_text("c.InlineBackend.figure_formats = {'svg'}")
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPRO_RUNS", "runs here")
+    body = (
+        "import locale, matplotlib, os\nfrom repro import paths\nprint('±é→', locale.getpreferredencoding(False))\n"
+        "print(matplotlib.get_backend().lower())\nprint(paths.runs())\nprint(os.environ.get('WORLD_SIZE'))"
+    )
+    text, backend, runs, world = run_body(tmp_path, body).splitlines()
+    assert text.lower() == "±é→ utf-8"
+    assert "inline" in backend
+    assert (runs, world) == (str(tmp_path / "runs here"), "None")
+
+
+def test_a_home_that_cannot_be_written_is_no_hindrance(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert run_body(tmp_path, "print(1)") == "1\n"
+
+
+def test_a_folder_with_braces_is_a_folder(tmp_path) -> None:
+    (tmp_path / "{a}").mkdir()
+    assert run_body(tmp_path / "{a}", "print(seed)") == "0\n"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"cells": []}', '{"cells": [{}]}', "\xff"])
+def test_a_notebook_that_is_none_is_named(tmp_path, text) -> None:
+    (tmp_path / "a.ipynb").write_text(text, encoding="latin-1")
+    with pytest.raises(ReproError, match=r"Notebook .*a.ipynb .*: restore the file"):
+        run_notebook(tmp_path / "a.ipynb", tmp_path / "b.ipynb", {})
+
+
+def test_a_kernel_that_cannot_start_says_why(monkeypatch, tmp_path) -> None:
+    try_kernel()
+    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('no kernel in here')")
+    monkeypatch.setattr(kernel, "kernel_environment", lambda own: {"PYTHONPATH": str(tmp_path)})
+    with pytest.raises(ReproError, match=r"cannot be started by .* \(ImportError: no kernel in here\): mend this"):
+        try_kernel()
+
+
+def test_kernels_leave_nothing_behind(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    try_kernel()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
