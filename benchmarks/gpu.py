@@ -57,7 +57,7 @@ class Case:
         network: ``w32``, ``w48``, ``hgr``, ``hgr-higher``, ``higher`` or ``centernet``.
         size: (width, height) of the input.
         batch: of each training.
-        mode: ``eager``, ``deterministic`` as trainings are, ``graph`` for a captured CUDA graph, or ``compile``.
+        mode: ``eager``, ``deterministic`` as trainings are, ``graph`` for captured CUDA graphs, or ``compile``.
         side_by_side: trainings at once.
         limit: seconds until it is given up.
     """
@@ -81,11 +81,14 @@ BOTTOM_UP = ("hgr", "hgr-higher", "higher", "centernet")
 CASES = (
     Case(),
     Case(kind="loop"),
+    Case(kind="loop", mode="graph"),
+    Case(kind="loop", mode="graph", side_by_side=4, limit=60.0),
     Case(mode="graph"),
-    Case(kind="loop", side_by_side=4, limit=60.0),
     Case(kind="loop", network="hgr", size=(256, 256), batch=32),
+    Case(kind="loop", network="hgr", size=(256, 256), batch=32, mode="graph"),
     Case(network="hgr", size=(256, 256), batch=32),
-    Case(kind="loop", side_by_side=2, limit=45.0),
+    Case(kind="loop", mode="graph", side_by_side=2, limit=45.0),
+    Case(kind="loop", side_by_side=4, limit=60.0),
     Case(size=(96, 128)),
     Case(kind="loop", size=(96, 128)),
     Case(kind="loop", network="hgr", size=(256, 256), batch=32, side_by_side=4, limit=60.0),
@@ -253,6 +256,7 @@ class Bench:
             samples = load_people("train", limit=few or PERSONS, size=case.size)
             samples = samples.take(np.tile(np.arange(len(samples)), 1 if few else 40))
         whole = len(samples) // case.batch * case.batch
+        compiled = "graphs" if case.mode == "graph" and self.device.type == "cuda" else "off"
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         workers = 0 if self.tiny else max(0, min(12, (cores - case.side_by_side) // case.side_by_side))
         seen, go, started = [0], threading.Event(), [0.0]
@@ -278,7 +282,7 @@ class Bench:
         def work() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    train(recipe, samples, Path(folder), Job(World(0, 1, self.device), workers, watch))
+                    train(recipe, samples, Path(folder), Job(World(0, 1, self.device, case.side_by_side, compiled), workers, watch))
                 except Measured:
                     pass
                 except BaseException as error:

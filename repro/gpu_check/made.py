@@ -35,6 +35,7 @@ class Order:
         seeds: of the table's runs.
         seconds: that a warm start may take.
         rate: crops a second of a warm start.
+        compiled: how trainings start a network's kernels, see ``training.device``.
     """
 
     what: str
@@ -50,6 +51,7 @@ class Order:
     seeds: tuple[int, ...] = (0,)
     seconds: float = 0.0
     rate: float = 2500.0
+    compiled: str = "auto"
 
 
 def main() -> None:
@@ -123,8 +125,9 @@ def make_table(order: Order) -> dict[str, Any]:
     from repro.reproduce import reproduce_tables
     from repro.request import plan_tables
     from repro.tasks import Machine, make_runs, pending_tasks
+    from repro.training.device import checked_compiled
 
-    machine = Machine(order.device, 1, order.jobs, order.workers)
+    machine = Machine(order.device, 1, order.jobs, order.workers, checked_compiled(order.compiled))
     (whole,) = plan_tables([request_of(order, 1.0)])
     if whole.samples is None:
         training, evaluation, tasks = 0.0, 0.0, 0
