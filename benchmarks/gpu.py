@@ -282,7 +282,8 @@ class Bench:
         def work() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    train(recipe, samples, Path(folder), Job(World(0, 1, self.device, case.side_by_side, compiled), workers, watch))
+                    world = World(0, 1, self.device, case.side_by_side, compiled)
+                    train(recipe, samples, Path(folder), Job(world, workers, watch))
                 except Measured:
                     pass
                 except BaseException as error:
