@@ -269,12 +269,12 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     from repro import paths
     from repro.data.sources import load_persons
     from repro.data.statistics import person_statistics
-    from repro.training.checkpoints import write_json
+    from repro.sealed import read_json, write_json
 
     persons = load_persons(name, optional_path("DATA_ROOT", root), split, limit=12_000)
     path = paths.results() / "people" / "statistics.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = read_json(path) if path.exists() else {}
     write_json(path, known | {label or f"{name} {split}": person_statistics(persons)})
     click.echo(f"{json.dumps(person_statistics(persons), indent=1)}\nKept in {path}")
 
@@ -330,9 +330,9 @@ def list_results() -> None:
 
     found = manifests()
     for name, m in found.items():
-        dirty = ", dirty" if m["dirty"] else ""
-        commit = (m["commit"] or "no git")[:7]
-        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {m['minutes']} min  commit {commit}{dirty}")
+        dirty = ", dirty" if m.get("dirty") else ""
+        commit = (m.get("commit") or "no git")[:7]
+        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {m.get('minutes')} min  commit {commit}{dirty}")
     if not found:
         click.echo("No result folders yet: run `make reproduce PAPER=skeletal TABLE=3`.")
 

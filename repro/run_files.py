@@ -9,16 +9,12 @@ nothing in them contradicts it.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import sys
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from repro import paths, processes
 from repro.recipe import Recipe
-from repro.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing
+from repro.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing, tell
 from repro.training.checkpoints import check_state, check_tensors, log_lines, parsed, snapshot_file
 from repro.training.loop import snapshot_epochs
 
@@ -26,7 +22,6 @@ TRAINING, EVALUATION = "training", "evaluation"  # kinds of sealed files
 TRAINING_BEFORE = ("environment", "seconds")  # fields of such files before they were sealed
 EVALUATION_BEFORE = ("recipe", "metrics", "curve")
 MODEL = "model.safetensors"
-_told: set[Path] = set()
 
 
 def folder(recipe: Recipe) -> Path:
@@ -47,13 +42,6 @@ def evaluation_file(recipe: Recipe) -> Path:
 def stages_of(recipe: Recipe) -> list[Recipe]:
     """The recipes of the trainings that lead to a recipe's network: one, or two."""
     return [recipe.first_stage, recipe] if recipe.second_stage else [recipe]
-
-
-def tell(damaged: Damaged, what: str) -> None:
-    """Say once, and on one of several processes, that a file does not fit and ``what`` happens."""
-    if damaged.file not in _told and processes.leads() and multiprocessing.parent_process() is None:
-        _told.add(damaged.file)
-        tqdm.write(f"{damaged.file} {damaged.why}: {what}.", file=sys.stderr)
 
 
 def read_training(recipe: Recipe) -> dict[str, Any]:

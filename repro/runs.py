@@ -53,10 +53,9 @@ from repro.run_files import (
     read_training,
     snapshots,
     stages_of,
-    tell,
 )
 from repro.scene_runs import CURVE_IMAGES, evaluate_scene_recipe
-from repro.sealed import Damaged, about_file, file_checksum, replacing, writable, write_json, write_sealed
+from repro.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
 from repro.training.checkpoints import open_ledger, read_pointer
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with

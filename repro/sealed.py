@@ -10,15 +10,19 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from tqdm import tqdm
 
+from repro import processes
 from repro.errors import ReproError
 
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR}
@@ -32,14 +36,25 @@ class Damaged(ReproError):
         file: that is damaged.
         why: the rest of the sentence that begins with the file.
         delete: what to delete so that it is made again; the file itself when None.
+        advice: what to do, where that is something else.
     """
 
-    def __init__(self, file: Path, why: str, delete: Path | None = None) -> None:
-        super().__init__(f"{file} {why}: delete {delete or file} and start again, it is made anew.")
-        self.file, self.why, self.delete = file, why, delete
+    def __init__(self, file: Path, why: str, delete: Path | None = None, advice: str = "") -> None:
+        super().__init__(f"{file} {why}: {advice or f'delete {delete or file} and start again, it is made anew'}.")
+        self.file, self.why, self.delete, self.advice = file, why, delete, advice
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Damaged, (self.file, self.why, self.delete)
+        return Damaged, (self.file, self.why, self.delete, self.advice)
+
+
+_told: set[Path] = set()
+
+
+def tell(damaged: Damaged, what: str) -> None:
+    """Say once, and on one of several processes, that a file does not fit and ``what`` happens."""
+    if damaged.file not in _told and processes.leads() and multiprocessing.parent_process() is None:
+        _told.add(damaged.file)
+        tqdm.write(f"{damaged.file} {damaged.why}: {what}.", file=sys.stderr)
 
 
 @contextmanager

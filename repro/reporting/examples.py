@@ -16,6 +16,8 @@ from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.geometry import box_to_center_scale, crop_matrices, transform_points
 from repro.reporting.figures import Example
+from repro.reporting.folders import check_kept
+from repro.sealed import read_json
 from repro.training.evaluate import Poses
 from repro.training.evaluate_scenes import ScenePoses
 
@@ -119,7 +121,9 @@ def write_examples(examples: list[Example], folder: Path, *, images: bool) -> No
 
 def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
     """The examples of a result folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
-    plain = json.loads((folder / "examples.json").read_text())
+    file = folder / "examples.json"
+    check_kept(file)
+    plain = read_json(file)
     place = folder / "private" if private else folder
     examples = []
     for number, one in enumerate(plain):
@@ -144,4 +148,5 @@ def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
 def _read_crop(place: Path) -> np.ndarray | None:
     """The image of that name; older folders hold PNG files."""
     files = [file for suffix in (".jpg", ".png") if (file := place.with_suffix(suffix)).exists()]
-    return cv2.cvtColor(cv2.imread(str(files[0])), cv2.COLOR_BGR2RGB) if files else None
+    image = cv2.imread(str(files[0])) if files else None  # None for one that is damaged too: poses are shown without it
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

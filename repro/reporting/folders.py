@@ -1,9 +1,12 @@
-"""Result folders: written under a hidden name and renamed when complete, so that one which is there is whole."""
+"""Result folders: written under a hidden name and renamed when complete, so that one which is there is whole.
+
+The manifest is sealed when the folder is complete, and holds the checksums of the files that are read again (``CHECKED``). Those
+of older folders carry none and are taken as they are.
+"""
 
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,8 +19,12 @@ import pandas as pd
 from repro import paths
 from repro.checkout import known_to_git
 from repro.errors import ReproError
-from repro.locks import locked
+from repro.locks import Hold, locked, remove_left
+from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tell, unsealed, writable, write_json
 
+KIND = "result folder"  # of the sealed manifest
+CHECKED = ("runs.json", "table.csv", "examples.json")
+NEEDED = {"paper", "table", "seeds", "rows", "created"}  # fields that every manifest has
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
 
 
@@ -31,19 +38,64 @@ def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
     """A folder to fill; it gets its name, and its line in the index, when the block ends without an error.
 
     Whatever ends the block early, Ctrl-C and a full disk included, the folder is removed. Where another process fills or has
-    filled a folder of that version, this one's gets a number: ``folder_name`` tells.
+    filled a folder of that version, this one's gets a number: ``folder_name`` tells. What killed processes left is removed.
     """
     place = table_folder(paper, number)
-    with locked(paths.results() / ".lock", "the index of results"):
-        partial = place / f".{_free_version(place, version)}.{os.getpid()}.partial"
-        partial.mkdir(parents=True)
+    with writable(paths.results(), "REPRO_RESULTS", "runs are kept and only the folder is made again"):
+        with locked(paths.results() / ".lock", "the index of results"):
+            remove_left(paths.results().glob("*/table*/.*.partial"))
+            partial = place / f".{_free_version(place, version)}.{os.getpid()}.partial"
+            partial.mkdir(parents=True)
+            hold = Hold(partial)
+        try:
+            yield partial
+            seal_folder(partial)
+            os.replace(partial, place / folder_name(partial))
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finally:
+            hold.close()
+        write_index()
+
+
+def seal_folder(folder: Path) -> None:
+    """Seal the manifest of a folder, with the checksums of its files as they are now."""
+    file = folder / "manifest.json"
+    content = {name: value for name, value in read_json(file).items() if name not in ("kind", "files", "seal")}
+    files = {name: about_file(folder / name) for name in CHECKED if (folder / name).exists()}
+    whole = sealed(KIND, {**content, "files": files})
+    write_json(file, {**content, **{name: whole[name] for name in ("kind", "files", "seal")}})
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a result folder. Raises Damaged where it is not there, no manifest, or does not fit its checksum."""
+    file = folder / "manifest.json"
     try:
-        yield partial
-        os.replace(partial, place / folder_name(partial))
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    write_index()
+        content = read_json(file)
+        if not isinstance(content, dict) or not set(content) >= NEEDED:
+            raise Damaged(file, "is no manifest of a result folder")
+        return unsealed(content, file, KIND) if {"seal", "files", "kind"} & set(content) else content
+    except Damaged as damaged:
+        raise Damaged(file, damaged.why, advice=_advice(folder)) from damaged
+
+
+def check_kept(file: Path) -> None:
+    """Compare a file of a result folder with its checksum, where the folder has one.
+
+    Raises:
+        Damaged: when it does not fit, or the manifest beside it does not.
+    """
+    manifest = read_manifest(file.parent) if (file.parent / "manifest.json").exists() else {}
+    if file.name in manifest.get("files", {}):
+        try:
+            check_file(file, manifest["files"][file.name])
+        except Damaged as damaged:
+            raise Damaged(file, damaged.why, advice=_advice(file.parent)) from damaged
+
+
+def _advice(folder: Path) -> str:
+    return f"restore the file, as by `git checkout`, or delete {folder} and reproduce the table again"
 
 
 def _free_version(place: Path, version: str) -> str:
@@ -62,11 +114,14 @@ def folder_name(folder: Path) -> str:
 
 
 def manifests() -> dict[str, dict[str, Any]]:
-    """The manifests of all result folders, by folder relative to the results, sorted."""
+    """The manifests of all result folders, by folder relative to the results, sorted; damaged ones are named and left out."""
     found = {}
     for file in sorted(paths.results().glob("*/table*/*/manifest.json")):
         if not file.parent.name.startswith("."):
-            found[file.parent.relative_to(paths.results()).as_posix()] = json.loads(file.read_text())
+            try:
+                found[file.parent.relative_to(paths.results()).as_posix()] = read_manifest(file.parent)
+            except Damaged as damaged:
+                tell(damaged, f"the folder is left out; {damaged.advice}")
     return found
 
 
@@ -74,14 +129,19 @@ def write_index() -> None:
     """Write ``results/index.csv``, one line a folder, from the manifests that are there."""
     with locked(paths.results() / ".lock", "the index of results"):
         index = paths.results() / "index.csv"
+        for left in paths.results().glob(".index.*"):  # by a process that was killed: only the one that has the lock writes
+            left.unlink(missing_ok=True)
         temporary = index.with_name(f".index.{os.getpid()}.csv")
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, INDEX_COLUMNS, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            for folder, manifest in manifests().items():
-                seeds = " ".join(map(str, manifest["seeds"]))
-                writer.writerow({**manifest, "folder": folder, "seeds": seeds, "rows": len(manifest["rows"])})
-        os.replace(temporary, index)
+        try:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, INDEX_COLUMNS, extrasaction="ignore", lineterminator="\n")
+                writer.writeheader()
+                for folder, manifest in manifests().items():
+                    seeds = " ".join(map(str, manifest["seeds"]))
+                    writer.writerow({**manifest, "folder": folder, "seeds": seeds, "rows": len(manifest["rows"])})
+            os.replace(temporary, index)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def newest_folder(paper: str, number: int, data: str = "") -> Path:
@@ -97,7 +157,7 @@ def newest_folder(paper: str, number: int, data: str = "") -> Path:
         raise ReproError(
             f"Table {number} of {paper} has no result folder: run `make reproduce PAPER={paper} TABLE={number}`."
         )
-    own = {name: m for name, m in own.items() if m["data"] == data} or own
+    own = {name: m for name, m in own.items() if m.get("data") == data} or own
     return paths.results() / max(own, key=lambda name: (own[name]["created"], name))
 
 
@@ -121,17 +181,32 @@ def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, 
         differ, as (first, second).
     """
     keys = ["row", "metric"]
-    tables = [pd.read_csv(folder / "table.csv")[[*keys, "ours", "spread", "verdict"]] for folder in (first, second)]
+    manifest_a, manifest_b = (_without_seal(read_manifest(folder)) for folder in (first, second))
+    tables = [_read_table(folder / "table.csv")[[*keys, "ours", "spread", "verdict"]] for folder in (first, second)]
     both = tables[0].merge(tables[1], on=keys, how="outer", suffixes=(" A", " B"), sort=False)
     same = _equal(both["ours A"], both["ours B"]) & _equal(both["verdict A"], both["verdict B"])
     changed = both[~same].assign(change=lambda t: t["ours B"] - t["ours A"]).reset_index(drop=True)
-    manifest_a, manifest_b = (json.loads((folder / "manifest.json").read_text()) for folder in (first, second))
     fields = {
         name: (manifest_a.get(name), manifest_b.get(name))
         for name in sorted(set(manifest_a) | set(manifest_b))
         if manifest_a.get(name) != manifest_b.get(name)
     }
     return changed, fields
+
+
+def _without_seal(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in manifest.items() if name not in ("kind", "files")}
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    """A ``table.csv``. Raises Damaged when it does not fit its checksum or is no such table."""
+    check_kept(file)
+    try:
+        table = pd.read_csv(file)
+        table[["row", "metric", "ours", "spread", "verdict"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise Damaged(file, f"cannot be read ({error})", advice=_advice(file.parent)) from error
+    return table
 
 
 def _equal(first: pd.Series, second: pd.Series) -> pd.Series:

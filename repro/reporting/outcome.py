@@ -13,6 +13,7 @@ from typing import Any
 
 from repro.errors import ReproError
 from repro.recipe import Recipe
+from repro.reporting.folders import check_kept
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,16 @@ class Outcome:
     def write(self, path: Path) -> None:
         """Write as JSON; metrics and curves keep six digits, nan becomes null."""
         plain = {**vars(self), "runs": [_rounded(vars(run)) for run in self.runs]}
-        path.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n")
+        path.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(path: Path) -> Outcome:
-        """Read what ``write`` wrote. Raises ReproError for a file that does not exist or is something else."""
+        """Read what ``write`` wrote. Raises ReproError for a file that does not exist, is something else, or is altered."""
+        check_kept(path)
         try:
-            plain = json.loads(path.read_text())
+            plain = json.loads(path.read_text(encoding="utf-8"))
             return Outcome(**{**plain, "runs": tuple(RunOutcome(**run) for run in plain["runs"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ReproError(
                 f"{path} does not hold the runs of a table ({error}): reproduce the table again."
             ) from error

@@ -20,8 +20,8 @@ from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_s
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
 from repro.recipe import Recipe
-from repro.run_files import is_sealed, tell
-from repro.sealed import Damaged, check_file, read_sealed, write_sealed
+from repro.run_files import is_sealed
+from repro.sealed import Damaged, check_file, read_sealed, tell, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, predict_scenes
 
 SCORING = "scoring"  # kind of sealed file
