@@ -68,7 +68,8 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except SafetensorError as error:  # safetensors' word for what the system says in its text
         number = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

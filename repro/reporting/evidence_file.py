@@ -9,6 +9,7 @@ import numpy as np
 
 from repro.errors import ReproError
 from repro.metrics.evidence import Evidence, packed, unpacked
+from repro.reporting.folders import check_kept
 
 FILE = "evidence.npz"
 
@@ -27,6 +28,7 @@ def read_evidence(folder: Path) -> dict[tuple[str, int], dict[str, Evidence]]:
     """The evidence of each (row, seed) by metric; empty for a folder without. Raises ReproError for a damaged file."""
     if not (folder / FILE).exists():
         return {}
+    check_kept(folder / FILE)
     try:
         with np.load(folder / FILE) as file:
             runs = sorted({tuple(name.split("|")[:2]) for name in file})

@@ -23,7 +23,7 @@ from repro.locks import Hold, locked, remove_left
 from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tell, unsealed, writable, write_json
 
 KIND = "result folder"  # of the sealed manifest
-CHECKED = ("runs.json", "table.csv", "examples.json")
+CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
 NEEDED = {"paper", "table", "seeds", "rows", "created"}  # fields that every manifest has
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
 
