@@ -12,6 +12,7 @@ from torch import nn
 
 from repro import serial
 from repro.data.images import ImageSet
+from repro.data.resident import Residence
 from repro.metrics.evidence import Evidence
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
@@ -88,10 +89,10 @@ def learning_curve(
     weights = file_checksum(snapshots[-1][0])
     if (kept := _kept_curve(file, recipe, weights, [seen for _, seen in snapshots])) is not None:
         return kept
-    curve = []
+    curve, residence = [], Residence(device)
     for snapshot, seen in snapshots:
         load_weights(network, snapshot)
-        found = predict_scenes(network, images, recipe.but(evaluation=plain), device, index=few)
+        found = predict_scenes(network, images, recipe.but(evaluation=plain), device, index=few, residence=residence)
         figures = {name: value for name, value in measure_scenes(images, found, few).items() if "/" not in name}
         curve.append({**seen, **figures, "of": len(few)})
     write_sealed(file, CURVE, {"training": recipe.training_key, "weights": weights, "curve": curve})

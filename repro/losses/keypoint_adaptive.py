@@ -82,7 +82,7 @@ def heuristic_loss(squares: Tensor, wings: Tensor, parts: Tensor, *, swap: bool)
     Returns:
         The terms of body and feet, and of face and hands; scalars.
     """
-    coarse = torch.isin(parts, parts.new_tensor([PARTS.index(p) for p in COARSE]))
+    coarse = torch.stack([parts == PARTS.index(p) for p in COARSE]).any(0)
     n, n_coarse = len(parts), coarse.sum()
     mean_coarse = torch.where(coarse, squares, 0).sum(1).mean() / n_coarse
     mean_dense = torch.where(coarse, 0, wings).sum(1).mean() / (n - n_coarse)
@@ -123,20 +123,28 @@ class _KeypointLoss:
     def _sums(self, outputs: dict[str, Tensor], targets: dict[str, Tensor], *errors: Callable) -> list[Tensor]:
         """(B, K) for each of the pixel errors, weighted and summed over the maps; 0 for keypoints without a label.
 
-        The maps of those, two fifths of drawn close-ups, are left out of what is computed: all errors of 0 against 0 are 0.
+        The maps of those, two fifths of drawn close-ups, are left out of what is computed: all errors of 0 against 0 are 0. A
+        GPU computes all maps, because looking for those with a label would make the host wait for it.
         """
         labelled = targets["weights"] > 0
         predicted, target = _labelled_maps(outputs["heatmaps"], targets["heatmaps"], targets["weights"], labelled)
         weights = None if self.foreground is None else self.foreground(predicted, target)
         sums = [keypoint_sums(error(predicted, target), weights, self.pixels)[0] for error in errors]
+        if not _selects(labelled):
+            return [one.view(labelled.shape) for one in sums]
         return [one.new_zeros(labelled.shape).masked_scatter(labelled, one) for one in sums]
+
+
+def _selects(labelled: Tensor) -> bool:
+    """Whether the labelled maps are selected from the others: on a CPU."""
+    return labelled.device.type == "cpu"
 
 
 def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
     """Predictions and targets of the maps that ``labelled`` (B, K) marks, times the keypoints' weights (B, K).
 
     Returns:
-        Both (1, N, H, W), in float32 or wider.
+        Both (1, N, H, W), in float32 or wider; those of all maps where none are selected.
     """
     if predicted.shape != target.shape or predicted.shape[:2] != weights.shape:
         raise ReproError(
@@ -144,6 +152,9 @@ def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled:
             f"{tuple(weights.shape)}: encoder and network must agree on the number of maps and their size."
         )
     wide = torch.promote_types(torch.promote_types(predicted.dtype, target.dtype), torch.float32)
+    if not _selects(labelled):
+        factors = weights.flatten()[None, :, None, None].to(wide)
+        return tuple(maps.flatten(0, 1)[None].to(wide) * factors for maps in (predicted, target))
     rows = labelled.flatten().nonzero()[:, 0]  # maps are copied whole: by a mask they would be pixel by pixel
     predicted, target = (maps.flatten(0, 1).index_select(0, rows)[None].to(wide) for maps in (predicted, target))
     factors = weights.flatten()[rows][None, :, None, None].to(wide)

@@ -61,8 +61,11 @@ def initial_mixture(components: int, like: Tensor) -> Mixture:
         raise ReproError(
             f"The mixture has {components} components, but starts are known for 1, 2 and 3: take one of them."
         )
-    means = like.new_tensor(FIRST_MEANS[:components])
-    variances = like.new_tensor(FIRST_DEVIATIONS[:components]).square()
+    means, deviations = (
+        torch.tensor(values[:components], dtype=like.dtype).to(like.device, non_blocking=True)
+        for values in (FIRST_MEANS, FIRST_DEVIATIONS)
+    )
+    variances = deviations.square()
     unit = torch.eye(2, dtype=like.dtype, device=like.device)
     return Mixture(like.new_full((components,), 1 / components), means, variances[:, None, None] * unit)
 

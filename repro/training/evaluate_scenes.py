@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Semaphore
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repro import processes
 from repro.data.crops import normalise
 from repro.data.images import ImageSet
-from repro.data.scene_batches import SceneBatches
+from repro.data.resident import Residence
+from repro.data.scene_batches import EvaluationScenes, SceneBatches
 from repro.errors import ReproError
 from repro.geometry import transform_points
 from repro.grouping.guided import GuidedGrouper, Output, Scorer
@@ -30,6 +35,8 @@ from repro.skeletons import CROWDPOSE14, Skeleton
 from repro.training.scene_outputs import scene_outputs
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
+MOST_THREADS = 8  # that group people beside a GPU
+Maps = dict[float, dict[str, Tensor]]  # by scale and name, of one image
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ def predict_scenes(
     index: np.ndarray | None = None,
     scorer: Scorer | None = None,
     workers: int = 0,
+    residence: Residence | None = None,
 ) -> dict[str, ScenePoses]:
     """The people of images, by the recipe's grouper and protocol (flip test, scales, their reading).
 
@@ -77,32 +85,70 @@ def predict_scenes(
         index: positions of the images wanted; None for all.
         scorer: gives people their scores, save those of ``heatmap``; None for the naive score.
         workers: processes that read images.
+        residence: where images stay that are shown again; None for this call alone.
 
     Returns:
         the people by reading.
     """
     network.eval()
     starts = images.starts()
-    found: dict[str, list[tuple[int, People]]] = {reading: [] for reading in readings}
-    batches = SceneBatches(images, recipe.input, workers=workers)
-    for shown in batches.evaluation(recipe.evaluation.scales, batch=BATCH, index=index):
-        maps = {}
-        for scale, pixels in shown.images.items():
-            pixels = normalise(pixels.to(device))
-            outputs = scene_outputs(network, pixels, recipe, images.skeleton)
-            maps[scale] = {name: value.cpu() for name, value in outputs.items()}
-        for i, image in enumerate(shown.index.tolist()):
-            own = {scale: {n: value[i : i + 1] for n, value in outputs.items()} for scale, outputs in maps.items()}
-            inverse = torch.from_numpy(shown.inverses[i])
-            for reading, people in found.items():
-                cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
-                one = group_people(own, recipe, images.skeleton, reading=reading, cues=cues, scorer=scorer)
-                people.append((image, one.mapped(inverse)))
-    return {reading: gather(people, len(images.skeleton)) for reading, people in found.items()}
+    grouped: list[tuple[int, Callable[[], dict[str, People]]]] = []
+    wanted = np.arange(len(images)) if index is None else index
+    kept = (residence or Residence(device)).scenes(images, wanted)
+    batches = SceneBatches(images, recipe.input, workers=workers, resident=kept)
+
+    @torch.inference_mode()
+    def group(shown: EvaluationScenes, i: int, own: Maps) -> dict[str, People]:
+        people, image = {}, int(shown.index[i])
+        for reading in readings:
+            cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
+            one = group_people(own, recipe, images.skeleton, reading=reading, cues=cues, scorer=scorer)
+            people[reading] = one.mapped(torch.from_numpy(shown.inverses[i]))
+        return people
+
+    with _grouping(device) as run:
+        for shown in batches.evaluation(recipe.evaluation.scales, batch=BATCH, index=index):
+            maps = {}
+            for scale, pixels in shown.images.items():
+                pixels = normalise(pixels.to(device, non_blocking=True))
+                outputs = scene_outputs(network, pixels, recipe, images.skeleton)
+                maps[scale] = {name: value.cpu() for name, value in outputs.items()}
+            for i, image in enumerate(shown.index.tolist()):
+                own = {scale: {n: value[i : i + 1] for n, value in outputs.items()} for scale, outputs in maps.items()}
+                grouped.append((image, run(group, shown, i, own)))
+        people = [(image, result()) for image, result in grouped]
+    return {
+        reading: gather([(image, one[reading]) for image, one in people], len(images.skeleton)) for reading in readings
+    }
+
+
+@contextmanager
+def _grouping(device: torch.device) -> Iterator[Callable[..., Callable[[], dict[str, People]]]]:
+    """Gives a function that calls another one and returns what gives its result: at once on a CPU; beside a GPU, which goes on
+    with the next images meanwhile, in threads of the cores that are there."""
+    if device.type == "cpu":
+
+        def call(function: Callable, *arguments: Any) -> Callable[[], dict[str, People]]:
+            result = function(*arguments)
+            return lambda: result
+
+        yield call
+        return
+    threads = min(MOST_THREADS, processes.available_cores())
+    waiting = Semaphore(4 * threads)  # images whose maps are in memory
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
+        def submit(function: Callable, *arguments: Any) -> Callable[[], dict[str, People]]:
+            waiting.acquire()
+            future = pool.submit(function, *arguments)
+            future.add_done_callback(lambda _: waiting.release())
+            return future.result
+
+        yield submit
 
 
 def group_people(
-    scales: dict[float, dict[str, Tensor]],
+    scales: Maps,
     recipe: Recipe,
     skeleton: Skeleton,
     *,

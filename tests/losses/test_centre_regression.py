@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from repro.errors import ReproError
-from repro.losses.centre_regression import GuidedLoss, normalised_smooth_l1, smooth_l1
+from repro.losses.centre_regression import GuidedLoss, _smooth_l1_of_all, normalised_smooth_l1, smooth_l1
 from repro.losses.redistributed import RedistributedLoss
 from repro.losses.tradeoff import TradeoffLoss
 
@@ -34,6 +34,26 @@ def test_weighted_errors_over_the_number_of_positive_weights():
     """(.5 (17/18 + 35/18) + .25 (53/18 + 0)) / 4: x and y count each."""
     expected = (0.5 * 52 / 18 + 0.25 * 53 / 18) / 4
     assert normalised_smooth_l1(*offsets_example()).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
+def test_a_gpu_computes_the_same_over_whole_maps(share):
+    generator = torch.Generator().manual_seed(0)
+    predicted, target = torch.randn(2, 2, 6, 4, 5, dtype=torch.float64, generator=generator)
+    weights = torch.rand(2, 3, 4, 5, dtype=torch.float64, generator=generator)
+    weights *= torch.rand(2, 3, 4, 5, generator=generator) < share
+    predicted.requires_grad_()
+    found, expected = (
+        torch.autograd.grad(loss, predicted)[0]
+        for loss in (
+            _smooth_l1_of_all(predicted, target, weights, 0.2),
+            normalised_smooth_l1(predicted, target, weights, 0.2),
+        )
+    )
+    assert _smooth_l1_of_all(predicted, target, weights, 0.2).item() == pytest.approx(
+        normalised_smooth_l1(predicted, target, weights, 0.2).item()
+    )
+    torch.testing.assert_close(found, expected)
 
 
 def test_without_positive_weights_the_loss_is_zero_and_can_be_differentiated():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from repro.encoders.whole_body import WholeBodyHeatmap
 from repro.errors import ReproError
+from repro.losses import keypoint_adaptive
 from repro.losses.adaptive_wing import AdaptiveWing
 from repro.losses.foreground import FWAHR, WAHR
 from repro.losses.keypoint_adaptive import (
@@ -196,6 +197,21 @@ def test_keypoints_without_a_label_are_not_learned_from(loss):
     assert (terms["loss"] - terms.get("factor_variance", 0)).item() == 0
     terms["loss"].backward()
     assert not outputs["heatmaps"].grad.any()  # nor nan
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_a_gpu_computes_the_same_from_all_maps(loss, weight, monkeypatch):
+    outputs, targets = example(11)
+    targets["weights"][0, 2] = weight
+    maps = outputs["heatmaps"].requires_grad_()
+    expected = loss(outputs, targets)
+    (gradient,) = torch.autograd.grad(expected["loss"], maps)
+    monkeypatch.setattr(keypoint_adaptive, "_selects", lambda labelled: False)
+    found = loss(outputs, targets)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value)
+    torch.testing.assert_close(torch.autograd.grad(found["loss"], maps)[0], gradient)
 
 
 def test_maps_are_multiplied_by_the_weight_of_their_keypoint():

@@ -15,6 +15,7 @@ from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.people import People
 from repro.recipe import SceneEvaluation
 from repro.skeletons import CROWDPOSE14, LSPET14
+from repro.training import evaluate_scenes
 from repro.training.batches import make_batches
 from repro.training.evaluate_scenes import (
     ScenePoses,
@@ -85,6 +86,26 @@ def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
         points = found["final"].of_image(image).points
         off = np.abs(points[:, None] - truth[None]).max((2, 3)).min(0)
         assert off.max() < 1.5  # px of the image: a Gaussian of sigma 8 px fitted in a window of 13
+
+
+def test_people_are_grouped_the_same_beside_a_gpu(scenes, recipe, monkeypatch):
+    recipe = recipe.but(evaluation=SceneEvaluation(flip=False))
+    alone = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
+    in_turn = evaluate_scenes._grouping
+    monkeypatch.setattr(evaluate_scenes, "_grouping", lambda device: in_turn(torch.device("cuda")))
+    monkeypatch.setattr(evaluate_scenes, "MOST_THREADS", 2)
+    beside = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
+    for reading, poses in alone.items():
+        for name, column in vars(poses).items():
+            np.testing.assert_array_equal(getattr(beside[reading], name), column)
+
+
+def test_a_grouper_that_fails_beside_a_gpu_is_heard():
+    def fail() -> None:
+        raise ReproError("nobody")
+
+    with pytest.raises(ReproError, match="nobody"), evaluate_scenes._grouping(torch.device("cuda")) as run:
+        run(fail)()
 
 
 def test_only_the_images_asked_for_are_evaluated(scenes, recipe):
