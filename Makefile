@@ -8,6 +8,7 @@ PAPER ?=
 TABLE ?=
 ROW ?=
 SCALE ?= laptop
+LENGTH ?= 1
 DATA ?= people
 DATA_ROOT ?=
 BOXES ?=
@@ -43,6 +44,7 @@ help: ## list targets and variables
 	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal (all papers that have the table)"
 	@echo "  ROW            slugs of rows, separated by commas (all); 'repro list' shows them"
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
+	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's ($(LENGTH))"
 	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody or crowdpose ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
@@ -72,7 +74,7 @@ environment: $(READY) ## make the environment; the other targets do so themselve
 
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
-		--scale $(call quoted,SCALE) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
+		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
 		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)

@@ -26,6 +26,7 @@ from repro.cli_values import (
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
 from repro.gpu_check.command import gpu_check
+from repro.lengths import parse_length, written
 from repro.papers import PAPERS
 from repro.surroundings import settle
 
@@ -68,6 +69,7 @@ def main() -> None:
 @click.option("--table", required=True, help="number of the table")
 @click.option("--row", "rows", default="", help="slugs of rows, separated by commas; all when empty")
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
+@click.option("--length", default="1", show_default=True, help="of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's")
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
 @click.option(
@@ -85,6 +87,7 @@ def reproduce(
     table: str,
     rows: str,
     scale: str,
+    length: str,
     data: str,
     data_root: str,
     boxes: str,
@@ -100,6 +103,7 @@ def reproduce(
     number = parse_number("TABLE", table, 1, 99)
     papers = _papers_with(paper, number)
     seed_list, only = parse_seeds(seeds), parse_rows(rows)
+    factor = parse_length(length)
     settings = parse_machine(threads, jobs, workers)
     import matplotlib
 
@@ -114,7 +118,7 @@ def reproduce(
     from repro.training.distributed import choose_device
 
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
-    chosen, machine = get_scale(scale), Machine(device, *settings, checked_compiled(compiled))
+    chosen, machine = get_scale(scale).of_length(factor), Machine(device, *settings, checked_compiled(compiled))
     known_data(data)
     choose_device(device)
     if start not in ("warm", "random"):
@@ -131,7 +135,8 @@ def reproduce(
         click.echo(text)
     if requests and processes.leads():
         names = ", ".join(request.paper for request in requests)
-        click.echo(f"Table {number} of {names} on {data}, scale {scale} ({chosen.description}), seeds {seeds}")
+        at = "" if factor == 1 else f" at length {written(factor)}"
+        click.echo(f"Table {number} of {names} on {data}, scale {scale}{at} ({chosen.description}), seeds {seeds}")
     folders = []
     for folder in reproduce_tables(requests, machine):
         if folder is not None:

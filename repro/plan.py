@@ -218,14 +218,13 @@ def open_samples(
         boxes: a detector's file for the evaluation split; None for none.
     """
     scale = scale.for_skeleton(skeleton)
-    limits = (scale.train, scale.val) if data_set(name).needs_root else (scale.drawn_train, scale.drawn_val)
+    drawn = not data_set(name).needs_root
+    limits = (scale.training_limit(drawn=drawn), scale.drawn_val if drawn else scale.val)
     train, val = (
         load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
-    data = _described(
-        name, root, train, val, "persons", None if data_set(name).needs_root else scale.people.fingerprint()
-    )
+    data = _described(name, root, train, val, "persons", scale.people.fingerprint() if drawn else None)
     val = _cached(val)
     detected = None if boxes is None else load_detected(name, root, boxes, val)
     return Samples(_cached(train), val, data_set(name).measures, detected), data
@@ -248,7 +247,7 @@ def open_scene_samples(
     train, val = (
         load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
         for part, limit in (
-            (training_split(name, split), scenes.train),
+            (training_split(name, split), scale.training_limit(drawn=drawn, scenes=True)),
             (evaluation_split(name, split), scenes.val),
         )
     )

@@ -1,18 +1,21 @@
-"""What stands beside every number: input, boxes, test-time averaging, decoder, scores, start of training."""
+"""What stands beside every number: input, boxes, test-time averaging, decoder, scores, start and length of training."""
 
 from __future__ import annotations
 
+from repro.lengths import written
 from repro.recipe import Recipe
 
 
-def protocol_of(recipe: Recipe, precision: str | None = None) -> str:
+def protocol_of(recipe: Recipe, precision: str | None = None, length: float = 1.0) -> str:
     """One line that names everything of the evaluation that explains differences between published numbers.
 
     Args:
         recipe: of the run.
         precision: that its network computed in; None where that was not recorded.
+        length: of its training against the scale's (``lengths``); 1 is not said.
     """
     line = scene_protocol_of(recipe) if recipe.takes_scenes else person_protocol_of(recipe)
+    line += "" if length == 1 else f" · length {written(length)}"
     return line if precision is None else f"{line} · computed in {precision}"
 
 

@@ -124,6 +124,7 @@ def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome
         runs=tuple(runs),
         counted=counted_columns(request.paper, request.table, request.rows),
         start=request.start,
+        length=request.scale.length,
     )
 
 
@@ -138,7 +139,8 @@ def write_folder(
     """Write the result folder of a table: tables, figures, examples, manifest and the executed notebook."""
     now = datetime.now(UTC)
     about = describe(choose_device(machine.device))
-    version = f"{request.scale.name}-{request.data}-{now:%Y%m%dT%H%M%S}-{(about['commit'] or 'nogit')[:7]}"
+    length = "" if request.scale.length == 1 else f"-length{request.scale.length:g}"
+    version = f"{request.scale.name}-{request.data}{length}-{now:%Y%m%dT%H%M%S}-{(about['commit'] or 'nogit')[:7]}"
     about |= {"threads": machine.threads}
     with new_folder(request.paper, request.table, version) as folder:
         manifest = make_manifest(request, outcome, about, now, seconds)
@@ -172,12 +174,15 @@ def make_manifest(
         "table": request.table,
         "title": PAPERS[request.paper].title,
         "scale": request.scale.name,
+        "length": request.scale.length,
         "data": request.data,
         "samples": outcome.runs[0].recipe["data"] if outcome.runs else None,
         "input_divisor": outcome.divisor,
         "seeds": outcome.seeds,
         **({"boxes": request.boxes.name} if request.boxes else {}),
-        "rows": {run.row: protocol_of(Recipe.from_plain(run.recipe), run.precision) for run in outcome.runs}
+        "rows": {
+            run.row: protocol_of(Recipe.from_plain(run.recipe), run.precision, outcome.length) for run in outcome.runs
+        }
         or dict.fromkeys(outcome.counted, "counted at the printed size"),
         "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
         "trainings": trainings,
@@ -231,7 +236,7 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
     text = [
         f"# {paper.title}, table {outcome.table}",
         "",
-        f"{paper.table(outcome.table).caption}. Scale {outcome.scale}, data {outcome.data}, seeds {outcome.seeds}. "
+        f"{paper.table(outcome.table).caption}. Scale {outcome.scale_text}, data {outcome.data}, seeds {outcome.seeds}. "
         "Numbers are `printed / ours ± deviation over seeds`; only the steps between rows can be compared.",
         "",
         table.wide_table(outcome).to_markdown(index=False),

@@ -15,7 +15,8 @@ training, the batch and the numerical precision, and it changes them for all row
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
-  same shares of training as in the paper. A second stage keeps its share of the first.
+  same shares of training as in the paper. A second stage keeps its share of the first. A command can ask for another length
+  of all trainings, from an eighth to eight times (``lengths``).
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
@@ -40,6 +41,7 @@ from repro.data.detections import SIMULATED
 from repro.data.image_sources import known_data
 from repro.data.people.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.errors import choice_error
+from repro.lengths import limited_samples
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
@@ -74,6 +76,8 @@ class Scale:
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
         whole_body: what is otherwise with the keypoints of hands and faces, see ``for_skeleton``.
+        length: factor on the length of trainings that a command asks for, one of ``lengths.LENGTHS``; the numbers above are
+            those at length 1.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Scale:
     scenes: SceneScale = SceneScale()
     learning_rate: float | None = None
     whole_body: WholeBodyScale = WholeBodyScale()
+    length: float = 1.0
 
     def for_skeleton(self, skeleton: Skeleton) -> Scale:
         """The scale as it is for recipes with this skeleton: ``whole_body`` where it has a face and hands."""
@@ -113,6 +118,18 @@ class Scale:
             None if n is None else round(factor * n) for n in (self.crops, self.drawn_crops, self.scenes.crops)
         )
         return replace(self, crops=crops, drawn_crops=drawn, scenes=replace(self.scenes, crops=images))
+
+    def of_length(self, length: float) -> Scale:
+        """The scale with trainings of another length, one of ``lengths.LENGTHS``."""
+        return replace(self, length=length)
+
+    def training_limit(self, *, drawn: bool, scenes: bool = False) -> int | None:
+        """How many persons to train on at most, images of bottom-up recipes; None for all."""
+        if scenes:
+            own = self.scenes
+            return limited_samples(own.train, own.crops, self.length, own.batch or 1)
+        count, crops = (self.drawn_train, self.drawn_crops) if drawn else (self.train, self.crops)
+        return limited_samples(count, crops, self.length, self.batch or 1)
 
 
 SCALES = {
@@ -272,9 +289,10 @@ def apply_scale(
         method = method.but(network=small_network(method.network))
     if batch is not None:
         optimisation = replace(optimisation, batch=min(batch, max(1, data.train_count)))
+    epochs = recipe.optimisation.epochs
     if crops is not None:
-        epoch = data.train_count // optimisation.batch * optimisation.batch
-        optimisation = replace(optimisation, epochs=max(1, round(crops / max(1, epoch))))
+        epochs = crops / max(1, data.train_count // optimisation.batch * optimisation.batch)
+    optimisation = replace(optimisation, epochs=max(1, round(scale.length * epochs)))
     second = recipe.second_stage
     if second is not None and optimisation.epochs != recipe.optimisation.epochs:
         share = second.epochs / recipe.optimisation.epochs

@@ -18,6 +18,7 @@ from repro.cli_values import optional_path, parse_seeds, text_of
 from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
+from repro.lengths import written
 from repro.papers import PAPERS
 from repro.plan import runnable_rows, table_recipes, table_skeleton
 from repro.protocol import protocol_of
@@ -63,7 +64,7 @@ class TableView:
         recipe = Recipe.from_plain(one.runs[0].recipe)
         what = "images" if recipe.takes_scenes else "persons"
         return (
-            f"{known_data(one.data).title}, scale {one.scale}, seeds {one.seeds}; {recipe.data.train_count} training and "
+            f"{known_data(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.data.train_count} training and "
             f"{recipe.data.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
         )
 
@@ -88,7 +89,9 @@ class TableView:
         lines = [
             {
                 "row": labels[row],
-                "protocol": protocol_of(Recipe.from_plain(first[row].recipe), first[row].precision),
+                "protocol": protocol_of(
+                    Recipe.from_plain(first[row].recipe), first[row].precision, self.outcome.length
+                ),
                 "recipe": first[row].key,
             }
             for row in labels
@@ -205,7 +208,7 @@ def check_current(outcome: Outcome) -> None:
     try:
         recipe = Recipe.from_plain(outcome.runs[0].recipe)
         rows = list(dict.fromkeys(run.row for run in outcome.runs))
-        scale = get_scale(outcome.scale)
+        scale = get_scale(outcome.scale).of_length(outcome.length)
         own = (outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
         today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
         changed = ", ".join(stale_runs(outcome, today))
@@ -213,10 +216,11 @@ def check_current(outcome: Outcome) -> None:
         changed = str(error).rstrip(".")
     if changed:
         seeds = ",".join(map(str, outcome.seeds))
+        scale = outcome.scale + ("" if outcome.length == 1 else f" LENGTH={written(outcome.length)}")
         root = f" DATA_ROOT=/path/to/{outcome.data}" if known_data(outcome.data).needs_root else ""
         raise ReproError(
             f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
-            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={outcome.scale} DATA={outcome.data}{root} "
+            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={scale} DATA={outcome.data}{root} "
             f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
         )
 

@@ -32,6 +32,7 @@ def run(*arguments: str) -> Result:
         (("reproduce", "--table", "2", "--paper", "cal", "--row", "spsr"), "Unknown row of table 2 of cal 'spsr'"),
         ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted."),
         (("reproduce", "--table", "3", "--scale", "huge"), "choose one of smoke, laptop, gpu, paper."),
+        ((*REPRODUCE, "--length", "0.3"), "LENGTH is '0.3', expected one of 1/8, 1/4, 1/2, 1, 2, 4, 8."),
         ((*REPRODUCE, "--data", "imagenet"), "Unknown data set 'imagenet': choose one of people, coco, mpii, lspet"),
         ((*REPRODUCE, "--device", "abacus"), "choose auto, cpu, cuda or cuda:<number>."),
         ((*REPRODUCE, "--seeds", "one"), "expected numbers as in 0 or 0,1,2 or 0-2."),

@@ -12,7 +12,7 @@ from repro.plan import table_recipes
 from repro.recipe import Data
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.scales import SCALES
-from repro.view import check_current, open_table
+from repro.view import TableView, check_current, open_table
 
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 
@@ -54,6 +54,20 @@ def folder_of(outcome: Outcome, place: Path) -> Path:
 def test_a_table_whose_recipes_are_todays_is_current(outcome):
     check_current(outcome)
     check_current(replace(outcome, runs=outcome.runs[:1]))  # one row, one seed
+
+
+def test_a_table_of_another_length_is_current_at_that_length(outcome):
+    short = SCALES["smoke"].of_length(0.5)
+    recipes = table_recipes("skeletal", 3, short, DATA, (0, 1), start="random")
+    runs = tuple(
+        replace(run, recipe=recipe.to_plain(), key=recipe.key)
+        for run, recipe in zip(outcome.runs, recipes.values(), strict=True)
+    )
+    check_current(replace(outcome, runs=runs, length=0.5))
+    with pytest.raises(ReproError, match="SCALE=smoke DATA=lspet"):
+        check_current(replace(outcome, runs=runs))
+    with pytest.raises(ReproError, match="SCALE=smoke LENGTH=1/2 DATA=lspet"):
+        check_current(replace(outcome, length=0.5))
 
 
 def test_a_changed_recipe_names_the_runs_and_the_command(outcome):
@@ -121,6 +135,16 @@ def test_a_view_says_what_was_reproduced_and_with_what(outcome, places, capsys):
     protocol = view.protocol()
     assert list(protocol["recipe"]) == [run.key for run in outcome.runs if run.seed == 0]
     assert list(protocol["row"]) == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
+
+
+def test_a_view_says_another_length_beside_every_number(outcome, places, capsys):
+    folder_of(replace(outcome, length=0.5), places / "results" / "skeletal" / "table3" / "short")
+    short = replace(outcome, length=0.5)
+    assert Outcome.read(places / "results" / "skeletal" / "table3" / "short" / "runs.json").length == 0.5
+    view = TableView(short, places / "results" / "skeletal" / "table3" / "short")
+    view.heading()
+    assert "scale smoke at length 1/2, seeds [0, 1]" in capsys.readouterr().out
+    assert all(line.endswith(" · length 1/2") for line in view.protocol()["protocol"])
 
 
 def test_a_table_without_results_says_so(capsys, tmp_path, monkeypatch):

@@ -145,13 +145,16 @@ def write_index() -> None:
 
 
 def newest_folder(paper: str, number: int, data: str = "") -> Path:
-    """The newest version of a table, on a data set if one is named and was reproduced, else on any.
+    """The newest version of a table at its scale's own length, on a data set if one is named and was reproduced, else on any.
+
+    Shorter and longer ones (``lengths``) are shown where they are named.
 
     Of the versions that git knows (committed or staged), where it knows any results: a reproduction on somebody's machine does
     not change what the committed notebooks show. Raises ReproError when there is none.
     """
     known = known_to_git(paths.results())
     own = {name: m for name, m in manifests().items() if m["paper"] == paper and m["table"] == number}
+    own = {name: m for name, m in own.items() if m.get("length", 1) == 1}
     own = {name: m for name, m in own.items() if not known or f"{name}/manifest.json" in known}
     if not own:
         raise ReproError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import ReproError
+from repro.lengths import written
 from repro.recipe import Recipe
 from repro.reporting.folders import check_kept
 
@@ -59,6 +60,7 @@ class Outcome:
         runs: in the order of rows and seeds.
         counted: ``params_M`` and ``gflops`` by row, at paper size.
         start: ``warm``, ``random`` or the name of imported weights: what the networks start from.
+        length: of all trainings against the scale's (``lengths``).
     """
 
     paper: str
@@ -69,6 +71,12 @@ class Outcome:
     runs: tuple[RunOutcome, ...]
     counted: dict[str, dict[str, float]] = field(default_factory=dict)
     start: str = "random"
+    length: float = 1.0
+
+    @property
+    def scale_text(self) -> str:
+        """The scale, with the length where that is another than the scale's own."""
+        return self.scale if self.length == 1 else f"{self.scale} at length {written(self.length)}"
 
     @property
     def seeds(self) -> list[int]:

@@ -112,6 +112,8 @@ def test_the_protocol_says_what_explains_differences():
         "whole images, short side 512 · test split · flip test, aligned · scales 0.5, 1, 2 concatenated · grouper "
         "GuidedGrouper · scoring network · from random weights"
     )
+    short = protocol_of(recipe("hgr", 3, "hgr-hrnet-w32-multi"), "bfloat16", 0.5)
+    assert short.endswith(" · from random weights · length 1/2 · computed in bfloat16")
     assert "single scale · grouper TagGrouper · naive scores" in protocol_of(recipe("hgr", 2, "hrhrnet-w32-ae"))
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -29,7 +30,7 @@ def _results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
 
 
-def write_manifest(folder: Path, created: str, table: int = 3, data: str = "people") -> None:
+def write_manifest(folder: Path, created: str, table: int = 3, data: str = "people", **more: Any) -> None:
     """A manifest with the fields that the index shows."""
     manifest = {
         "paper": "skeletal",
@@ -39,7 +40,7 @@ def write_manifest(folder: Path, created: str, table: int = 3, data: str = "peop
         "seeds": [0, 1],
         "rows": {"a": ""},
     }
-    more = {"created": created, "commit": "c0ffee", "dirty": False, "minutes": 2}
+    more = {"created": created, "commit": "c0ffee", "dirty": False, "minutes": 2, **more}
     (folder / "manifest.json").write_text(json.dumps(manifest | more))
 
 
@@ -77,6 +78,17 @@ def test_the_newest_folder_is_on_the_data_set_that_is_named_where_there_is_one()
         with new_folder("skeletal", 3, version) as folder:
             write_manifest(folder, created, data=data)
     assert [newest_folder("skeletal", 3, data).name for data in ("people", "lspet", "coco", "")] == ["a", "b", "b", "b"]
+
+
+def test_the_newest_folder_is_one_of_the_scales_own_length() -> None:
+    for version, created, length in (("a", "2026-01-01", 1), ("b", "2026-01-02", 0.5), ("c", "2026-01-03", 2.0)):
+        with new_folder("skeletal", 3, version) as folder:
+            write_manifest(folder, created, length=length)
+    assert newest_folder("skeletal", 3).name == "a"
+    with new_folder("cal", 3, "short") as folder:
+        write_manifest(folder, "2026-01-04", paper="cal", length=0.125)
+    with pytest.raises(ReproError, match="Table 3 of cal has no result folder"):
+        newest_folder("cal", 3)
 
 
 def test_a_folder_is_found_by_the_end_of_its_name() -> None:
