@@ -142,7 +142,8 @@ class Optimisation:
         epochs: passes over the training persons.
         batch: persons a step, over all processes.
         learning_rate: of Adam.
-        steps: shares of the epochs after which the rate is multiplied by ``gamma``; HRNet's 170 and 200 of 210.
+        steps: shares of the training after which the rate is multiplied by ``gamma``; HRNet's 170 and 200 of 210 epochs.
+        counted_in: what these shares are rounded to: whole ``epochs``, or optimiser ``steps``, for trainings of few epochs.
         gamma: see there.
         warm_up: optimiser steps over which the rate rises linearly from 0.1 % of its value; 0 for none.
         weight_decay: L2 term of Adam. HRNet's files state 1e-4, but its code creates Adam without; so 0.
@@ -158,6 +159,7 @@ class Optimisation:
     warm_up: int = 0
     weight_decay: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    counted_in: Literal["epochs", "steps"] = "epochs"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,9 @@ training, the batch and the numerical precision, and it changes them for all row
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
-  same shares of training as in the paper. A second stage keeps its share of the first. A command can ask for another length
-  of all trainings, from an eighth to eight times (``lengths``).
+  same shares of training as in the paper, and at ``gpu``, where these are counted in steps, the warm-up takes a twentieth of
+  the steps at most. A second stage keeps its share of the first. A command can ask for another length of all trainings, from
+  an eighth to eight times (``lengths``).
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
@@ -48,7 +49,7 @@ from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
-from repro.scene_scales import FEW, LARGE, SceneScale, apply_scene_scale, scene_size
+from repro.scene_scales import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
 from repro.skeletons import Skeleton
 from repro.warm_start import choose_start
 from repro.whole_body_scale import WholeBodyScale
@@ -71,6 +72,8 @@ class Scale:
         drawn_crops: shown over a training on drawn people, which begin nearer to what the warm start has seen.
         batch: persons a step; None for the paper's.
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
+        warm_up_share: of the training's steps, which these are at most; None for any number.
+        counted_in: what the shares of a training after which the rate falls are rounded to, see ``Optimisation``.
         precision: that the network computes in, where the device has it natively; None for the paper's.
         small_backbone: whether the backbone is reduced.
         scenes: sizes and numbers of bottom-up recipes.
@@ -92,6 +95,8 @@ class Scale:
     drawn_crops: int | None = None
     batch: int | None = None
     warm_up: int | None = None
+    warm_up_share: float | None = None
+    counted_in: Literal["epochs", "steps"] = "epochs"
     precision: Literal["float32", "bfloat16"] | None = None
     small_backbone: bool = False
     scenes: SceneScale = SceneScale()
@@ -192,26 +197,29 @@ SCALES = {
         ),
         Scale(
             name="gpu",
-            description="one GPU, under an hour a table",
+            description="one GPU, minutes a table",
             area=192 * 144,
             train=40_000,
             val=4000,
-            drawn_train=60_000,
+            drawn_train=16_000,
             drawn_val=4000,
             crops=600_000,
-            drawn_crops=600_000,
+            drawn_crops=240_000,
             batch=128,
             warm_up=200,
+            warm_up_share=0.05,
+            counted_in="steps",
             precision="bfloat16",
             scenes=SceneScale(
                 area=320 * 320,
                 side=512,
-                train=20_000,
-                val=1000,
-                crops=200_000,
+                train=4000,
+                val=500,
+                people=SHOWN,
+                crops=64_000,
                 batch=32,
-                scoring=5000,
-                scoring_batch=256,
+                scoring=1000,
+                scoring_batch=128,
             ),
         ),
         Scale(name="paper", description="the printed recipe: days on several GPUs"),
@@ -297,8 +305,11 @@ def apply_scale(
     if second is not None and optimisation.epochs != recipe.optimisation.epochs:
         share = second.epochs / recipe.optimisation.epochs
         second = replace(second, epochs=max(1, round(share * optimisation.epochs)))
+    optimisation = replace(optimisation, counted_in=scale.counted_in)
     if scale.warm_up is not None:
-        optimisation = replace(optimisation, warm_up=scale.warm_up)
+        steps = optimisation.epochs * (data.train_count // optimisation.batch)
+        most = scale.warm_up if scale.warm_up_share is None else int(scale.warm_up_share * steps)
+        optimisation = replace(optimisation, warm_up=min(scale.warm_up, most))
     if scale.learning_rate is not None:
         optimisation = replace(optimisation, learning_rate=scale.learning_rate)
     if scale.precision is not None:

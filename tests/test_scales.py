@@ -233,3 +233,15 @@ def test_a_scale_has_settings_for_whole_bodies() -> None:
     assert (fast.batch, fast.learning_rate) == (8, 2e-3)
     paper = PAPER.for_skeleton(WHOLEBODY133)
     assert paper == replace(PAPER, people=replace(PeopleSettings(), close_up=WHOLE_BODY.close_up))
+
+
+def test_a_warm_up_takes_a_share_of_short_trainings_at_most():
+    data = Data(name="people", train_fingerprint="t", train_count=1280, val_fingerprint="v", val_count=8)
+    recipe = TABLES[1].rows["hrnet-w32-256x192"].recipe
+    scale = replace(SCALES["gpu"], drawn_crops=2560)  # two epochs of 10 steps of 128, of which a twentieth is one step
+    made = apply_scale(recipe, scale, divisor=1, data=data, start="random").optimisation
+    assert (made.epochs, made.batch, made.warm_up, made.counted_in) == (2, 128, 1, "steps")
+    longer = apply_scale(recipe, replace(scale, drawn_crops=10**6), divisor=1, data=data, start="random")
+    assert longer.optimisation.warm_up == 200
+    laptop = apply_scale(recipe, SCALES["laptop"], divisor=1, data=data, start="random").optimisation
+    assert (laptop.warm_up, laptop.counted_in) == (200, "epochs")

@@ -17,7 +17,6 @@ from repro.gpu_check.process import Check
 from repro.gpu_check.stages import STAGES, go_through
 
 TABLES = "hgr4,fowkal2,cal8:w32,sahg2,skeletal3"
-PERSONS, SCENES = 12_000, 4000  # drawn to train on
 
 
 @click.command("gpu-check")
@@ -29,8 +28,10 @@ PERSONS, SCENES = 12_000, 4000  # drawn to train on
     "--tables", default="", help=f"as in hgr4,cal8:w32 (rows with w32 in their name); {TABLES} and the rest when empty"
 )
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: 4 on a GPU, 1 on a CPU")
-@click.option("--persons", default=str(PERSONS), show_default=True, help="most that are drawn to train on")
-@click.option("--scenes", default=str(SCENES), show_default=True, help="most that are drawn to train on")
+@click.option(
+    "--persons", default="0", show_default=True, help="most that are drawn to train on; 0: the scale's number"
+)
+@click.option("--scenes", default="0", show_default=True, help="most that are drawn to train on; 0: the scale's number")
 @click.option("--seeds", default="0", show_default=True, help="of the tables, as in 0 or 0,1,2")
 def gpu_check(
     minutes: str, device: str, scale: str, stages: str, tables: str, jobs: str, persons: str, scenes: str, seeds: str
@@ -55,7 +56,7 @@ def gpu_check(
     on_gpu = choose_device(device).type == "cuda"
     at_once = parse_number("JOBS", jobs, 0) or (4 if on_gpu else 1)
     order = Order(
-        what="", scale=scale, persons=parse_number("PERSONS", persons, 1), scenes=parse_number("SCENES", scenes, 1),
+        what="", scale=scale, persons=parse_number("PERSONS", persons, 0), scenes=parse_number("SCENES", scenes, 0),
         device="cuda:0" if on_gpu and device == "auto" else device, jobs=at_once,
         workers=max(0, min(12, available_cores() // at_once - 1)) if on_gpu else 0, seeds=parse_seeds(seeds),
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Order:
     Args:
         what: ``table``, ``warm`` for a warm start, or ``draw`` for people alone.
         scale: name of the scale.
-        persons, scenes: most that are drawn to train on; a fifth and a tenth as many to evaluate.
+        persons, scenes: most that are drawn to train on, and a tenth as many to evaluate; 0 for the scale's numbers.
         paper, table, only: the table, and what the slugs of its rows have to contain.
         device, jobs, workers: as of ``repro reproduce``.
         seeds: of the table's runs.
@@ -40,8 +40,8 @@ class Order:
 
     what: str
     scale: str
-    persons: int
-    scenes: int
+    persons: int = 0
+    scenes: int = 0
     paper: str = ""
     table: int = 0
     only: str = ""
@@ -70,21 +70,20 @@ def main() -> None:
 
 
 def short_scale(order: Order) -> Any:
-    """The scale with no more drawn people than the order wants."""
+    """The scale, with no more drawn people than the order wants."""
     from repro.scales import get_scale
 
     scale = get_scale(order.scale)
-    scenes = replace(
-        scale.scenes,
-        train=_least(scale.scenes.train, order.scenes),
-        val=_least(scale.scenes.val, max(8, order.scenes // 10)),
-    )
-    return replace(
-        scale,
-        drawn_train=_least(scale.drawn_train, order.persons),
-        drawn_val=_least(scale.drawn_val, max(32, order.persons // 10)),
-        scenes=scenes,
-    )
+    if order.scenes:
+        few = {
+            "train": _least(scale.scenes.train, order.scenes),
+            "val": _least(scale.scenes.val, max(8, order.scenes // 10)),
+        }
+        scale = replace(scale, scenes=replace(scale.scenes, **few))
+    if order.persons:
+        val = _least(scale.drawn_val, max(32, order.persons // 10))
+        scale = replace(scale, drawn_train=_least(scale.drawn_train, order.persons), drawn_val=val)
+    return scale
 
 
 def _least(number: int | None, most: int) -> int:

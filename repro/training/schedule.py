@@ -15,8 +15,10 @@ def learning_rate(optimisation: Optimisation, step: int, steps_per_epoch: int) -
         step: over all epochs.
         steps_per_epoch: as the name says.
     """
-    epoch = step // steps_per_epoch
-    drops = sum(epoch >= round(share * optimisation.epochs) for share in optimisation.steps)
+    done, whole = step // steps_per_epoch, optimisation.epochs
+    if optimisation.counted_in == "steps":
+        done, whole = step, optimisation.epochs * steps_per_epoch
+    drops = sum(done >= round(share * whole) for share in optimisation.steps)
     rate = optimisation.learning_rate * optimisation.gamma**drops
     if step < optimisation.warm_up:
         rate *= WARM_UP_START + (1 - WARM_UP_START) * step / optimisation.warm_up

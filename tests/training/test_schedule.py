@@ -40,3 +40,9 @@ def test_warm_up_and_falls_multiply_where_they_overlap():
     settings = Optimisation(epochs=2, steps=(0.5,), warm_up=4, learning_rate=1.0)
     # step 3 of 2 an epoch is in the second epoch: 0.1 of the rate, 3/4 of the way up
     assert learning_rate(settings, 3, 2) == pytest.approx(0.1 * (0.001 + 0.999 * 3 / 4), rel=1e-12)
+
+
+def test_falls_counted_in_steps_come_within_an_epoch():
+    settings = Optimisation(epochs=1, steps=(0.5, 0.9), gamma=0.1, counted_in="steps")
+    # of 10 steps the rate falls before step 5 and before step 9
+    assert [learning_rate(settings, s, 10) for s in range(12)] == pytest.approx([1e-3] * 5 + [1e-4] * 4 + [1e-5] * 3)

@@ -24,8 +24,8 @@ BODY_POINTS = 24  # entries of POINT_NAMES from the head to the ankles
 def draw_scene(settings: PeopleSettings, split: str, index: int, size: tuple[int, int] = (512, 512)) -> Picture:
     """Draw scene ``index`` of a split.
 
-    People of whom nothing is seen are left out; people of whom hardly anything is seen are labelled without keypoints, as
-    in COCO.
+    People of whom nothing is seen are left out; people of whom hardly anything is seen, or less than the settings' least area,
+    are labelled without keypoints, as in COCO.
 
     Args:
         settings: difficulty.
@@ -57,7 +57,8 @@ def draw_scene(settings: PeopleSettings, split: str, index: int, size: tuple[int
     image = canvas.paint(picture, light, ambient, grain_tile())
     jpeg = photograph(rng, image, settings, 0.5 * min(size))
     labels, parts = read_labels(canvas, people, rng, settings.unlabelled)
-    return Picture(jpeg, _drop_unseen(labels), parts)
+    least = settings.least_area * (min(size) / REFERENCE) ** 2
+    return Picture(jpeg, _drop_unseen(labels, least), parts)
 
 
 def _distances(rng: np.random.Generator, settings: PeopleSettings, side: int) -> np.ndarray:
@@ -119,9 +120,10 @@ def _stand(
     return Placed(figure, scale, np.array([column, low]), owner)
 
 
-def _drop_unseen(labels: Labels) -> Labels:
-    """Leave out people without a visible pixel; take the keypoints from those with hardly a visible one."""
+def _drop_unseen(labels: Labels, least_area: float) -> Labels:
+    """Leave out people without a visible pixel; take the keypoints from those with hardly a visible one, or too small an area."""
     few = np.count_nonzero(labels.visibility[:, :BODY_POINTS] == 2, axis=1) < LEAST_POINTS
+    few |= labels.areas < least_area
     visibility = np.where(few[:, None], 0, labels.visibility).astype(np.int8)
     kept = np.flatnonzero(labels.areas > 0)
     columns = (labels.points, visibility, labels.boxes, labels.areas)

@@ -45,6 +45,8 @@ class PeopleSettings:
         crowd: most people in a scene.
         smallest: height in px of the smallest people of a scene.
         largest: height in px of the largest people of a scene.
+        least_area: px^2 in a scene of 512 px: people of whom less is seen get no keypoints in scenes, as in COCO below 32 x 32,
+            and losses do not look at them.
 
     Raises:
         ReproError: when a share lies outside 0..1 or a range is empty.
@@ -72,6 +74,7 @@ class PeopleSettings:
     smallest: float = 16.0
     largest: float = 400.0
     close_up: float = 0.0
+    least_area: float = 0.0
 
     def __post_init__(self) -> None:
         shares = ("children", "sport", "truncation", "occluders", "neighbours", "camouflage", "loose", "blur", "noise")
@@ -79,6 +82,8 @@ class PeopleSettings:
             if not 0 <= getattr(self, name) <= 1:
                 raise ReproError(f"PeopleSettings.{name} is {getattr(self, name)}: give a probability from 0 to 1.")
         low, high = self.jpeg_quality
+        if not self.least_area >= 0:
+            raise ReproError(f"PeopleSettings.least_area is {self.least_area}: give px^2 in a scene of 512 px, 0 or more.")
         if not (
             0 < self.smallest <= self.largest and 1 <= low <= high <= 100 and self.crowd >= 1 and self.label_noise >= 0
         ):
@@ -90,11 +95,10 @@ class PeopleSettings:
         object.__setattr__(self, "jpeg_quality", (int(low), int(high)))
 
     def as_dict(self) -> dict[str, object]:
-        """The fields, ready for JSON; ``close_up`` only where there are close-ups, so that sets without keep their names."""
+        """The fields, ready for JSON; ``close_up`` and ``least_area`` only where they are not 0, so that sets without keep their
+        names."""
         fields = {**dataclasses.asdict(self), "jpeg_quality": list(self.jpeg_quality)}
-        if not self.close_up:
-            del fields["close_up"]
-        return fields
+        return {name: value for name, value in fields.items() if value or name not in ("close_up", "least_area")}
 
     def fingerprint(self) -> str:
         """16 hex digits that change with any field."""
