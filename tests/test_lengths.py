@@ -49,7 +49,7 @@ def test_lengths_are_read_as_they_are_written():
         (LAPTOP, 0.25, 2000, 4000, 250, 1000),
         (LAPTOP, 0.125, 1000, 4000, 125, 500),
         (LAPTOP, 8.0, 4000, 4000, 1000, 4000),
-        (GPU, 0.125, 15_000, 20_000, 5000, 15_000),  # 600,000 crops of 60,000 and of 40,000, 200,000 scenes of 20,000
+        (GPU, 0.125, 8000, 20_000, 2000, 8000),  # 240,000 crops of 16,000, 600,000 of 40,000, 64,000 scenes of 4,000
         (PAPER, 0.125, None, None, None, None),
     ],
 )
