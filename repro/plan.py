@@ -262,8 +262,13 @@ def _described(
     for split, samples in (("training", train), ("evaluation", val)):
         if not len(samples):
             raise ReproError(
-                f"Data set {name} has no {split} {what} under {root}: give the folder that holds its files."
+                f"Data set {name} has no {split} {what} under {root}: give the folder that holds its files, and run "
+                f"`repro data check {name} --root {root}` if it is the right one."
             )
+    if what == "persons" and len(train) < 2:
+        raise ReproError(
+            f"Data set {name} has one training person under {root}, but a batch needs two at least: give more labelled persons."
+        )
     if not (train.visibility > 0).any() or not any(a["num_keypoints"] and not a["iscrowd"] for a in val.annotations):
         split = "evaluation" if (train.visibility > 0).any() else "training"
         raise ReproError(

@@ -18,6 +18,7 @@ from repro.plan import (
     check_rows,
     counted_columns,
     open_samples,
+    open_scene_samples,
     runnable_rows,
     table_divisor,
     table_recipes,
@@ -30,6 +31,7 @@ from repro.skeletons import COCO17, LSPET14, MPII16
 from repro.wholebody import WHOLEBODY133
 
 from .tiny_runs import BACKBONE, tiny_persons
+from .tiny_scenes import tiny_scenes
 
 LAPTOP, SMOKE = SCALES["laptop"], SCALES["smoke"]
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)
@@ -166,6 +168,35 @@ def test_data_without_persons_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(plan, "load_persons", lambda *a, **k: empty)
     with pytest.raises(ReproError, match="Data set lspet has no training persons under"):
         open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+
+
+def test_one_person_makes_no_batch(monkeypatch, tmp_path):
+    alone = tiny_persons(tmp_path / "images", 1)
+    monkeypatch.setattr(plan, "load_persons", lambda *a, **k: alone)
+    with pytest.raises(ReproError, match="Data set lspet has one training person under .* a batch needs two"):
+        open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+
+
+@pytest.mark.parametrize("split", ["training", "evaluation"])
+def test_persons_without_labels_are_refused_before_training(monkeypatch, tmp_path, split):
+    persons = tiny_persons(tmp_path / "images", 4)
+    hidden = tuple({**a, "num_keypoints": 0} for a in persons.annotations)
+    blank = replace(persons, visibility=0 * persons.visibility, annotations=hidden)
+    sets = {"train": blank if split == "training" else persons, "val": blank if split == "evaluation" else persons}
+    monkeypatch.setattr(plan, "load_persons", lambda name, root, part, **k: sets[part])
+    with pytest.raises(ReproError, match=f"has no labelled person in the {split} persons that are taken"):
+        open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+
+
+@pytest.mark.parametrize("split", ["training", "evaluation"])
+def test_images_without_labels_are_refused_before_training(monkeypatch, tmp_path, split):
+    images = tiny_scenes(2)
+    crowds = tuple({**a, "iscrowd": 1} for a in images.annotations)
+    blank = replace(images, visibility=0 * images.visibility, annotations=crowds)
+    sets = {"train": blank if split == "training" else images, "val": blank if split == "evaluation" else images}
+    monkeypatch.setattr(plan, "load_images", lambda name, root, part, **k: sets[part])
+    with pytest.raises(ReproError, match=f"has no labelled person in the {split} images that are taken"):
+        open_scene_samples("coco", tmp_path, SMOKE, LSPET14, "val")
 
 
 def test_every_table_of_the_papers_that_has_recipes_can_be_planned():

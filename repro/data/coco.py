@@ -7,10 +7,12 @@ them is neither right nor wrong.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from tqdm import tqdm
 
 from repro.data.boxes import read_boxes
 from repro.data.image_files import checked_images
@@ -146,9 +148,15 @@ def _ground_truth(records: Records, body: int) -> dict[str, np.ndarray]:
     annotations, position, points = records.annotations, records.position, records.points
     boxes = clean_boxes(records.boxes, records.sizes[position])
     areas = np.array([a["area"] for a in annotations], dtype=np.float64)
-    sample = np.array([not a["iscrowd"] and a["num_keypoints"] > 0 for a in annotations], dtype=bool)
-    sample &= (points[:, :body, 2] > 0).any(axis=1) & (areas > 0)
-    sample &= (boxes[:, 2:] >= 0).all(axis=1) & (boxes[:, 2:] > 0).any(axis=1)
+    counted = np.array([not a["iscrowd"] and a["num_keypoints"] > 0 for a in annotations], dtype=bool)
+    counted &= (points[:, :body, 2] > 0).any(axis=1)
+    sample = counted & (areas > 0) & (boxes[:, 2:] >= 0).all(axis=1) & (boxes[:, 2:] > 0).any(axis=1)
+    if left := int((counted & ~sample).sum()):
+        tqdm.write(
+            f"{records.path}: {left} of {int(counted.sum())} labelled persons have no area, or no box in their image, and are "
+            "left out (`repro data check` lists them).",
+            sys.stderr,
+        )
     chosen = np.flatnonzero(sample)
     chosen = chosen[np.argsort(position[chosen], kind="stable")]
     seen = points[chosen, :, 2]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from repro.data.persons import PersonSet
+from repro.errors import ReproError
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -20,6 +21,8 @@ def person_statistics(persons: PersonSet) -> dict[str, Any]:
         labelled keypoints; and ``spread``: for each keypoint the root mean square distance from the person's mean keypoint,
         divided by the square root of the area.
     """
+    if not len(persons):
+        raise ReproError("This set has no labelled person to describe: run `repro data check` on the data set.")
     labelled = persons.visibility > 0
     counts = np.unique(persons.image_index, return_counts=True)[1]
     centre = np.where(labelled[..., None], persons.keypoints, 0).sum(1) / np.maximum(labelled.sum(1), 1)[:, None]

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.io import loadmat, savemat
 
-from repro.data.check import Problem, check_data, format_problems
+from repro.data.check import Problem, check_data, format_problems, not_looked_at
 from repro.data.coco import find_files, load_coco
+from repro.data.image_sources import load_images
 from repro.errors import ReproError
 
+from .test_image_sources import crowdpose_root
 from .tiny_data import change_json, coco_content, lspet_joints, write_image, write_json
 
 NAN = float("nan")
@@ -202,6 +207,125 @@ def _put(content, place, value):
 
 def test_coco_mini_is_sound(samples):
     assert check_data("coco", samples / "coco-mini", decode=True) == []
+
+
+# Kinds of image files, as training reads them
+
+
+def _deep(path):
+    assert cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 16)
+
+
+def _tga(path):
+    pixels = Image.open(path).copy()
+    pixels.save(path, "TGA")
+
+
+def _turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(path).copy().save(path, "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "severity", "message"),
+    [
+        (_deep, "error", "16 bits a channel"),
+        (_tga, "error", "OpenCV does not read"),
+        (_turned, "warning", "EXIF orientation 3 is ignored"),
+        (lambda p: p.write_bytes(b""), "error", "it is empty"),
+    ],
+)
+@pytest.mark.parametrize("decode", [False, True])
+def test_images_are_judged_as_training_reads_them(coco_root, spoil, severity, message, decode):
+    path = coco_root / "train2017" / "3.png"
+    assert cv2.imwrite(str(path), cv2.imread(str(coco_root / "train2017" / "3.jpg")))
+    change_json(coco_root / "annotations" / "person_keypoints_train2017.json", image(2, file_name="3.png"))
+    assert found("coco", coco_root) == []
+    spoil(path)
+    (problem,) = check_data("coco", coco_root, "train", decode=decode)
+    assert (problem.item, problem.field, problem.severity) == ("image 3", "file_name", severity)
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda c: c.update(images=[], annotations=[]), ["images", "annotations"]),
+        (lambda c: c.update(annotations=[]), ["annotations"]),
+        (lambda c: [a.update(iscrowd=1) for a in c["annotations"]], ["annotations"]),
+    ],
+)
+def test_sets_that_nothing_can_be_learned_from(coco_root, change, field):
+    change_json(coco_root / "annotations" / "person_keypoints_train2017.json", change)
+    assert found("coco", coco_root) == [("the file", f, "error") for f in field]
+
+
+def test_regions_are_checked_where_the_loss_must_not_look(coco_root):
+    path = coco_root / "annotations" / "person_keypoints_train2017.json"
+    bad = {"size": [30, 40], "counts": [0, 2**31]}
+    change_json(path, annotation(2, segmentation=bad))
+    assert found("coco", coco_root) == [("annotation 13", "segmentation", "error")]
+    change_json(path, lambda c: (annotation(2, segmentation=[])(c), annotation(0, segmentation=bad)(c)))
+    assert found("coco", coco_root) == [("annotation 11", "segmentation", "warning")]  # never read
+
+
+# CrowdPose
+
+
+def test_crowdpose_is_checked_split_by_split(tmp_path):
+    root = crowdpose_root(tmp_path, "train", "val", "test")
+    for split in ("train", "val", "test"):
+        path = root / "annotations" / f"crowdpose_{split}.json"
+        change_json(path, lambda c: [a.update(num_keypoints=min(a["num_keypoints"], 12)) for a in c["annotations"]])
+    assert found("crowdpose", root, None, decode=True) == []
+    test = root / "annotations" / "crowdpose_test.json"
+    change_json(test, lambda c: (image(0, crowdIndex="0.5")(c), annotation(0, num_keypoints=14)(c)))
+    (image_id, identity) = (c := json.loads(test.read_text()))["images"][0]["id"], c["annotations"][0]["id"]
+    expected = [(f"image {image_id}", "crowdIndex", "error"), (f"annotation {identity}", "num_keypoints", "error")]
+    assert found("crowdpose", root, "test") == found("crowdpose", root, None) == expected
+    assert found("crowdpose", root, "val") == []
+
+
+def test_exchanged_sizes_of_crowdpose_are_told_and_mended(tmp_path):
+    root = crowdpose_root(tmp_path, "train", "val", "test")
+    change_json(
+        root / "annotations" / "crowdpose_test.json", lambda c: [i.update(width=30, height=40) for i in c["images"]]
+    )
+    assert load_images("crowdpose", root, "test").images.sizes.tolist() == [[40, 30]] * 3
+    told = [p for p in check_data("crowdpose", root, "test") if p.field == "width, height"]
+    assert [p.severity for p in told] == ["warning"] * 3 and "exchanged" in told[0].message
+
+
+def test_images_in_two_splits_of_crowdpose(tmp_path):
+    root = crowdpose_root(tmp_path, "train", "val", "test")
+    content = (root / "annotations" / "crowdpose_val.json").read_text()
+    (root / "annotations" / "crowdpose_test.json").write_text(content)
+    same = [p for p in check_data("crowdpose", root) if p.field == "id"]
+    assert len(same) == 3 and all("is in val too" in p.message for p in same)
+
+
+def test_real_crowdpose_has_no_errors_but_for_absent_images(samples, tmp_path):
+    (tmp_path / "annotations").symlink_to(samples / "crowdpose" / "annotations")
+    (tmp_path / "images").mkdir()
+    problems = check_data("crowdpose", tmp_path, "val")
+    errors = [p for p in problems if p.severity == "error"]
+    assert len(errors) == 2000 and {p.field for p in errors} == {"file_name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "decode", "words"),
+    [
+        ("coco", None, False, ["pixels", "--decode"]),
+        ("coco", "train", True, ["the split val", "several splits"]),
+        ("crowdpose", "val", True, ["train and test"]),
+        ("people", None, False, ["no files"]),
+    ],
+)
+def test_what_was_not_looked_at_is_told(name, split, decode, words):
+    text = not_looked_at(name, split, decode=decode)
+    assert all(word in text for word in words) and "\n" not in text
+    assert ("--decode" in text) == (not decode and name != "people")
 
 
 # MPII. Entry 2 of train lacks joints 0 and 9.

@@ -190,6 +190,15 @@ def test_another_skeleton_is_refused(coco_root):
         load_coco(*find_files(coco_root, "train"), CROWDPOSE14)
 
 
+@pytest.mark.parametrize("fields", [{"area": 0}, {"bbox": [500, 5, 20, 20]}, {"bbox": [4, 5, 0, 0]}])
+def test_labelled_persons_that_are_left_out_are_told(coco_root, capsys, fields):
+    change_json(coco_root / "annotations/person_keypoints_train2017.json", lambda c: c["annotations"][0].update(fields))
+    assert load_coco(*find_files(coco_root, "train")).person_ids.tolist() == [12]
+    assert "1 of 2 labelled persons have no area, or no box in their image" in capsys.readouterr().err
+    load_coco(*find_files(coco_root, "val"))
+    assert capsys.readouterr().err == ""
+
+
 def test_text_that_is_no_json_is_refused(coco_root):
     (coco_root / "annotations/person_keypoints_train2017.json").write_text('{"images": [')
     with pytest.raises(ReproError, match="not a readable JSON file"):

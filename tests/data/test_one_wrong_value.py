@@ -22,12 +22,15 @@ from pycocotools.cocoeval import COCOeval
 from scipy.io import savemat
 
 from repro.data.boxes import read_boxes
+from repro.data.check import check_data, format_problems
 from repro.data.coco import load_coco
 from repro.data.coco_wholebody import load_coco_wholebody
+from repro.data.image_sources import load_images
 from repro.data.images import ImageSet, load_coco_images, load_crowdpose
 from repro.data.lspet import load_lspet
 from repro.data.mpii import load_mpii
 from repro.data.persons import PersonSet
+from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
@@ -69,7 +72,7 @@ def small(points: int, **fields: Any) -> dict[str, Any]:
     out["categories"][0]["keypoints"] = list(CROWDPOSE14.keypoints)
     for annotation in out["annotations"]:
         annotation["keypoints"] = annotation["keypoints"][: 3 * points]
-        annotation["num_keypoints"] = min(annotation["num_keypoints"], points)
+        annotation["num_keypoints"] = min(annotation["num_keypoints"], points - 2)
         del annotation["segmentation"], annotation["area"]
     for image in out["images"]:
         image.update(fields)
@@ -381,6 +384,37 @@ def test_detections(folder: Path, place: tuple, change: Any) -> None:
     assert sorted(found.boxes.tolist()) == sorted(entry["bbox"] for entry in kept)
     assert sorted(found.scores.tolist()) == sorted(entry["score"] for entry in kept)
     assert all(number(v) for entry in raw for v in (*entry["bbox"], entry["score"]))
+
+
+CHECKED = {
+    "coco": (content(), "annotations/person_keypoints_{}2017.json", "{}2017"),
+    "coco-wholebody": (whole_body(), "annotations/coco_wholebody_{}_v1.0.json", "{}2017"),
+    "crowdpose": (small(14, crowdIndex=0.5), "annotations/crowdpose_{}.json", "images"),
+    "mpii": (ENTRIES, "annot/{}.json", "images"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+@settings(FEW, max_examples=100)
+@given(st.data())
+def test_the_check_tells_what_reading_refuses(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    """Nothing in a file stops the check; what cannot be read is an error of it; a sound file has none."""
+    sound, file, images = CHECKED[name]
+    place = data.draw(st.sampled_from(sorted(places(sound), key=str)))
+    file = tmp_path / file.format("train")
+    for n in (1, 2, 3):
+        if not (picture := tmp_path / images.format("train") / f"{n}.jpg").exists():
+            write_image(picture, 40, 30, n)
+    write_json(file, sound)
+    assert not [p for p in check_data(name, tmp_path, "train") if p.severity == "error"]
+    write_json(file, changed(sound, place, data.draw(VALUES)))
+    problems = check_data(name, tmp_path, "train")
+    assert isinstance(format_problems(problems), str)
+    try:
+        load = load_images if name == "crowdpose" else load_persons
+        load(name, tmp_path, "train")
+    except ReproError:
+        assert any(p.severity == "error" for p in problems), place
 
 
 def test_changes_reach_the_file() -> None:
