@@ -23,6 +23,7 @@ from repro.locks import Hold, locked, remove_left
 from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tell, unsealed, writable, write_json
 
 KIND = "result folder"  # of the sealed manifest
+SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds
 CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
 NEEDED = {"paper", "table", "seeds", "rows", "created"}  # fields that every manifest has
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
@@ -62,20 +63,29 @@ def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
 def seal_folder(folder: Path) -> None:
     """Seal the manifest of a folder, with the checksums of its files as they are now."""
     file = folder / "manifest.json"
-    content = {name: value for name, value in read_json(file).items() if name not in ("kind", "files", "seal")}
+    content = {name: value for name, value in read_json(file).items() if name not in SEAL}
     files = {name: about_file(folder / name) for name in CHECKED if (folder / name).exists()}
-    whole = sealed(KIND, {**content, "files": files})
-    write_json(file, {**content, **{name: whole[name] for name in ("kind", "files", "seal")}})
+    whole = sealed(KIND, {**content, "version": folder_name(folder), "files": files})
+    write_json(file, {**content, **{name: whole[name] for name in SEAL}})
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a result folder. Raises Damaged where it is not there, no manifest, or does not fit its checksum."""
+def read_manifest(folder: Path, *, named: bool = False) -> dict[str, Any]:
+    """The manifest of a result folder.
+
+    Args:
+        folder: the folder, which may be a copy under another name unless it is ``named``.
+        named: whether the folder must have the name that it was made with.
+
+    Raises:
+        Damaged: where the manifest is not there, is none, or does not fit its checksum.
+    """
     file = folder / "manifest.json"
     try:
         content = read_json(file)
         if not isinstance(content, dict) or not set(content) >= NEEDED:
             raise Damaged(file, "is no manifest of a result folder")
-        return unsealed(content, file, KIND) if {"seal", "files", "kind"} & set(content) else content
+        identity = {"version": folder_name(folder)} if named else {}
+        return unsealed(content, file, KIND, **identity) if set(SEAL) & set(content) else content
     except Damaged as damaged:
         raise Damaged(file, damaged.why, advice=_advice(folder)) from damaged
 
@@ -119,7 +129,7 @@ def manifests() -> dict[str, dict[str, Any]]:
     for file in sorted(paths.results().glob("*/table*/*/manifest.json")):
         if not file.parent.name.startswith("."):
             try:
-                found[file.parent.relative_to(paths.results()).as_posix()] = read_manifest(file.parent)
+                found[file.parent.relative_to(paths.results()).as_posix()] = read_manifest(file.parent, named=True)
             except Damaged as damaged:
                 tell(damaged, f"the folder is left out; {damaged.advice}")
     return found
@@ -198,7 +208,7 @@ def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, 
 
 
 def _without_seal(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in manifest.items() if name not in ("kind", "files")}
+    return {name: value for name, value in manifest.items() if name not in SEAL}
 
 
 def _read_table(file: Path) -> pd.DataFrame:
