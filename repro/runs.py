@@ -27,6 +27,7 @@ import torch
 from tqdm import tqdm
 
 from repro import paths
+from repro.complete_run import Run, load_run, training_of
 from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
@@ -34,7 +35,7 @@ from repro.data.resident import Residence
 from repro.environment import describe
 from repro.errors import ReproError
 from repro.locks import locked
-from repro.metrics.evidence import Evidence, packed, unpacked
+from repro.metrics.evidence import Evidence, packed
 from repro.models.checkpoints import load_weights
 from repro.progress import pixels_seen
 from repro.recipe import Recipe
@@ -49,20 +50,18 @@ from repro.run_files import (
     is_intact,
     is_trained,
     partial_folder,
-    read_evaluation,
-    read_training,
     snapshots,
     stages_of,
 )
-from repro.scene_runs import CURVE_IMAGES, evaluate_scene_recipe
+from repro.scene_runs import evaluate_scene_recipe
 from repro.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
 from repro.training.checkpoints import open_ledger, read_pointer
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with
-from repro.training.evaluate_scenes import ScenePoses
 from repro.training.loop import Job, build_network, snapshot_epochs, train
 
-__all__ = ["folder", "has_state", "is_evaluated", "is_intact", "is_trained", "stages_of"]  # others import them from here
+# What others take from here, though it lies elsewhere.
+__all__ = ["Run", "folder", "has_state", "is_evaluated", "is_intact", "is_trained", "load_run", "stages_of", "training_of"]
 
 CURVE_PERSONS = 400  # persons that snapshots are measured on: all of them would take as long as half the training
 
@@ -95,42 +94,6 @@ class Samples:
                 "file, as in BOXES=/path/to/detections.json."
             )
         return self.detected
-
-
-@dataclass(frozen=True)
-class Run:
-    """A complete run of a recipe: its metrics as fractions, its learning curve, its log, and what it was computed with."""
-
-    recipe: Recipe
-    metrics: dict[str, float]
-    curve: list[dict[str, float]]
-    log: list[dict[str, float]]
-    environment: dict[str, Any]
-    seconds: float
-
-    @property
-    def evidence(self) -> dict[str, Evidence]:
-        """What its metrics rest on, image by image; empty for runs that did not keep it."""
-        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
-            return unpacked(file)
-
-    @property
-    def precision(self) -> str | None:
-        """What its network computed in; None for runs that did not record it."""
-        fast = self.environment.get("fast_precision")
-        return fast if self.recipe.optimisation.precision == "bfloat16" else fast and "float32"
-
-    @property
-    def poses(self) -> Poses:
-        """The predicted poses of the evaluation persons."""
-        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
-            return Poses(file["points"], file["scores"])
-
-    @property
-    def scene_poses(self) -> ScenePoses:
-        """The people that a bottom-up recipe found in the evaluation images."""
-        with np.load(evaluation_file(self.recipe).with_suffix(".npz")) as file:
-            return ScenePoses(*(file[name] for name in ("image_index", "points", "keypoint_scores", "scores")))
 
 
 @dataclass(frozen=True)
@@ -348,20 +311,3 @@ def _write_evaluation(
     about = {"key": recipe.key, "weights": file_checksum(weights), "poses": about_file(target.with_suffix(".npz"))}
     content = {**about, "recipe": recipe.to_plain(), "metrics": metrics, "curve": curve}
     write_sealed(target, EVALUATION, content)
-
-
-def load_run(recipe: Recipe) -> Run:
-    """The complete run of a recipe; log and seconds are those of all its stages."""
-    stored = read_evaluation(recipe)
-    about = [read_training(stage) for stage in stages_of(recipe)]
-    log = [line for one in about for line in one["log"]]
-    seconds = sum(one["seconds"] for one in about)
-    everyone = min(CURVE_IMAGES, recipe.data.val_count) if recipe.takes_scenes else recipe.data.val_count
-    curve = [{"of": everyone, **point} for point in stored["curve"]]  # runs of before were measured on all persons
-    return Run(recipe, stored["metrics"], curve, log, about[-1]["environment"], seconds)
-
-
-def training_of(recipe: Recipe) -> dict[str, Any]:
-    """``environment`` and ``seconds`` of one complete training, a recipe's last stage. Raises Damaged where there is none."""
-    about = read_training(recipe)
-    return {name: about[name] for name in ("environment", "seconds")}

@@ -220,7 +220,9 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(recipe, tiny_samples, finis
 
     monkeypatch.setattr(sealed.os, "replace", full)
     for _ in range(3):
-        with pytest.raises(ReproError, match=r"runs cannot be written .*No space left.*REPRO_RUNS.*go on from their last"):
+        with pytest.raises(
+            ReproError, match=r"runs cannot be written .*No space left.*REPRO_RUNS.*go on from their last"
+        ):
             make_runs([recipe], tiny_samples, CPU)
         assert not [file for file in (places / "runs").rglob(".*") if file.is_file()]
         left = left or [10_000]
@@ -271,7 +273,9 @@ def test_a_damaged_file_of_a_result_folder(name, damage, places, capsys):
         try:
             assert call() == expected
         except ReproError as error:
-            assert "skeletal/table3/second" in str(error) and ("restore the file" in str(error) or "reproduce the table" in str(error))
+            assert "skeletal/table3/second" in str(error) and (
+                "restore the file" in str(error) or "reproduce the table" in str(error)
+            )
         except KeyError:  # of the list of manifests, which leaves the folder out
             assert name == "manifest.json" and (damage is Path.unlink or name in capsys.readouterr().err)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,5 +35,5 @@ def read_evidence(folder: Path) -> dict[tuple[str, int], dict[str, Evidence]]:
         with np.load(folder / FILE) as file:
             runs = sorted({tuple(name.split("|")[:2]) for name in file})
             return {(row, int(seed)): unpacked(file, f"{row}|{seed}") for row, seed in runs}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ReproError(f"{folder / FILE} cannot be read ({error}): reproduce the table again.") from error

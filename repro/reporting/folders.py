@@ -139,7 +139,7 @@ def write_index() -> None:
     """Write ``results/index.csv``, one line a folder, from the manifests that are there."""
     with locked(paths.results() / ".lock", "the index of results"):
         index = paths.results() / "index.csv"
-        for left in paths.results().glob(".index.*"):  # by a process that was killed: only the one that has the lock writes
+        for left in paths.results().glob(".index.*"):  # by killed processes: only the one that has the lock writes
             left.unlink(missing_ok=True)
         temporary = index.with_name(f".index.{os.getpid()}.csv")
         try:
