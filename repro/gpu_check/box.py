@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Box:
         self._archives: list[list[Path]] = [[]]
         self._log = (folder / "log.txt").open("a")
         self._started = time.monotonic()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def say(self, text: str) -> None:
         """A line for the log, and for who is looking on."""
@@ -41,11 +42,16 @@ class Box:
 
     def note(self, stage: str, **values: Any) -> None:
         """What a stage came to."""
-        self.notes.setdefault(stage, {}).update(values)
-        self._replace("check.json", json.dumps(self.notes, indent=1).encode())
+        with self._lock:
+            self.notes.setdefault(stage, {}).update(values)
+            self._replace("check.json", json.dumps(self.notes, indent=1).encode())
 
     def add_result(self, folder: Path) -> None:
         """Pack a result folder; a further archive is begun where one would grow too large."""
+        with self._lock:
+            self._add_result(folder)
+
+    def _add_result(self, folder: Path) -> None:
         self._archives[-1].append(folder)
         name = f"results-{len(self._archives)}.tar.gz"
         packed = _pack(self.folder / f".{name}", self._archives[-1], paths.results())
@@ -53,7 +59,7 @@ class Box:
             packed.unlink()
             self._archives[-1].pop()
             self._archives.append([])
-            self.add_result(folder)
+            self._add_result(folder)
             return
         os.replace(packed, self.folder / name)
 
@@ -62,7 +68,8 @@ class Box:
         wanted = ("*/recipe.json", "*/log.jsonl", "*/run.json", "*/evaluations/*.json", "weights/*.json")
         files = sorted(file for pattern in wanted for file in paths.runs().glob(pattern))
         files = [file for file in files if self.folder not in file.parents]
-        os.replace(_pack(self.folder / ".trainings.tar.gz", files, paths.runs()), self.folder / "trainings.tar.gz")
+        with self._lock:
+            os.replace(_pack(self.folder / ".trainings.tar.gz", files, paths.runs()), self.folder / "trainings.tar.gz")
 
     def _replace(self, name: str, content: bytes) -> None:
         temporary = self.folder / f".{name}"
@@ -74,5 +81,6 @@ def _pack(target: Path, members: Iterable[Path], root: Path) -> Path:
     """An archive of files and folders, named from a root."""
     with tarfile.open(target, "w:gz") as archive:
         for member in members:
-            archive.add(member, member.relative_to(root))
+            with suppress(FileNotFoundError):  # of a run that got its final name in between
+                archive.add(member, member.relative_to(root))
     return target

@@ -17,8 +17,7 @@ from typing import Any
 
 from repro.errors import ReproError
 
-STARTING = 10.0  # s: processes that train side by side begin
-LEAST = 0.005  # of a scale's length: what is shorter is left out
+STARTING = {"cuda": 25.0, "cpu": 8.0}  # s: processes that train side by side begin, a GPU loads its kernels
 WARM_SHARE = 0.6  # of a warm start's seconds, in which it trains: it is read, measured and written in the rest
 
 
@@ -101,25 +100,27 @@ def request_of(order: Order, length: float) -> Any:
     chosen = tuple(slug for slug in rows.rows if order.only in slug) if order.only else ()
     if order.only and not chosen:
         raise ReproError(f"No row of table {order.table} of {order.paper} has {order.only!r} in its name.")
-    scale = short_scale(order).lengthened(length)
+    scale = short_scale(order).of_length(length)
     return Request(order.paper, order.table, scale, "people", None, order.seeds, chosen)
 
 
 def draw(order: Order) -> dict[str, Any]:
-    """Draw the people of a table."""
+    """Draw the people of a table: those of its scale's length, and those of a short one, which may be fewer."""
+    from repro.lengths import LENGTHS
     from repro.request import plan_tables
 
-    started = time.perf_counter()
-    (planned,) = plan_tables([request_of(order, 1.0)])
-    count = len(planned.samples.train) if planned.samples is not None else 0
-    return {"state": "drawn", "train": count, "seconds": round(time.perf_counter() - started, 1)}
+    started, counts = time.perf_counter(), []
+    for length in (1.0, min(LENGTHS)):
+        (planned,) = plan_tables([request_of(order, length)])
+        counts += [len(planned.samples.train)] if planned.samples is not None else []
+    return {"state": "drawn", "train": counts, "seconds": round(time.perf_counter() - started, 1)}
 
 
 def make_table(order: Order) -> dict[str, Any]:
     """Train and evaluate a table as long as its seconds allow, and write its result folder.
 
-    Says READY when everything is planned, and waits for a line with ``seconds`` and ``factors`` on its standard input; says
-    TRAINED when the device is free again.
+    Says READY when everything is planned, and waits for a line on its standard input: ``seconds``, its share of the time,
+    ``most``, what is left of all, and ``factors``. Says TRAINED when the device is free again.
     """
     from repro.reproduce import reproduce_tables
     from repro.request import plan_tables
@@ -136,11 +137,12 @@ def make_table(order: Order) -> dict[str, Any]:
     print("READY", flush=True)
     told = json.loads(sys.stdin.readline())
     started, seconds = time.perf_counter(), told["seconds"]
-    factor = factor_for(told["factors"], min(order.jobs, tasks))
-    length = fitting_length(seconds - STARTING, factor, training, evaluation)
+    factor, starting = factor_for(told["factors"], min(order.jobs, tasks)), STARTING[machine.kind]
+    times = (told[name] - starting for name in ("seconds", "most"))
+    length = fitting_length(*times, factor, training, evaluation)
     about = {"length": length, "tasks": tasks, "training": round(training, 1), "evaluation": round(evaluation, 1)}
     about |= {"factor": round(factor, 4)}
-    if length < LEAST:
+    if not length:
         return about | {"state": f"not enough time: a whole one takes about {factor * (training + evaluation):.0f} s"}
     print(f"{order.paper} {order.table}: length {length:g} of {order.scale} in {seconds:.0f} s", flush=True)
     request = request_of(order, length)
@@ -148,8 +150,8 @@ def make_table(order: Order) -> dict[str, Any]:
     if planned.samples is not None:
         make_runs(planned.recipes.values(), planned.samples, machine)
     about["made_in"] = round(time.perf_counter() - started, 1)
-    if training and about["made_in"] > 2 * STARTING:
-        about["ratio"] = round((about["made_in"] - STARTING) / factor / (length * training + evaluation), 3)
+    if training and about["made_in"] > 2 * starting:
+        about["ratio"] = round((about["made_in"] - starting) / factor / (length * training + evaluation), 3)
     print(f"TRAINED {json.dumps(about)}", flush=True)
     (folder,) = reproduce_tables([request], machine)
     about["written_in"] = round(time.perf_counter() - started - about["made_in"], 1)
@@ -172,12 +174,18 @@ def estimated(planned: Any, kind: str) -> tuple[float, float]:
     return sum(c.crops * c.crop for c in costs), sum(c.evaluation for c in costs)
 
 
-def fitting_length(seconds: float, factor: float, training: float, evaluation: float) -> float:
-    """The length of training, at most 1, that fits: ``factor * (length * training + evaluation) = seconds``; two digits of it."""
+def fitting_length(seconds: float, most: float, factor: float, training: float, evaluation: float) -> float:
+    """The largest of ``lengths.LENGTHS`` that fits, 0 for none: ``factor * (length * training + evaluation) <= seconds``.
+
+    The shortest is taken too where it fits in the seconds that are left of all, ``most``. Without anything to train it is 1.
+    """
+    from repro.lengths import LENGTHS
+
     if not training:
         return 1.0
-    length = min(1.0, (seconds / factor - evaluation) / training)
-    return float(f"{length:.2g}") if length > 0 else 0.0
+    fits = [length for length in LENGTHS if factor * (length * training + evaluation) <= seconds]
+    short = [min(LENGTHS)] if factor * (min(LENGTHS) * training + evaluation) <= most else [0.0]
+    return max(fits or short)
 
 
 def make_warm(order: Order) -> dict[str, Any]:

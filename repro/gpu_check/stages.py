@@ -6,6 +6,7 @@ import csv
 import json
 import shlex
 import sys
+import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
@@ -106,8 +107,9 @@ def learn_speeds(check: Check, file: Path) -> None:
     with file.open() as opened:
         loops = [line for line in csv.DictReader(opened) if line["kind"] == "loop" and line["images_per_second"]]
     for kind, network in (("crops", "w32"), ("scenes", "hgr")):
-        found = {}
-        for line in (one for one in loops if one["network"] == network):
+        found, own = {}, [line for line in loops if line["network"] == network]
+        recorded = [line for line in own if line["mode"] == "graph"]  # as tables are trained
+        for line in recorded or own:
             factor = 1e3 / float(line["images_per_second"]) / float(line["estimated_image_ms"])
             count = int(line["side_by_side"])
             found[count] = max(factor, found.get(count, 0.0))  # the slowest of several sizes
@@ -150,50 +152,88 @@ class TableProcess:
     @property
     def kind(self) -> str:
         """``crops`` or ``scenes``."""
-        from repro.papers.recipes import table_rows
+        return "scenes" if takes_scenes(self.paper, self.table) else "crops"
 
-        return "scenes" if table_rows(self.paper, self.table).takes_scenes else "crops"
+
+def takes_scenes(paper: str, table: int) -> bool:
+    """Whether a table's methods are shown whole images."""
+    from repro.papers.recipes import table_rows
+
+    rows = table_rows(paper, table)
+    return rows is not None and rows.takes_scenes
 
 
 def check_tables(check: Check, tables: list[tuple[str, int, str]], listed: int) -> None:
     """Tables in their order: those of the list share what is left, the rest takes what is over.
 
     Each has a process of its own. The next one begins, and reads its people, while one trains; a folder is written while the
-    next table trains.
+    next table trains. Tables of persons and of whole images have a lane each with half of the jobs, so that one computes while
+    the other begins.
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         check.box.note("tables", state=f"not begun, packages are missing: {', '.join(missing)}")
         return
+    kinds = {one: "scenes" if takes_scenes(*one[:2]) else "crops" for one in tables}
+    if check.order.jobs < 2 or len(set(kinds.values())) < 2:
+        make_tables(check, tables, listed, 1)
+        return
+    lanes = []
+    for kind in dict.fromkeys(kinds.values()):
+        own = [one for one in tables if kinds[one] == kind]
+        count = sum(kinds[one] == kind for one in tables[:listed])
+        lanes.append(threading.Thread(target=_make_lane, args=(check, own, count, kind), daemon=True))
+        lanes[-1].start()
+    for lane in lanes:
+        lane.join(max(0.0, check.left - 1))
+
+
+def _make_lane(check: Check, tables: list[tuple[str, int, str]], listed: int, kind: str) -> None:
+    try:
+        make_tables(check, tables, listed, 2)
+    except Exception as error:  # the other lane goes on
+        check.box.say(f"Tables of {kind} failed: {type(error).__name__}: {error}")
+        check.box.note("tables", **{f"lane of {kind}": f"{type(error).__name__}: {error}"[:500]})
+
+
+def make_tables(check: Check, tables: list[tuple[str, int, str]], listed: int, lanes: int) -> None:
+    """Make tables of one lane, of ``lanes`` that share the device and its jobs."""
     begun: list[TableProcess] = []
+    jobs = max(1, check.order.jobs // lanes)
 
     def begin(number: int) -> None:
         if number < len(tables):
             paper, table, only = tables[number]
-            order = replace(check.order, what="table", paper=paper, table=table, only=only)
+            order = replace(check.order, what="table", paper=paper, table=table, only=only, jobs=jobs)
             begun.append(TableProcess(paper, table, only, check.begin_order(order, indent=f"  [{paper} {table}] ")))
 
     begin(0)
+    told: list[TableProcess] = []
     for number in range(len(tables)):
         if check.left < WRITING:
             break
         begin(number + 1)
-        make_table(check, begun[number], max(1, listed - number))
-        collect(check, begun)
-    while check.left > 3 and any(not one.noted for one in begun[: number + 1]):
+        told.append(begun[number])
+        make_table(check, told[-1], max(1, listed - number), lanes)
+        collect(check, told)
+    while check.left > 3 and any(not one.noted for one in told):
         time.sleep(0.2)
-        collect(check, begun[: number + 1])
+        collect(check, told)
     for one in begun:
         one.process.end()
     collect(check, begun, ended=True)
 
 
-def make_table(check: Check, one: TableProcess, to_come: int) -> None:
+def make_table(check: Check, one: TableProcess, to_come: int, lanes: int) -> None:
     """Let a table train for its share of the time, and wait until the device is free again."""
     if not one.process.wait(check.left - WRITING, "READY", "RESULT") or one.process.said("READY") is None:
         return
     seconds = (check.left - WRITING) / to_come
-    check.box.say(f"{one.name}: {seconds:.0f} of {check.left:.0f} s, factors {check.factors[one.kind]}")
-    one.process.tell(seconds=CAREFUL * seconds, factors=check.factors[one.kind])
+    known = check.factors[one.kind]
+    together = known[max(known)] if lanes > 1 else 0.0  # the other lane trains too
+    factors = {count: lanes * together or factor for count, factor in known.items()}
+    check.box.say(f"{one.name}: {seconds:.0f} of {check.left:.0f} s, factors {factors}")
+    most = CAREFUL * (check.left - WRITING)
+    one.process.tell(seconds=min(CAREFUL * seconds, most), most=most, factors=factors)
     one.process.wait(check.left - 5, "TRAINED", "RESULT")
     made = json.loads(one.process.said("TRAINED") or "{}")
     if ratio := made.get("ratio"):

@@ -17,11 +17,17 @@ from repro.gpu_check.made import (
 
 
 def test_the_length_fills_what_evaluation_leaves():
-    # 60 s at half the estimated seconds hold 120 estimated ones: 20 of evaluation, 100 of 400 of training
-    assert fitting_length(60.0, 0.5, training=400.0, evaluation=20.0) == 0.25
-    assert fitting_length(60.0, 0.5, training=90.0, evaluation=20.0) == 1.0
-    assert fitting_length(10.0, 0.5, training=400.0, evaluation=20.0) == 0.0
-    assert fitting_length(60.0, 0.5, training=0.0, evaluation=0.0) == 1.0
+    # 60 s at half the estimated seconds hold 120 estimated ones: 20 of evaluation, 100 of training
+    assert fitting_length(60.0, 60.0, 0.5, training=400.0, evaluation=20.0) == 0.25
+    assert fitting_length(60.0, 60.0, 0.5, training=401.0, evaluation=20.0) == 0.125
+    assert fitting_length(60.0, 60.0, 0.5, training=50.0, evaluation=20.0) == 2.0
+    assert fitting_length(60.0, 60.0, 0.5, training=0.0, evaluation=0.0) == 1.0
+
+
+def test_the_shortest_length_may_take_what_is_left_of_all():
+    # an eighth of 400 and 20 of evaluation are 70 estimated seconds, 35 of the device
+    assert fitting_length(10.0, 35.0, 0.5, training=400.0, evaluation=20.0) == 0.125
+    assert fitting_length(10.0, 34.0, 0.5, training=400.0, evaluation=20.0) == 0.0
 
 
 def test_the_factor_is_that_of_as_many_trainings_side_by_side():
@@ -50,6 +56,6 @@ def test_a_check_draws_few_people_and_chooses_rows():
     assert (scale.drawn_train, scale.drawn_val, scale.scenes.train, scale.scenes.val) == (100, 32, 50, 8)
     request = request_of(order, 0.5)
     assert request.rows and all("w32" in row for row in request.rows)
-    assert request.scale.drawn_crops == scale.drawn_crops // 2
+    assert request.scale == scale.of_length(0.5)
     with pytest.raises(ReproError, match="No row of table 4 of hgr has 'w32' in its name"):
         request_of(Order(what="table", scale="gpu", persons=9, scenes=9, paper="hgr", table=4, only="w32"), 1.0)

@@ -25,12 +25,13 @@ def check(tmp_path, monkeypatch):
 def test_factors_are_measured_over_estimated_seconds(check, tmp_path):
     file = tmp_path / "gpu.csv"
     file.write_text(
-        "kind,network,side_by_side,images_per_second,estimated_image_ms\n"
-        "loop,w32,1,500,4\n"  # 2 ms an image, 4 estimated
-        "loop,w32,4,1000,4\n"
-        "loop,w32,1,2500,1\n"  # 0.4 of 1 ms: the slower one counts
-        "loop,hgr,1,,8\n"
-        "step,hgr,1,1000,8\n"
+        "kind,network,mode,side_by_side,images_per_second,estimated_image_ms\n"
+        "loop,w32,graph,1,500,4\n"  # 2 ms an image, 4 estimated
+        "loop,w32,graph,4,1000,4\n"
+        "loop,w32,graph,1,2500,1\n"  # 0.4 of 1 ms: the slower one counts
+        "loop,w32,eager,1,100,4\n"  # tables are not trained so
+        "loop,hgr,eager,1,,8\n"
+        "step,hgr,eager,1,1000,8\n"
     )
     learn_speeds(check, file)
     assert check.factors["crops"] == {1: 0.5, 4: 0.25}
