@@ -8,8 +8,8 @@ A mistake of the user ends in one sentence on stderr and exit code 2, never in a
 from __future__ import annotations
 
 import errno
-import os
 import sys
+from dataclasses import replace
 
 import click
 
@@ -81,7 +81,9 @@ def main() -> None:
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
 @click.option("--workers", default="0", show_default=True, help="processes a training reads images with")
-@click.option("--compile", "compiled", default="off", show_default=True, help="off, auto, graphs (on a GPU) or inductor")
+@click.option(
+    "--compile", "compiled", default="off", show_default=True, help="off, auto, graphs (on a GPU) or inductor"
+)
 def reproduce(
     paper: str,
     table: str,
@@ -111,8 +113,9 @@ def reproduce(
     from repro.last_step import check_notebooks
     from repro.papers.recipes import table_rows
     from repro.reproduce import reproduce_tables, say_result, say_where
-    from repro.request import Request
+    from repro.request import Request, check_requests
     from repro.scales import get_scale
+    from repro.start import take_start
     from repro.tasks import Machine
     from repro.training.device import checked_compiled
     from repro.training.distributed import choose_device
@@ -121,18 +124,20 @@ def reproduce(
     chosen, machine = get_scale(scale).of_length(factor), Machine(device, *settings, checked_compiled(compiled))
     known_data(data)
     choose_device(device)
-    if start not in ("warm", "random"):
-        start = _import_start(start)
     root, file = optional_path("DATA_ROOT", data_root), optional_path("BOXES", boxes)
     requests = []
     for key in papers:
         if table_rows(key, number) is not None:
-            requests.append(Request(key, number, chosen, data, root, seed_list, only, start, file))
+            requests.append(Request(key, number, chosen, data, root, seed_list, only, boxes=file))
             continue
         text = f"{key} table {number}: not yet reproducible, no row of it has a recipe."
         if paper:
             raise ReproError(text + " `repro list` shows the tables that have.")
         click.echo(text)
+    if requests:
+        check_requests(requests)
+        taken = take_start(start, requests)
+        requests = [replace(request, start=taken) for request in requests]
     if requests and processes.leads():
         names = ", ".join(request.paper for request in requests)
         at = "" if factor == 1 else f" at length {written(factor)}"
@@ -145,18 +150,6 @@ def reproduce(
     if len(folders) > 1:
         say_where(folders)
     check_notebooks(folders)
-
-
-def _import_start(start: str) -> str:
-    """The name of the weights that START gives: a checkpoint's path, or the name of one taken in before."""
-    from repro.warm_start import import_weights, weight_files
-
-    if start in weight_files():
-        return start
-    path = paths.user_path("START", start)
-    if not os.path.isfile(path):  # False also for what cannot be a path
-        raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *weight_files()))
-    return import_weights(path)
 
 
 def _papers_with(paper: str, number: int) -> list[str]:

@@ -59,11 +59,16 @@ def plan_tables(requests: list[Request]) -> list[PlannedTable]:
     Raises:
         ReproError: for anything in a request that cannot be done.
     """
+    check_requests(requests)
+    return [_plan(request) for request in requests]
+
+
+def check_requests(requests: list[Request]) -> None:
+    """Raise ReproError for a request that cannot be met, as far as can be told without reading a sample."""
     for request in requests:
         check_rows(request.paper, request.table, request.rows)
         check_measurable(request.paper, request.table, request.data)
         check_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows)
-    return [_plan(request) for request in requests]
 
 
 def _plan(request: Request) -> PlannedTable:

@@ -17,14 +17,15 @@ manifest (recipe, checksum, accuracy, code) beside it. ``repro warm-start`` make
 
 from __future__ import annotations
 
-import json
-import os
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from repro import paths, serial
 from repro.errors import ReproError, choice_error
@@ -32,26 +33,59 @@ from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
-from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, is_under, load_weights, read_weights
+from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, fitting_weights, is_under, load_weights
+from repro.models.foreign_weights import named_hash, read_weights
 from repro.models.weight_scale import rescale_convolutions
 from repro.recipe import Initialisation
-from repro.training.checkpoints import write_json
+from repro.sealed import Damaged, file_checksum, read_json, replacing, write_json
 
 HEAD = "final_layer."
 BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's and a ResNet's parts begin
 WEIGHT_SIZE = (
     0.05  # of the weights that rows start from (root mean square), whatever the rate they were trained at left
 )
-CLASSIFIERS = (*TIMM_EXTRAS, "fc")  # what files of timm's HRNets and torchvision's ResNets have beyond the backbone
+# What files of HRNet's authors, of timm's HRNets and of torchvision's ResNets have beyond the backbone.
+CLASSIFIERS = (*TIMM_EXTRAS, "head", "fc")
 
 
 def weight_files() -> dict[str, Path]:
-    """The manifests of all backbones that are there, by name; committed ones first."""
-    folders = (Path(__file__).parent / "weights", paths.runs() / "weights")
-    files = [
-        file for folder in folders for file in sorted(folder.glob("*.json")) if not file.stem.startswith("enlarge-")
-    ]
+    """The manifests of all weights that rows may start from, by name; committed ones first. Damaged ones are left out."""
+    files = [file for folder in _folders() for file in sorted(folder.glob("*.json")) if _is_start(file)]
     return {file.stem: file for file in reversed(files)}
+
+
+def _folders() -> tuple[Path, Path]:
+    return Path(__file__).parent / "weights", paths.runs() / "weights"
+
+
+def _is_start(file: Path) -> bool:
+    """Whether a manifest is whole and of weights that rows may start from: that of the super-resolution network is not."""
+    try:
+        return "enlarger" not in _manifest(file)
+    except ReproError:
+        return False
+
+
+def _manifest(file: Path) -> dict[str, Any]:
+    """What a manifest says of the weights beside it. Raises ReproError when it is damaged or they are not there."""
+    about = read_json(file)
+    whole = isinstance(about, dict) and re.fullmatch("[0-9a-f]{64}", str(about.get("sha256")))
+    if not whole or not file.with_suffix(".safetensors").is_file():
+        raise Damaged(file, "names no weights", file)
+    return about
+
+
+def _initialisation(name: str, size: float | None = None) -> Initialisation | None:
+    """Weights by their name; None where there is no manifest of it. Raises ReproError when its files are damaged."""
+    file = next((f for folder in _folders() if (f := folder / f"{name}.json").exists()), None)
+    if file is None:
+        return None
+    about, tensors = _manifest(file), file.with_suffix(".safetensors")
+    if not about["sha256"].startswith(file_checksum(tensors)):
+        raise ReproError(
+            f"The weights {tensors} do not fit the checksum in {file.name}: delete both and make or give them again."
+        )
+    return Initialisation(name=name, sha256=about["sha256"], size=size)
 
 
 def backbone_name(backbone: HRNet | ResNet) -> str:
@@ -68,11 +102,8 @@ def plain_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
 
 
 def initialisation_for(backbone: HRNet | ResNet) -> Initialisation | None:
-    """The warm start of a backbone; None where none has been made."""
-    file = weight_files().get(backbone_name(plain_backbone(backbone)))
-    if file is None:
-        return None
-    return Initialisation(name=file.stem, sha256=json.loads(file.read_text())["sha256"], size=WEIGHT_SIZE)
+    """The warm start of a backbone; None where none has been made. Raises ReproError where its files are damaged."""
+    return _initialisation(backbone_name(plain_backbone(backbone)), WEIGHT_SIZE)
 
 
 def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Initialisation | None:
@@ -84,32 +115,90 @@ def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Init
     Raises:
         ReproError: for another name.
     """
-    if start == "random" or isinstance(backbone, (DLA, Hourglass)):
+    if start == "random" or not takes_weights(backbone):
         return None
     if start == "warm":
         return initialisation_for(backbone)
-    file = weight_files().get(start)
-    if file is None:
-        raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *weight_files()))
-    return Initialisation(name=start, sha256=json.loads(file.read_text())["sha256"])
+    known = weight_files()
+    found = _initialisation(start) if start in known else None
+    if found is None:
+        raise choice_error("START", start, ("warm", "random", "a path to a checkpoint", *known))
+    return found
 
 
-def import_weights(path: Path) -> str:
-    """Take a checkpoint (HRNet, timm, torchvision; .pth or .safetensors) into ``runs/weights``; returns its name there.
+def takes_weights(backbone: HRNet | ResNet | DLA | Hourglass) -> bool:
+    """Whether a backbone starts from weights that are asked for."""
+    return not isinstance(backbone, (DLA, Hourglass))
+
+
+def read_start(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint that rows are to start from.
 
     Raises:
-        ReproError: when the file does not exist or does not hold weights.
+        ReproError: when the file is damaged, another one than its name says, or holds something else than dense tensors.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in read_weights(path).items()}
-    folder = paths.runs() / "weights"
+    expected = named_hash(path)
+    if expected is not None and not (found := file_sha256(path)).startswith(expected):
+        raise ReproError(
+            f"The name of {path} says that its SHA-256 begins with {expected}, and it begins with {found[: len(expected)]}: "
+            "fetch the file again, or rename it when it is another one."
+        )
+    return read_weights(path)
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise ReproError, naming the first, for weights that are not finite."""
+    wrong = [n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if wrong:
+        raise ReproError(
+            f"The weights file {path} holds numbers that are not finite in {len(wrong)} tensors, the first is {wrong[0]}: give "
+            "the file of a training that went well."
+        )
+
+
+def import_weights(path: Path, tensors: dict[str, Tensor] | None = None) -> str:
+    """Take a checkpoint (HRNet, timm, torchvision; .pth or .safetensors) into ``runs/weights``; returns its name there.
+
+    Args:
+        path: of the checkpoint.
+        tensors: what ``read_start`` found in it; None to read it now.
+
+    Raises:
+        ReproError: when the file does not exist or does not hold weights, or runs cannot be written.
+    """
+    tensors = read_start(path) if tensors is None else tensors
+    name, folder = imported_name(path), paths.runs() / "weights"
+    if name in weight_files():
+        try:
+            _initialisation(name)
+            return name
+        except ReproError:  # damaged: it is taken in again
+            pass
+    paths.check_writable("REPRO_RUNS")
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{path.stem}-{file_sha256(path)[:8]}"
-    temporary = folder / f".{name}.{os.getpid()}"
-    save_file(tensors, temporary)
-    os.replace(temporary, folder / f"{name}.safetensors")
+    with replacing(folder / f"{name}.safetensors") as temporary:  # copies, as names may share a tensor
+        save_file({n: t.clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}, temporary)
     about = {"sha256": file_sha256(folder / f"{name}.safetensors"), "what": f"imported from {path.name}"}
     write_json(folder / f"{name}.json", about)
     return name
+
+
+def imported_name(path: Path) -> str:
+    """The name that a checkpoint gets in ``runs/weights``: its own, fit for a file, and the first digits of its SHA-256."""
+    stem = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "_", path.stem).lstrip(".")[:100]
+    return f"{stem}-{file_sha256(path)[:8]}"
+
+
+def check_fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise ReproError, with the differences, when a network cannot start from these weights; it may be one without values."""
+    fitting_weights(network, tensors, path, **_excuses(network))
+
+
+def _excuses(network: nn.Module) -> dict[str, tuple[str, ...]]:
+    """What a file and a network need not share: heads, parts that have other sources, and classifiers."""
+    heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}
+    optional = (*sorted(heads | set(_warm("copies", network, {}))), *_warm("fresh", network, ()))
+    return {"allow_missing": optional, "ignore": CLASSIFIERS}
 
 
 def load_initialisation(network: nn.Module, initialisation: Initialisation) -> None:
@@ -129,12 +218,8 @@ def load_initialisation(network: nn.Module, initialisation: Initialisation) -> N
             "make them with `repro warm-start` and the run's --scale, --width or --depth, or give START= the checkpoint again."
         )
     tensors = file.with_suffix(".safetensors")
-    copies, fresh = _warm("copies", network, {}), _warm("fresh", network, ())
-    heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}
-    optional = (*sorted(heads | set(copies)), *fresh)
-    excused = load_weights(
-        network, tensors, allow_missing=optional, ignore=CLASSIFIERS, expected_sha256=initialisation.sha256
-    )
+    copies = _warm("copies", network, {})
+    excused = load_weights(network, tensors, expected_sha256=initialisation.sha256, **_excuses(network))
     if initialisation.size is not None:
         kept = {*excused.missing, *(name for name, _, _ in excused.reshaped)}
         rescale_convolutions(network, initialisation.size, set(network.state_dict()) - kept)

@@ -10,16 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from repro.errors import ReproError
+from repro.models.foreign_weights import read_weights
 from repro.sealed import about_bytes, replacing
 
 Shape = tuple[int, ...]
@@ -36,10 +37,11 @@ TIMM_EXTRAS = (
     "stage4.2.fuse_layers.3",
 )
 
-_WRAPPERS = ("state_dict", "model")  # where training scripts put the weights inside their files
 _PREFIXES = ("module.", "_orig_mod.")  # DataParallel's and torch.compile's
 _METADATA = "repro"  # one JSON text, because the order of several entries changes from file to file
 _SHOWN = 3  # names shown of each group
+ADVICE = "Build the network that the file was made for, or name what may differ in allow_missing or ignore."
+COUNTER = ".num_batches_tracked"  # of BatchNorm, which PyTorch has kept since 0.4.1 and does not use here
 
 
 @dataclass(frozen=True)
@@ -152,36 +154,6 @@ def check_sha256(path: str | Path, expected: str) -> None:
         raise ReproError(f"The SHA-256 of {path} is {found}, expected {expected}: fetch or copy the file again.")
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` file, or of a PyTorch file with or without a ``state_dict`` around them.
-
-    PyTorch files are read with ``weights_only=True``: nothing in them is executed.
-
-    Raises:
-        ReproError: when the file does not exist, cannot be read that way or holds something else.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ReproError(f"The weights file {path} does not exist: give the path of a .safetensors or .pth file.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file raises whatever its first wrong byte leads to
-        raise ReproError(
-            f"The weights file {path} cannot be read as tensors alone ({type(error).__name__}): give a file that holds "
-            "nothing but tensors in dictionaries, as .safetensors or a PyTorch state_dict."
-        ) from error
-    while isinstance(content, Mapping) and (inner := [k for k in _WRAPPERS if isinstance(content.get(k), Mapping)]):
-        content = content[inner[0]]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise ReproError(
-            f"The weights file {path} holds no state_dict at its top or under {' or '.join(_WRAPPERS)}: give a file "
-            "that maps names to tensors."
-        )
-    return dict(content)
-
-
 def load_weights(
     model: nn.Module,
     path: str | Path,
@@ -210,20 +182,59 @@ def load_weights(
     """
     if expected_sha256 is not None and Path(path).is_file():
         check_sha256(path, expected_sha256)
-    weights = read_weights(path)
+    weights, excused = fitting_weights(
+        model, read_weights(path), path, allow_missing=allow_missing, ignore=ignore, rename=rename
+    )
+    model.load_state_dict(weights, strict=False)
+    return excused
+
+
+def fitting_weights(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    allow_missing: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
+    rename: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Tensor], KeyDiff]:
+    """What a network takes of some weights, which may have no values yet (``torch.device("meta")``), as the network may.
+
+    As in torch, a file may lack BatchNorm's counters of batches, and hold one number as a vector of it.
+
+    Args:
+        model: the network; it stays as it is.
+        weights: tensors by name.
+        path: their file, for messages.
+        allow_missing: as ``load_weights`` takes it.
+        ignore: as ``load_weights`` takes it.
+        rename: as ``load_weights`` takes it.
+
+    Returns:
+        the tensors by the network's names, and what was excused.
+
+    Raises:
+        ReproError: for any difference that was not excused.
+    """
     names = rename_keys(weights, rename or {})
-    weights = {new: weights[old] for old, new in names.items()}
-    target = model.state_dict()
+    weights, target = {new: weights[old] for old, new in names.items()}, model.state_dict()
+    weights |= {n: w[0] for n, w in weights.items() if n in target and target[n].ndim == 0 and w.shape == (1,)}
     diff = key_diff({n: tuple(t.shape) for n, t in target.items()}, {n: tuple(t.shape) for n, t in weights.items()})
+    diff = replace(diff, missing=tuple(name for name in diff.missing if not name.endswith(COUNTER)))
     excused, rest = diff.split(allow_missing=allow_missing, ignore=ignore)
     if rest:
-        raise ReproError(
-            f"The weights in {path} do not fit {type(model).__name__}:\n{rest}\n"
-            "Build the network that the file was made for, or name what may differ in allow_missing or ignore."
-        )
+        raise ReproError(f"The weights in {path} do not fit {type(model).__name__}:\n{rest}\n{ADVICE}")
     left_out = {*excused.unexpected, *(name for name, _, _ in excused.reshaped)}
-    model.load_state_dict({n: t for n, t in weights.items() if n not in left_out}, strict=False)
-    return excused
+    taken = {n: t for n, t in weights.items() if n not in left_out}
+    whole = [f"{n} is {t.dtype}" for n, t in taken.items() if target[n].is_floating_point() > t.is_floating_point()]
+    if whole:
+        more = ", ..." if len(whole) > _SHOWN else ""
+        raise ReproError(
+            f"The weights in {path} do not fit {type(model).__name__}, which has floating-point numbers in {len(whole)} places "
+            f"where the file has others ({', '.join(whole[:_SHOWN]).replace('torch.', '')}{more}): give a file of weights that "
+            "were not quantised."
+        )
+    return taken, excused
 
 
 def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
