@@ -217,7 +217,7 @@ def _drop_damaged(recipe: Recipe) -> None:
     try:
         open_ledger(place, recipe.training_key, recipe.epochs, snapshot_epochs(recipe.epochs))
     except Damaged as damaged:
-        tell(damaged, "the training begins again")
+        tell(damaged, "the training begins again", in_jobs=True)
         shutil.rmtree(place)
 
 

@@ -113,7 +113,7 @@ def _kept_curve(
         if [{name: point.get(name) for name in known} for point, known in zip(curve, seen, strict=True)] != seen:
             raise Damaged(file, "is of other snapshots")
     except (Damaged, ValueError, AttributeError) as error:
-        tell(error if isinstance(error, Damaged) else Damaged(file, "is no curve"), "the curve is measured again")
+        tell(error if isinstance(error, Damaged) else Damaged(file, "is no curve"), "the curve is measured again", in_jobs=True)
         return None
     return curve
 

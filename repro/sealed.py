@@ -25,7 +25,10 @@ from tqdm import tqdm
 from repro import processes
 from repro.errors import ReproError
 
-UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR}
+UNWRITABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),  # a file or a folder where the other should be
+}
 _known: dict[tuple[int, ...], str] = {}  # checksums of files by device, inode, length and time of modification
 
 
@@ -50,9 +53,10 @@ class Damaged(ReproError):
 _told: set[Path] = set()
 
 
-def tell(damaged: Damaged, what: str) -> None:
-    """Say once, and on one of several processes, that a file does not fit and ``what`` happens."""
-    if damaged.file not in _told and processes.leads() and multiprocessing.parent_process() is None:
+def tell(damaged: Damaged, what: str, *, in_jobs: bool = False) -> None:
+    """Say once that a file does not fit and ``what`` happens; of the processes of a command the first speaks, or jobs too."""
+    first = in_jobs or multiprocessing.parent_process() is None
+    if damaged.file not in _told and processes.leads() and first:
         _told.add(damaged.file)
         tqdm.write(f"{damaged.file} {damaged.why}: {what}.", file=sys.stderr)
 

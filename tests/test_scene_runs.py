@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +19,11 @@ from repro.reproduce import Request
 from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES
 from repro.scene_runs import curve_name
+from repro.sealed import sealed
 from repro.tasks import Machine, make_runs
 from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 
+from .test_damage import cut, flip
 from .tiny_scenes import scene_data, scene_recipe, tiny_scenes
 from .training.test_evaluate_scenes import Oracle, true_poses
 
@@ -179,3 +184,48 @@ def test_examples_of_scenes_show_all_their_people(scenes, tmp_path):
     first = read_examples(tmp_path)[0]
     np.testing.assert_allclose(first.truth, 1.5 * scenes.keypoints[:2], atol=0.01)
     assert first.poses["all"].shape == (1, 14, 2) and first.poses["none"].shape == (0, 14, 2)
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
+def test_a_damaged_learning_curve_is_measured_again(damage, made, scenes, places, capsys):
+    kept, row, expected = made
+    shutil.copytree(kept, places / "runs")
+    shutil.rmtree(folder(row) / "evaluations")
+    (file,) = folder(row).glob("curve-*.json")
+    damage(file)
+    make_runs([row], Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
+    run = load_run(row)
+    np.testing.assert_equal((run.metrics, run.curve, vars(run.scene_poses)), expected)
+    assert (file.name in capsys.readouterr().err) == (damage is not Path.unlink)
+
+
+@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_a_damaged_scoring_network_is_trained_again(suffix, damage, scenes, recipe, tmp_path):
+    row, file = scored(recipe, images=2), tmp_path / "scoring.safetensors"
+    fit_scorer(Oracle(scenes, row), scenes, row, CPU, file, weights="of the network")
+    (tmp_path / "run.json").write_text(json.dumps(sealed("training", {})))  # all files of such a run are sealed
+    whole = file.read_bytes()
+    damage(file.with_suffix(suffix))
+    network = Oracle(scenes, row)
+    assert fit_scorer(network, scenes, row, CPU, file, weights="of the network") is not None
+    assert network.next == 1 and file.read_bytes() == whole
+
+
+def test_a_scoring_network_of_other_weights_is_trained_again(scenes, recipe, tmp_path):
+    row, file = scored(recipe, images=2), tmp_path / "scoring.safetensors"
+    for weights, trained in (("one", 1), ("one", 0), ("two", 1)):
+        network = Oracle(scenes, row)
+        fit_scorer(network, scenes, row, CPU, file, weights=weights)
+        assert network.next == trained
+
+
+@pytest.fixture(scope="module")
+def made(scenes, recipe, tmp_path_factory):
+    """A folder of runs with an evaluation with scoring, its recipe, and what it found."""
+    place, row = tmp_path_factory.mktemp("made"), scored(recipe)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPRO_RUNS", str(place))
+        make_runs([row], Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
+        run = load_run(row)
+        return place, row, (run.metrics, run.curve, vars(run.scene_poses))

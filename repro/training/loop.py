@@ -114,7 +114,8 @@ def _load(
         return load_state(folder, network, optimiser, recipe.training_key)
     done = load_state(before, network, optimiser, recipe.first_stage.training_key)
     if done != recipe.epochs.start:
-        raise Damaged(before / "state.json", f"is of epoch {done}, expected {recipe.epochs.start}")
+        why = f"is of epoch {done}, expected {recipe.epochs.start}" if done else "is not there"
+        raise Damaged(before / "state.json", why, before)
     return done
 
 

@@ -80,7 +80,7 @@ def _kept_model(file: Path, recipe: Recipe, weights: str, images: ImageSet) -> n
         load_weights(model, file)
     except ReproError as error:
         damaged = error if isinstance(error, Damaged) else Damaged(file, "holds no scoring network")
-        tell(damaged, "the scoring network is trained again")
+        tell(damaged, "the scoring network is trained again", in_jobs=True)
         return None
     return model.eval()
 
