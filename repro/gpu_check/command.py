@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -63,6 +65,7 @@ def gpu_check(
     seconds = 60 * float(minutes)
     path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is ended too
     folder = Path(os.environ["OUT"]) if os.environ.get("OUT") else paths.runs() / "gpu-check"
     check = Check(Box(folder), started + seconds, seconds, order, environment)
     if not on_gpu:

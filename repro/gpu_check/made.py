@@ -141,10 +141,11 @@ def make_table(order: Order) -> dict[str, Any]:
     times = (told[name] - starting for name in ("seconds", "most"))
     length = fitting_length(*times, factor, training, evaluation)
     about = {"length": length, "tasks": tasks, "training": round(training, 1), "evaluation": round(evaluation, 1)}
-    about |= {"factor": round(factor, 4)}
+    about |= {"factor": round(factor, 4), "whole": round(factor * (training + evaluation), 1)}
     if not length:
-        return about | {"state": f"not enough time: a whole one takes about {factor * (training + evaluation):.0f} s"}
-    print(f"{order.paper} {order.table}: length {length:g} of {order.scale} in {seconds:.0f} s", flush=True)
+        return about | {"state": f"not enough time: a whole one takes about {about['whole']:.0f} s"}
+    text = f"length {length:g} of {order.scale} in {seconds:.0f} s, a whole one takes about {about['whole']:.0f} s"
+    print(f"{order.paper} {order.table}: {text}", flush=True)
     request = request_of(order, length)
     (planned,) = plan_tables([request])
     if planned.samples is not None:

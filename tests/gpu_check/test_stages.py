@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from repro.gpu_check import stages as module
 from repro.gpu_check.box import Box
 from repro.gpu_check.made import Order
-from repro.gpu_check.process import Check
-from repro.gpu_check.stages import go_through, learn_speeds
+from repro.gpu_check.process import FACTOR, Check
+from repro.gpu_check.stages import check_tables, go_through, learn_speeds
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_factors_are_measured_over_estimated_seconds(check, tmp_path):
     )
     learn_speeds(check, file)
     assert check.factors["crops"] == {1: 0.5, 4: 0.25}
-    assert check.factors["scenes"] == {1: 0.2}  # what is assumed: no loop of hgr was measured
+    assert check.factors["scenes"] == {1: FACTOR}  # what is assumed: no loop of hgr was measured
     assert check.rate == 2500
 
 
@@ -57,3 +59,43 @@ def test_tables_need_their_packages(check, monkeypatch):
     go_through(check, ["tables"], [("hgr", 4, "")], 1)
     notes = json.loads((check.box.folder / "check.json").read_text())
     assert notes["tables"] == {"state": "not begun, packages are missing: papermill"}
+
+
+TABLE = """
+import json, pathlib, sys
+print("READY")
+told = json.loads(input())
+print("TRAINED", json.dumps({"ratio": 2.0, "told": told}))
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True)
+(folder / "table.md").write_text("made")
+print("RESULT", json.dumps({"state": "written", "folder": str(folder)}))
+"""
+
+
+@pytest.mark.parametrize(("jobs", "factors"), [(1, {"1": 0.5, "4": 0.25}), (4, {"1": 0.5, "4": 0.5})])
+def test_tables_share_the_time_and_their_folders_are_kept(check, tmp_path, monkeypatch, jobs, factors):
+    # with two lanes each has half of the device: twice the factor of four side by side
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path / "results"))
+    orders = []
+
+    def begin(order, **options):
+        orders.append(order)
+        place = tmp_path / "results" / order.paper / f"table{order.table}" / "one"
+        return check.begin([sys.executable, "-uc", TABLE, str(place)], **options)
+
+    monkeypatch.setattr(check, "begin_order", begin)
+    check.order = replace(check.order, jobs=jobs)
+    check.factors = {kind: {1: 0.5, 4: 0.25} for kind in ("crops", "scenes")}
+    check_tables(check, [("hgr", 4, ""), ("skeletal", 3, ""), ("cal", 8, "w32")], 3)
+    notes = json.loads((check.box.folder / "check.json").read_text())["tables"]
+    assert {name: one["state"] for name, one in notes.items()} == dict.fromkeys(
+        ("hgr 4", "skeletal 3", "cal 8 w32"), "written"
+    )
+    assert notes["hgr 4"]["told"]["factors"] == factors
+    assert {order.jobs for order in orders} == {max(1, jobs // 2)}
+    # two tables of persons shared what is left: 60 s less 20 for the last folder, and the second was told a doubled factor
+    if jobs > 1:
+        assert 14 < notes["skeletal 3"]["told"]["seconds"] <= 0.8 * 40 / 2
+        assert notes["cal 8 w32"]["told"]["factors"] == {"1": 1.0, "4": 1.0}
+    assert (check.box.folder / "results-1.tar.gz").exists()
