@@ -9,26 +9,30 @@ An estimate orders the trainings and weighs them in the bar; no number of a resu
 - the values of the keypoints' heatmaps, of which targets and losses are made: a third of the work for a whole body;
 - the images that a bottom-up method groups.
 
+Where steps were measured on the machine at hand (``speeds``) their seconds take the place of the first four.
+
 The constants were fitted to the trainings of tables at laptop scale in bfloat16, from 64x48 crops to whole images of 192x192 px,
 on one core of an x86 server: half to twice the seconds that these took. Those of GPUs are assumed; there reading prevails.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
-from repro.runs import CURVE_PERSONS, Samples, Task, evaluated_together, stages_of
+from repro.runs import CURVE_PERSONS, Task, evaluated_together, stages_of
 from repro.scene_runs import CURVE_IMAGES, plain_evaluation
 from repro.skeletons import Skeleton
+from repro.speeds import UNMEASURED, Speeds
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
 
@@ -39,6 +43,21 @@ PIXEL = 3e-7  # s: a pixel read, warped and turned into targets
 VALUE = {"cpu": 3e-8, "cuda": 3e-10}  # s: a value of a heatmap, in targets and loss
 GROUPED = 0.01  # s: the people of one image
 WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
+
+
+class CountedSet(Protocol):
+    """What an estimate asks of persons or images: how many there are, and their keypoints."""
+
+    skeleton: Skeleton
+
+    def __len__(self) -> int: ...
+
+
+class Counted(Protocol):
+    """The samples of runs, or what stands for them where only their numbers are known."""
+
+    train: CountedSet
+    val: CountedSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +124,7 @@ class TaskProgress:
         return after
 
 
-def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False) -> Cost:
+def task_cost(task: Task, samples: Counted, kind: str, *, trained: bool = False, speeds: Speeds = UNMEASURED) -> Cost:
     """What is still to be done for a task.
 
     Args:
@@ -113,6 +132,7 @@ def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False)
         samples: that it is done on.
         kind: of the device, ``cpu`` or ``cuda``.
         trained: take it as trained, as where another task has the same training.
+        speeds: of the machine at hand, where they were measured.
     """
     recipe, skeleton = task.training, samples.val.skeleton
     pixels, seconds, curves = 0.0, 0.0, set()
@@ -122,11 +142,22 @@ def task_cost(task: Task, samples: Samples, kind: str, *, trained: bool = False)
             shown, grouped = evaluation_work(one, len(samples.val), len(samples.train), curve=curve not in curves)
             curves.add(curve)
             pixels += shown
-            seconds += shown * (pass_seconds(one, skeleton, kind) + PIXEL) + grouped * GROUPED
-    width, height = recipe.input.size
-    values = len(skeleton) / 16  # a pixel: maps are a quarter of the input wide and high
-    crop = width * height * (STEP * pass_seconds(recipe, skeleton, kind) + PIXEL + values * VALUE[kind])
+            seconds += shown * speeds.pixel(one, skeleton, shown_pixel_seconds(one, skeleton, kind))
+            seconds += grouped * GROUPED * speeds.evaluation
+    crop = speeds.crop(recipe, skeleton, crop_seconds(recipe, skeleton, kind))
     return Cost(crops=0 if trained else task.crops, crop=crop, pixels=pixels, evaluation=seconds)
+
+
+def crop_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
+    """Seconds of a crop, or an image, in training."""
+    values = len(skeleton) / 16  # a pixel: maps are a quarter of the input wide and high
+    pixel = STEP * pass_seconds(recipe, skeleton, kind) + PIXEL + values * VALUE[kind]
+    return math.prod(recipe.input.size) * pixel
+
+
+def shown_pixel_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
+    """Seconds of a pixel that evaluation shows to the network."""
+    return pass_seconds(recipe, skeleton, kind) + PIXEL
 
 
 def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
@@ -179,3 +210,16 @@ class _LookUps(TorchFunctionMode):
             image, weight = args[:2]
             self.count += len(image) * image.shape[1] * math.prod(weight.shape[2:]) * math.prod(out.shape[2:])
         return out
+
+
+def wall_seconds(seconds: Iterable[float], jobs: int) -> float:
+    """How long tasks of so many seconds take side by side, begun in their order: each as fast as alone.
+
+    Args:
+        seconds: of each task.
+        jobs: at once.
+    """
+    ends = [0.0] * max(1, jobs)
+    for one in seconds:
+        heapq.heapreplace(ends, ends[0] + one)
+    return max(ends)

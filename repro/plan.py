@@ -9,6 +9,7 @@ from pathlib import Path
 from repro.data.cached import cache_images
 from repro.data.detection_files import load_detected, takes_detections
 from repro.data.image_sources import (
+    DRAWN_SCENES,
     IMAGE_SETS,
     evaluation_split,
     image_data,
@@ -18,7 +19,7 @@ from repro.data.image_sources import (
 )
 from repro.data.images import ImageSet
 from repro.data.persons import ImageFiles, PersonSet
-from repro.data.sources import DATA_SETS, data_set, load_persons
+from repro.data.sources import DATA_SETS, DRAWN, data_set, load_persons
 from repro.errors import ReproError, choice_error
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
@@ -197,6 +198,28 @@ def table_samples(
     sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in table.rows.values()]
     largest = max(sizes, key=lambda size: size[0] * size[1])
     return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes)
+
+
+def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tuple[int, int]:
+    """How many persons, or images, a table is trained and evaluated on at most, before any is read.
+
+    Raises:
+        ReproError: where the scale does not limit the persons of a data set that is read from files.
+    """
+    table, drawn = runnable_rows(paper, number), not known_data(data_name).needs_root
+    scale = scale.for_skeleton(table_skeleton(paper, number, data_name))
+    if table.takes_scenes:
+        limits = (scale.training_limit(drawn=drawn, scenes=True), scale.scenes.val)
+        endless = (DRAWN_SCENES["train"], DRAWN_SCENES["val"])
+    else:
+        limits = (scale.training_limit(drawn=drawn), scale.drawn_val if drawn else scale.val)
+        endless = (DRAWN["train"], DRAWN["val"])
+    if None in limits and not drawn:
+        raise ReproError(
+            f"Scale {scale.name} takes all persons of {known_data(data_name).title}, so that the length of its trainings is not "
+            "known before they are read: leave MINUTES out, or choose a smaller scale."
+        )
+    return tuple(most if limit is None else limit for limit, most in zip(limits, endless, strict=True))
 
 
 def open_samples(

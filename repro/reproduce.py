@@ -20,6 +20,7 @@ from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
 from repro.environment import describe
 from repro.last_step import check_last_step, keep_without_notebook, notebook_of
+from repro.measuring import measured_speeds
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
 from repro.plan import counted_columns, table_divisor, table_skeleton
@@ -34,6 +35,7 @@ from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.request import PlannedTable, Request, plan_tables
 from repro.runs import Samples, load_run, stages_of, training_of
+from repro.speeds import Speeds
 from repro.tasks import Machine, announce, make_runs, pending_seconds
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
@@ -71,23 +73,27 @@ def reproduce_tables(requests: list[Request], machine: Machine) -> Iterator[Path
     trained = [table for table in tables if table.recipes]
     if trained:
         announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
-    seconds = pending_seconds([(table.recipes.values(), table.samples) for table in tables], machine.kind)
+    speeds = measured_speeds(tables, machine)
+    own = [(table.recipes.values(), table.samples) for table in tables]
+    seconds = pending_seconds(own, machine.kind, machine.side_by_side, speeds)
     if processes.leads() and any(seconds):
         check_last_step([notebook_of(one.paper, one.table) for one in requests], training=True)
     with Progress(sum(seconds) + len(tables) * WRITTEN, shown=processes.leads()) as progress:
         for planned, share in zip(tables, seconds, strict=True):
             with progress.part(planned.request.title, share + WRITTEN):
-                folder = _make_table(planned, share, machine, progress)
+                folder = _make_table(planned, share, machine, progress, speeds)
             with progress.aside():
                 yield folder
 
 
-def _make_table(planned: PlannedTable, share: float, machine: Machine, progress: Progress) -> Path | None:
+def _make_table(
+    planned: PlannedTable, share: float, machine: Machine, progress: Progress, speeds: Speeds
+) -> Path | None:
     """Make the runs of a table that are not complete, by estimate ``share`` seconds of its part, and write its folder."""
     started = time.perf_counter() - planned.seconds
     request, samples, recipes = planned.request, planned.samples, planned.recipes
     if samples is not None:
-        make_runs(recipes.values(), samples, machine, progress)
+        make_runs(recipes.values(), samples, machine, progress, speeds)
     if not processes.leads():
         return None
     progress.say("writing its results")

@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro.data.detection_files import boxes_name
-from repro.plan import check_boxes, check_measurable, check_rows, counts_alone, table_recipes, table_samples
-from repro.recipe import Recipe
+from repro.plan import (
+    check_boxes,
+    check_measurable,
+    check_rows,
+    counts_alone,
+    sample_counts,
+    table_recipes,
+    table_samples,
+    table_skeleton,
+)
+from repro.recipe import Data, Recipe
 from repro.runs import Samples
 from repro.scales import Scale
+from repro.skeletons import Skeleton
 
 
 @dataclass(frozen=True)
@@ -37,18 +47,38 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Number:
+    """So many persons or images that nobody has read."""
+
+    skeleton: Skeleton
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What stands for samples in an outline."""
+
+    train: Number
+    val: Number
+
+
+@dataclass(frozen=True)
 class PlannedTable:
     """A table that is ready to be made.
 
     Args:
         request: that it answers.
-        samples: that it is run on; None for a table that prints counts alone, which has no runs.
+        samples: that it is run on, or their numbers alone in an outline; None for a table that prints counts alone, which has no
+            runs.
         recipes: by (row, seed).
         seconds: that planning took.
     """
 
     request: Request
-    samples: Samples | None
+    samples: Samples | Numbers | None
     recipes: dict[tuple[str, int], Recipe]
     seconds: float
 
@@ -80,3 +110,28 @@ def _plan(request: Request) -> PlannedTable:
         samples, data = table_samples(*where, request.data, request.root, request.scale, request.boxes)
         recipes = table_recipes(*where, request.scale, data, request.seeds, request.rows, request.start, boxes)
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
+
+
+def outline_tables(requests: list[Request]) -> list[PlannedTable]:
+    """What tables come to by the numbers of their scale alone, before anything is read or drawn: for estimates.
+
+    Data sets are taken to have as many samples as the scale shows at most. No run of an outline is ever complete, because its
+    recipes do not name the samples.
+
+    Raises:
+        ReproError: for anything in a request that cannot be done.
+    """
+    check_requests(requests)
+    return [_outline(request) for request in requests]
+
+
+def _outline(request: Request) -> PlannedTable:
+    if counts_alone(request.paper, request.table):
+        return PlannedTable(request, None, {}, 0.0)
+    where = (request.paper, request.table)
+    train, val = (max(1, count) for count in sample_counts(*where, request.data, request.scale))
+    data = Data(name=request.data, train_fingerprint="", train_count=train, val_fingerprint="", val_count=val)
+    boxes = None if request.boxes is None else boxes_name(request.boxes)
+    recipes = table_recipes(*where, request.scale, data, request.seeds, request.rows, request.start, boxes)
+    skeleton = table_skeleton(*where, request.data)
+    return PlannedTable(request, Numbers(Number(skeleton, train), Number(skeleton, val)), recipes, 0.0)

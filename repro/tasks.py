@@ -16,13 +16,14 @@ import click
 import torch
 
 from repro import paths, processes
-from repro.costs import Cost, TaskProgress, task_cost
+from repro.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.errors import ReproError
 from repro.processes import available_cores
 from repro.progress import Progress
 from repro.recipe import Recipe
 from repro.run_files import restore_text
 from repro.runs import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
+from repro.speeds import UNMEASURED, Speeds
 from repro.training.device import Compiled
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 
@@ -50,6 +51,11 @@ class Machine:
     def kind(self) -> str:
         """``cpu`` or ``cuda``."""
         return choose_device(self.device).type
+
+    @property
+    def side_by_side(self) -> int:
+        """How many trainings are made at once; under ``torchrun`` all processes work on one."""
+        return 1 if processes.count() > 1 else len(self.devices())
 
     def devices(self) -> list[str]:
         """The device of each job."""
@@ -84,30 +90,48 @@ def pending_tasks(recipes: Iterable[Recipe]) -> list[Task]:
     return tasks + [stage for key, stage in stages.items() if key not in shown]
 
 
-def plan_tasks(recipes: Iterable[Recipe], samples: Samples, kind: str) -> list[tuple[Task, Cost]]:
+def plan_tasks(
+    recipes: Iterable[Recipe], samples: Counted, kind: str, speeds: Speeds = UNMEASURED
+) -> list[tuple[Task, Cost]]:
     """The pending tasks with their costs on a kind of device: first stages first, then by falling cost."""
-    tasks = [(task, task_cost(task, samples, kind)) for task in pending_tasks(recipes)]
+    tasks = [(task, task_cost(task, samples, kind, speeds=speeds)) for task in pending_tasks(recipes)]
     return sorted(tasks, key=lambda one: (one[0].training.second_stage is not None, -one[1].seconds))
 
 
-def pending_seconds(tables: Iterable[tuple[Iterable[Recipe], Samples | None]], kind: str) -> list[float]:
+def pending_seconds(
+    tables: Iterable[tuple[Iterable[Recipe], Counted | None]],
+    kind: str,
+    jobs: int = 1,
+    speeds: Speeds = UNMEASURED,
+) -> list[float]:
     """The estimated seconds that each table adds to those before it: what they share is made for the first that needs it.
 
     Args:
         tables: recipes and samples of each; no samples where there are no recipes.
         kind: of the device.
+        jobs: trainings side by side.
+        speeds: of the machine at hand.
     """
     seconds, made, trained = [], set(), set()
     for recipes, samples in tables:
         tasks = pending_tasks(recipe for recipe in recipes if recipe.key not in made)
-        costs = [task_cost(task, samples, kind, trained=task.training.training_key in trained) for task in tasks]
-        seconds.append(sum(cost.seconds for cost in costs))
+        costs = [
+            task_cost(task, samples, kind, trained=task.training.training_key in trained, speeds=speeds)
+            for task in tasks
+        ]
+        seconds.append(wall_seconds(sorted((cost.seconds for cost in costs), reverse=True), jobs))
         made |= {recipe.key for task in tasks for recipe in task.evaluated}
         trained |= {task.training.training_key for task in tasks}
     return seconds
 
 
-def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine, progress: Progress | None = None) -> None:
+def make_runs(
+    recipes: Iterable[Recipe],
+    samples: Samples,
+    machine: Machine,
+    progress: Progress | None = None,
+    speeds: Speeds = UNMEASURED,
+) -> None:
     """Train and evaluate the recipes that are not complete yet, several side by side where the machine allows.
 
     Equal recipes and those that share a training are made once. Under ``torchrun`` all processes work on one training at a
@@ -118,15 +142,16 @@ def make_runs(recipes: Iterable[Recipe], samples: Samples, machine: Machine, pro
         samples: the persons that the recipes' ``data`` names.
         machine: device, threads, and how many at once.
         progress: the bar of a larger whole, in one of its parts; None for one over these runs alone.
+        speeds: of the machine, which the bar goes by.
     """
     recipes = list(recipes)
     for stage in {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}.values():
         restore_text(stage)
-    tasks = plan_tasks(recipes, samples, machine.kind)
+    tasks = plan_tasks(recipes, samples, machine.kind, speeds)
     if not tasks:
         return
     if progress is None:
-        seconds = sum(cost.seconds for _, cost in tasks)
+        seconds = wall_seconds((cost.seconds for _, cost in tasks), machine.side_by_side)
         with Progress(seconds, shown=processes.leads()) as progress, progress.part("", seconds):
             _make_tasks(tasks, samples, machine, progress)
     else:
@@ -165,19 +190,22 @@ def _make_side_by_side(
 ) -> None:
     """Make tasks in one process a device, each with its own threads; second stages begin when their first one is there."""
     context = multiprocessing.get_context("spawn")
-    counter, free = context.Value("d", 0.0), context.Queue()
+    done_seconds, free = context.Array("d", len(tasks)), context.Queue()
+    costs = [cost.seconds for _, cost in tasks]
+    total = wall_seconds(costs, len(devices))
     for device in devices:
         free.put((device, devices.count(device)))
     others = multiprocessing.active_children()
-    with ProcessPoolExecutor(len(devices), context, _start_job, (counter, free, machine.threads)) as pool:
+    with ProcessPoolExecutor(len(devices), context, _start_job, (done_seconds, free, machine.threads)) as pool:
         try:
-            waiting, running = list(tasks), set()
+            waiting, running = list(enumerate(tasks)), set()
             while waiting or running:
-                ready = [one for one in waiting if one[0].is_ready]
+                ready = [one for one in waiting if one[1][0].is_ready]
                 waiting = [one for one in waiting if one not in ready]
-                running |= {pool.submit(_make_in_job, task, cost, samples, machine) for task, cost in ready}
+                running |= {pool.submit(_make_in_job, *task, n, samples, machine) for n, task in ready}
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                progress.reach(counter.value)
+                left = (max(0.0, cost - made) for cost, made in zip(costs, done_seconds[:], strict=True))
+                progress.reach(total - wall_seconds(left, len(devices)))
                 for future in done:
                     future.result()
         except BaseException as error:  # Ctrl-C too: the pool alone would begin the runs that are still queued
@@ -191,16 +219,16 @@ def _make_side_by_side(
             raise
 
 
-_job: dict[str, Any] = {}  # of a process that _start_job prepared: device, jobs on it, and the counter of seconds that all share
+_job: dict[str, Any] = {}  # of a process that _start_job prepared: device, jobs on it, and the seconds that are done of each task
 
 
-def _start_job(counter: Any, free: Any, threads: int) -> None:
+def _start_job(done_seconds: Any, free: Any, threads: int) -> None:
     """Prepare a process: it leaves Ctrl-C to the one that started it, and ends when that one does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     device, sharing = free.get()
-    _job.update(device=device, sharing=sharing, counter=counter)
+    _job.update(device=device, sharing=sharing, done_seconds=done_seconds)
 
 
 def _end_with_parent() -> None:
@@ -208,10 +236,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _make_in_job(task: Task, cost: Cost, samples: Samples, machine: Machine) -> None:
+def _make_in_job(task: Task, cost: Cost, number: int, samples: Samples, machine: Machine) -> None:
     def add(seconds: float) -> None:
-        with _job["counter"].get_lock():
-            _job["counter"].value += seconds
+        _job["done_seconds"][number] += seconds  # of this process alone
 
     counter = TaskProgress(cost, add)
     world = World(0, 1, choose_device(_job["device"]), _job["sharing"], machine.compiled)

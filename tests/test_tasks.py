@@ -133,7 +133,7 @@ def test_several_tables_are_announced_once(data, tiny_samples, places, capsys):
 def priced(monkeypatch) -> None:
     """A crop costs a second and each recipe's evaluation a hundred."""
 
-    def cost(task: Task, samples, kind: str, *, trained: bool = False) -> Cost:
+    def cost(task: Task, samples, kind: str, *, trained: bool = False, speeds=None) -> Cost:
         return Cost(crops=0 if trained else task.crops, crop=1.0, evaluation=100.0 * len(task.evaluated))
 
     monkeypatch.setattr(tasks, "task_cost", cost)
@@ -176,7 +176,7 @@ class Noted(Progress):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_runs_fill_their_part_of_a_bar(data, tiny_samples, places, jobs):
     recipes = [tiny_recipe(data), tiny_recipe(data, seed=1)]
-    (seconds,) = pending_seconds([(recipes, tiny_samples)], "cpu")
+    (seconds,) = pending_seconds([(recipes, tiny_samples)], "cpu", jobs)
     progress = Noted(seconds + 10)
     with progress.part("cal 2", seconds):
         make_runs(recipes, tiny_samples, Machine(device="cpu", jobs=jobs), progress)

@@ -1,0 +1,272 @@
+"""Measuring this machine: a few steps of each network that a command trains, before it begins.
+
+Measured on a few drawn people, whatever the data set: a training step as ``training.loop`` does it, reading and targets
+included, and a pass of evaluation. What weighs most in the command comes first, and after ``BUDGET`` seconds the rest is left to
+the estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
+estimated, in a sentence. Seconds are those of one training alone; side by side they are longer, which the bar learns from its pace.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, replace
+from itertools import chain, count, islice
+
+import click
+import torch
+from torch import nn
+
+from repro import processes
+from repro.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
+from repro.data.crops import normalise
+from repro.data.resident import Residence
+from repro.data.scene_batches import SceneBatches
+from repro.plan import table_samples
+from repro.progress import pixels_seen
+from repro.recipe import Recipe
+from repro.request import PlannedTable
+from repro.runs import Samples, Task, evaluated_together
+from repro.skeletons import Skeleton
+from repro.speeds import (
+    UNMEASURED,
+    Speeds,
+    evaluation_step,
+    keep_speeds,
+    machine_name,
+    read_speeds,
+    training_step,
+)
+from repro.tasks import Machine, pending_tasks
+from repro.training.batches import make_batches
+from repro.training.distributed import choose_device
+from repro.training.evaluate import predict_with
+from repro.training.feed import Feed
+from repro.training.loop import _train_step, build_network
+from repro.training.scene_outputs import scene_outputs
+
+TINY = 90.0  # s: a command that is estimated shorter than this is not worth measuring for
+BUDGET = 15.0  # s: of measuring
+LONGEST = 2.0  # s: a step that is estimated longer is measured with fewer crops
+REPEATED = 0.4  # s: of a step that is measured, or two of them
+SHOWN = {"cpu": 16, "cuda": 64}  # persons that a pass of evaluation is measured with, and a quarter as many whole images
+
+
+@dataclass
+class Work:
+    """A step and what it weighs.
+
+    Args:
+        recipe: one that has it.
+        skeleton: of its keypoints.
+        table: that it belongs to.
+        training: whether it is a step of training; else it is a pass of evaluation.
+        estimate: seconds of a crop, or of a pixel.
+        weight: estimated seconds of the command that are made of such steps.
+    """
+
+    recipe: Recipe
+    skeleton: Skeleton
+    table: PlannedTable
+    training: bool
+    estimate: float
+    weight: float = 0.0
+
+
+def measured_speeds(tables: Iterable[PlannedTable], machine: Machine) -> Speeds:
+    """The speeds of the steps that are still to be made for tables; from the cache where it has them.
+
+    Nothing is measured under ``torchrun`` and for what is estimated to take less than ``TINY`` seconds.
+    """
+    works, total = pending_work(tables, machine.kind)
+    if total < TINY or processes.count() > 1:
+        return UNMEASURED
+    name = machine_name(choose_device(machine.device), machine.threads)
+    known = read_speeds(name)
+    missing = {step: work for step, work in works.items() if step not in known}
+    if missing:
+        found = _measure_all(missing, machine)
+        known |= found
+        try:
+            keep_speeds(name, found)
+        except OSError as error:
+            click.echo(f"What was measured cannot be kept ({error}).", err=True)
+    return speeds_of(works, known)
+
+
+def pending_work(tables: Iterable[PlannedTable], kind: str) -> tuple[dict[str, Work], float]:
+    """The steps that are still to be made for tables, by their identity, and the seconds of all by the estimate alone."""
+    works: dict[str, Work] = {}
+    seen, total = set(), 0.0
+    for table in tables:
+        if table.samples is None:
+            continue
+        for task in pending_tasks(recipe for recipe in table.recipes.values() if recipe.key not in seen):
+            seen |= {recipe.key for recipe in task.evaluated}
+            cost = task_cost(task, table.samples, kind)
+            total += cost.seconds
+            _add_work(works, task, cost, table, kind)
+    return works, total
+
+
+def _add_work(works: dict[str, Work], task: Task, cost: Cost, table: PlannedTable, kind: str) -> None:
+    """Add the steps of one task."""
+    skeleton, recipe = table.samples.val.skeleton, task.training
+    if task.crops:
+        estimate = crop_seconds(recipe, skeleton, kind)
+        work = works.setdefault(training_step(recipe, skeleton), Work(recipe, skeleton, table, True, estimate))
+        work.weight += cost.crops * cost.crop
+    shown = [recipes[0] for recipes in evaluated_together(task)]
+    for one in shown:
+        estimate = shown_pixel_seconds(one, skeleton, kind)
+        work = works.setdefault(evaluation_step(one, skeleton), Work(one, skeleton, table, False, estimate))
+        work.weight += cost.evaluation / len(shown)
+
+
+def _measure_all(works: dict[str, Work], machine: Machine) -> dict[str, dict[str, float]]:
+    """Measure steps, those that weigh most first, for about ``BUDGET`` seconds; say how long it took and what failed."""
+    started, found, failed = time.perf_counter(), {}, []
+    with _as_before(machine.threads):
+        for step, work in sorted(works.items(), key=lambda one: -one[1].weight):
+            if time.perf_counter() - started > BUDGET:
+                break
+            try:
+                found[step] = _measure(work, machine)
+            except Exception as error:  # whatever it is, the training itself will tell
+                failed.append(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+    left = len(works) - len(found)
+    text = f"Measuring this machine took {time.perf_counter() - started:.0f} s ({len(found)} kinds of steps"
+    click.echo(text + (f"; {left} more are estimated)." if left else ")."))
+    if failed:
+        click.echo(f"{len(failed)} of them could not be measured, the first by {failed[0]}", err=True)
+    return found
+
+
+@contextmanager
+def _as_before(threads: int) -> Iterator[None]:
+    """Within it torch computes with so many threads; afterwards random numbers and settings are as before."""
+    before, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        with torch.random.fork_rng():
+            torch.set_num_threads(threads)
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
+
+
+def _measure(work: Work, machine: Machine) -> dict[str, float]:
+    """Seconds of a crop and the memory, or seconds of a pixel."""
+    device, request = choose_device(machine.device), work.table.request
+    own = replace(work.recipe, initialisation=None)
+    batch = own.optimisation.batch
+    if work.training:
+        batch = max(1, min(batch, int(LONGEST / max(work.estimate, 1e-9)), 128))
+        own = own.but(optimisation=replace(own.optimisation, batch=batch))
+    samples = _few_people(request.paper, request.table, request.scale, max(batch, 8), SHOWN[machine.kind])
+    network = build_network(own, samples.train, device)
+    if work.training:
+        return training_seconds(own, network, samples, device)
+    return {"pixel": evaluation_seconds(own, network, samples, device)}
+
+
+def _few_people(paper: str, number: int, scale: object, train: int, val: int) -> Samples:
+    """Drawn people for a table, in silence: so many to train on, and to evaluate."""
+    scenes = replace(scale.scenes, train=min(train, 32), val=max(1, val // 4))
+    few = replace(scale.of_length(1.0), drawn_train=train, drawn_val=val, scenes=scenes)
+    with redirect_stderr(io.StringIO()):
+        return table_samples(paper, number, "people", None, few)[0]
+
+
+def training_seconds(
+    recipe: Recipe, network: nn.Module, samples: Samples, device: torch.device, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Seconds of a crop in training, reading and targets included, and on a GPU the bytes at the peak as ``memory``.
+
+    Args:
+        recipe: whose batch is no larger than the samples.
+        network: the recipe's.
+        samples: to train on.
+        device: that the network is on.
+        clock: gives seconds.
+    """
+    batch = min(recipe.optimisation.batch, len(samples.train))
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-6, fused=True)
+    batches, feed = make_batches(recipe, samples.train, 0, Residence(device)), Feed(recipe, samples.train, device)
+    epochs = (
+        batches.training_epoch(recipe.augmentation, seed=0, epoch=epoch, batch=batch, rank=0, world=1)
+        for epoch in count()
+    )
+    steps = feed.steps(chain.from_iterable(epochs))
+    network.train()
+
+    def take() -> None:
+        _train_step(recipe, network, optimiser, next(steps), feed)
+
+    found = {"crop": _repeated(take, device, clock) / batch}
+    if device.type == "cuda":
+        found["memory"] = torch.cuda.max_memory_allocated(device)
+    return found
+
+
+@torch.inference_mode()
+def evaluation_seconds(
+    recipe: Recipe, network: nn.Module, samples: Samples, device: torch.device, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Seconds of a pixel that evaluation shows to the network, of whole images without the grouping of their people."""
+    network.eval()
+    seen: list[int] = []
+
+    def take() -> None:
+        seen.clear()
+        if not recipe.takes_scenes:
+            predict_with(network, samples.val, recipe, device, [recipe.method.decoder])
+            return
+        batches = SceneBatches(samples.val, recipe.input)
+        for shown in batches.evaluation((1.0,), batch=len(samples.val)):
+            scene_outputs(network, normalise(shown.images[1.0].to(device)), recipe, samples.val.skeleton)
+
+    with pixels_seen(network, seen.append):
+        seconds = _repeated(take, device, clock)
+    return seconds / sum(seen)
+
+
+def _repeated(take: Callable[[], None], device: torch.device, clock: Callable[[], float]) -> float:
+    """Seconds of what ``take`` does: after a first time, which sets things up, the mean of at least ``REPEATED`` seconds, or of
+    twice."""
+    take()
+    _wait_for(device)
+    started = clock()
+    for times in islice(count(1), 64):
+        take()
+        if device.type == "cuda" and times % 4:  # its steps overlap
+            continue
+        _wait_for(device)
+        if times >= 2 and clock() - started >= REPEATED:
+            break
+    return (clock() - started) / times
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def speeds_of(works: dict[str, Work], known: dict[str, dict[str, float]]) -> Speeds:
+    """What is known of steps; the others are taken to miss their estimate by the same factor as the known ones together."""
+    crops = {step: one["crop"] for step, one in known.items() if "crop" in one}
+    pixels = {step: one["pixel"] for step, one in known.items() if "pixel" in one}
+    memory = {step: int(one["memory"]) for step, one in known.items() if "memory" in one}
+    return Speeds(crops, pixels, _factor(works, crops), _factor(works, pixels), memory)
+
+
+def _factor(works: dict[str, Work], known: dict[str, float]) -> float:
+    """What the known steps take of their estimate, each as it weighs; 1 where none is known."""
+    weighed = {step: works[step] for step in known if step in works and works[step].weight > 0}
+    total = sum(work.weight for work in weighed.values())
+    if not total:
+        return 1.0
+    return sum(work.weight * known[step] / work.estimate for step, work in weighed.items()) / total
