@@ -49,8 +49,9 @@ from repro.training.scene_outputs import scene_outputs
 
 TINY = 90.0  # s: a command that is estimated shorter than this is not worth measuring for
 BUDGET = 15.0  # s: of measuring
-LONGEST = 2.0  # s: a step that is estimated longer is measured with fewer crops
-REPEATED = 0.4  # s: of a step that is measured, or two of them
+LONGEST = {"cpu": 0.3, "cuda": 2.0}  # s: a step that is estimated longer is measured with fewer crops, but at least FEWEST
+FEWEST = 4
+REPEATED = 0.4  # s: that a step is repeated for; once at least
 SHOWN = {"cpu": 16, "cuda": 64}  # persons that a pass of evaluation is measured with, and a quarter as many whole images
 
 
@@ -164,7 +165,7 @@ def _measure(work: Work, machine: Machine) -> dict[str, float]:
     own = replace(work.recipe, initialisation=None)
     batch = own.optimisation.batch
     if work.training:
-        batch = max(1, min(batch, int(LONGEST / max(work.estimate, 1e-9)), 128))
+        batch = min(batch, max(FEWEST, int(LONGEST[machine.kind] / max(work.estimate, 1e-9))), 128)
         own = own.but(optimisation=replace(own.optimisation, batch=batch))
     samples = _few_people(request.paper, request.table, request.scale, max(batch, 8), SHOWN[machine.kind])
     network = build_network(own, samples.train, device)
@@ -235,8 +236,7 @@ def evaluation_seconds(
 
 
 def _repeated(take: Callable[[], None], device: torch.device, clock: Callable[[], float]) -> float:
-    """Seconds of what ``take`` does: after a first time, which sets things up, the mean of at least ``REPEATED`` seconds, or of
-    twice."""
+    """Seconds of what ``take`` does: after a first time, which sets things up, the mean over ``REPEATED`` seconds, or of once."""
     take()
     _wait_for(device)
     started = clock()
@@ -245,7 +245,7 @@ def _repeated(take: Callable[[], None], device: torch.device, clock: Callable[[]
         if device.type == "cuda" and times % 4:  # its steps overlap
             continue
         _wait_for(device)
-        if times >= 2 and clock() - started >= REPEATED:
+        if clock() - started >= REPEATED:
             break
     return (clock() - started) / times
 

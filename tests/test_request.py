@@ -10,8 +10,9 @@ import pytest
 from repro import request
 from repro.errors import ReproError
 from repro.recipe import Data
-from repro.request import Request, plan_tables
+from repro.request import Request, outline_tables, plan_tables
 from repro.scales import SCALES
+from repro.skeletons import COCO17
 
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 FIRST = Request("cal", 1, SCALES["smoke"], "people", None, (0, 1), ("cal-w32-128x96",), "random")
@@ -37,6 +38,28 @@ def test_tables_are_planned_in_order_and_counts_have_no_runs(opened, tiny_sample
     assert second.recipes == {} and second.samples is None
     assert [asked[:3] for asked in opened] == [("cal", 1, "people")]
     assert first.seconds >= 0 and (first.request.title, second.request.title) == ("cal 1", "hgr 1")
+
+
+def test_outlines_read_nothing_and_no_run_of_them_is_complete(opened):
+    laptop = replace(FIRST, scale=SCALES["laptop"].of_length(0.25))
+    scenes = replace(FIRST, paper="hgr", table=4, rows=(), scale=SCALES["laptop"])
+    persons, images, counted = outline_tables([laptop, scenes, replace(FIRST, paper="hgr", table=1, rows=())])
+    assert not opened and (counted.samples, counted.recipes) == (None, {})
+    assert [(len(one.samples.train), len(one.samples.val)) for one in (persons, images)] == [(2000, 1000), (1000, 300)]
+    assert list(persons.recipes) == [("cal-w32-128x96", 0), ("cal-w32-128x96", 1)]
+    recipe = persons.recipes["cal-w32-128x96", 0]
+    assert recipe.optimisation.epochs == 3 and recipe.data.train_count == 2000  # 6,000 crops
+    assert persons.samples.val.skeleton == COCO17
+    with pytest.raises(ReproError, match="Unknown row"):
+        outline_tables([replace(FIRST, rows=("best",))])
+
+
+def test_the_papers_scale_on_photographs_has_no_outline():
+    paper = replace(FIRST, paper="cal", table=8, rows=(), data="coco", scale=SCALES["paper"])
+    with pytest.raises(ReproError, match="Scale paper takes all persons of COCO 2017 keypoints.*leave MINUTES out"):
+        outline_tables([paper])
+    (drawn,) = outline_tables([replace(paper, data="people")])
+    assert (len(drawn.samples.train), len(drawn.samples.val)) == (150_000, 5000)
 
 
 @pytest.mark.parametrize(
