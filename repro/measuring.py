@@ -3,7 +3,7 @@
 Measured on a few drawn people, whatever the data set: a training step as ``training.loop`` does it, reading and targets
 included, and a pass of evaluation. What weighs most in the command comes first, and after ``BUDGET`` seconds the rest is left to
 the estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
-estimated, in a sentence. Seconds are those of one training alone; side by side they are longer, which the bar learns from its pace.
+estimated, in a sentence. Seconds are those of one training alone; side by side it takes longer, which the bar's pace shows.
 """
 
 from __future__ import annotations
