@@ -19,13 +19,16 @@ THREADS ?= 1
 JOBS ?= 0
 WORKERS ?= 0
 COMPILE ?= off
+TEST_JOBS ?= 2
 
 ifeq ($(VENV),active)
 BIN :=
 READY := .environment-active
+DEV := .environment-active-dev
 else
 BIN := $(VENV)/bin/
 READY := $(VENV)/.ready
+DEV := $(VENV)/.dev
 endif
 
 export OMP_NUM_THREADS ?= $(THREADS)
@@ -34,7 +37,7 @@ export OMP_NUM_THREADS ?= $(THREADS)
 quoted = "$(subst `,\`,$(subst $$,\$$,$(subst ",\",$(subst \,\\,$(value $(1))))))"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment reproduce test notebooks lab bench gpu-check clean
+.PHONY: help environment reproduce check test notebooks lab bench gpu-check clean
 
 help: ## list targets and variables
 	@echo "Targets"
@@ -55,6 +58,8 @@ help: ## list targets and variables
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
 	@echo "  WORKERS        processes a training reads images with ($(WORKERS)); more help with photographs that a GPU cannot hold"
 	@echo "  COMPILE        auto starts a network's kernels on a GPU as one graph; graphs, inductor, off ($(COMPILE))"
+	@echo "Variable of test"
+	@echo "  TEST_JOBS      tests side by side, by file ($(TEST_JOBS))"
 	@echo "Variables of every target"
 	@echo "  VENV           folder of the virtual environment, or 'active' for the active one ($(VENV))"
 	@echo "  PYTHON         interpreter that makes it ($(PYTHON))"
@@ -79,8 +84,16 @@ reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
 		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)
 
+$(DEV): $(READY)
+	$(BIN)python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+check: $(DEV) ## lint all files and check the types of all calls
+	$(BIN)python -m ruff check .
+	$(BIN)python -m mypy
+
 test: $(READY) ## run unit tests and compare all notebooks with their committed outputs
-	$(BIN)python -m pytest
+	$(BIN)python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 notebooks: $(READY) ## execute the committed notebooks in place
 	$(BIN)repro notebooks
@@ -103,5 +116,5 @@ gpu-check: $(READY) ## use a GPU for MINUTES=8: its tests, its speeds, tables as
 	$(BIN)repro gpu-check --minutes "$(or $(MINUTES),8)" --scale "$(if $(filter-out laptop,$(SCALE)),$(SCALE),gpu)" --device "$(DEVICE)"
 
 clean: ## remove the environment and caches; runs and results stay
-	rm -rf .venv .environment-active cache *.egg-info
+	rm -rf .venv .environment-active .environment-active-dev cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -28,7 +28,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Leave stderr out of the comparison."""
+    """Leave stderr out of the comparison, and call the cells of notebooks slow."""
     parent = getattr(item, "parent", None)
     if hasattr(parent, "skip_compare") and "stderr" not in parent.skip_compare:
         parent.skip_compare = (*parent.skip_compare, "stderr")
+    if hasattr(parent, "skip_compare"):
+        item.add_marker(pytest.mark.slow)
