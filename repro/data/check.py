@@ -57,9 +57,18 @@ _JSON_CHECKS: dict[str, tuple[Callable, Callable, Callable]] = {
 }
 
 
-def data_splits(name: str) -> tuple[str, ...]:
-    """The splits of a data set that are checked, each a file of its own."""
-    return ("train", "val", "test") if name == "crowdpose" else ("train", "val")
+def data_splits(name: str, root: Path | None = None) -> tuple[str, ...]:
+    """The splits of a data set that are checked, each a file of its own: of CrowdPose the joint file of training and validation
+    too where it is there, and then these only where they are."""
+    if name != "crowdpose":
+        return ("train", "val")
+    if root is None or _absent(root, "trainval"):
+        return ("train", "val", "test")
+    return (*(split for split in ("train", "val") if not _absent(root, split)), "trainval", "test")
+
+
+def _absent(root: Path, split: str) -> bool:
+    return not any((root / name / f"crowdpose_{split}.json").is_file() for name in ("annotations", "json"))
 
 
 def check_data(
@@ -84,12 +93,13 @@ def check_data(
     Raises:
         ReproError: when the name or split is unknown or there is no such folder.
     """
-    chosen, splits = known_data(name), data_splits(name)
-    if split not in (None, *splits):
-        raise choice_error("split", split, splits)
+    chosen = known_data(name)
+    if split not in (None, *data_splits(name)):
+        raise choice_error("split", split, data_splits(name))
     folder = check_root(chosen, root)
     if folder is None:
         return []
+    splits = data_splits(name, folder)
     if name == "lspet":
         problems = check_lspet.check_lspet(folder, split, decode)
         return problems + _refusals(name, folder, (split,) if split else splits, problems)
@@ -106,7 +116,9 @@ def check_data(
         own = [Problem(str(path), *found) for found in check(data, folder, one, decode)]
         problems += own + _refusals(name, folder, (one,), own)
         images.append((str(path), one, name_images(data)))
-    for (_, first, known), (path, _, others) in combinations(images, 2):
+    for (_, first, known), (path, second, others) in combinations(images, 2):
+        if second == "trainval":  # holds what the two files before it hold
+            continue
         problems += [Problem(path, *found) for found in _overlap(known, others, first)]
     return problems
 

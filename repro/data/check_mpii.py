@@ -102,6 +102,8 @@ def _check_truth(entries: list[Any], root: Path) -> Found:
     except ReproError as error:
         yield "the file", "gt_valid.mat", str(error), "error"
         return
+    if not labelled.any():
+        yield "the file", "jnt_missing", "of gt_valid.mat says that no joint of any person is labelled", "error"
     for position in np.flatnonzero(np.isnan(heads)):
         yield f"entry {position + 1}", "headboxes_src", "has no size, PCKh leaves the person out", "warning"
     for position, entry in enumerate(entries):

@@ -34,6 +34,7 @@ VERSION = 1  # of the index and of what a look finds out
 SETTLED = (
     2.0  # seconds: a file that has changed later than this before a look may change again within one tick of its clock
 )
+LARGEST_FILE = 2**30  # bytes
 MANY = 2000  # new files from which on a bar is shown
 
 
@@ -157,6 +158,8 @@ def _look(file: Path) -> Look:
         return Look(fault="is no file" if os.path.exists(str(file).replace("\0", "")) else "does not exist")
     if not state[0]:
         return Look(fault="cannot be decoded, it is empty")
+    if state[0] > LARGEST_FILE:
+        return Look(fault=f"has {state[0]} bytes, at most {LARGEST_FILE} are read")
     try:
         data = file.read_bytes()
     except OSError as error:

@@ -305,6 +305,15 @@ def test_images_in_two_splits_of_crowdpose(tmp_path):
     assert len(same) == 3 and all("is in val too" in p.message for p in same)
 
 
+def test_the_joint_file_of_crowdpose_stands_for_two(tmp_path):
+    root = crowdpose_root(tmp_path, "trainval", "test")
+    for path in (root / "annotations").iterdir():
+        change_json(path, lambda c: [a.update(num_keypoints=min(a["num_keypoints"], 12)) for a in c["annotations"]])
+    assert found("crowdpose", root, None) == []
+    change_json(root / "annotations" / "crowdpose_trainval.json", image(0, width=0))
+    assert [p.field for p in check_data("crowdpose", root) if p.severity == "error"] == ["width"]
+
+
 def test_real_crowdpose_has_no_errors_but_for_absent_images(samples, tmp_path):
     (tmp_path / "annotations").symlink_to(samples / "crowdpose" / "annotations")
     (tmp_path / "images").mkdir()
@@ -372,6 +381,13 @@ def test_mpii_file_that_is_no_list(mpii_root):
 def test_mpii_head_boxes_of_another_number(mpii_root):
     change_json(mpii_root / "annot" / "valid.json", lambda c: c.pop())
     assert found("mpii", mpii_root, "val") == [("the file", "gt_valid.mat", "error")]
+
+
+def test_mpii_truth_without_labels(mpii_root):
+    path = mpii_root / "annot" / "gt_valid.mat"
+    truth = {k: v for k, v in loadmat(path).items() if not k.startswith("_")}
+    savemat(path, truth | {"jnt_missing": np.ones((16, 2))})
+    assert found("mpii", mpii_root, "val") == [("the file", "jnt_missing", "error")]
 
 
 def test_mpii_truth_of_another_order(mpii_root):

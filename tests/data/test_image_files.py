@@ -128,6 +128,7 @@ def _folder(path: Path) -> None:
         (lambda p: p.write_bytes(b""), "cannot be decoded, it is empty"),
         (lambda p: p.write_bytes(b"text"), "cannot be decoded"),
         (lambda p: p.write_bytes(p.read_bytes()[:100]), "is cut off"),
+        (lambda p: os.truncate(p, 2**31), "has 2147483648 bytes, at most 1073741824 are read"),
         (_fifo, "is no file"),
         (_folder, "is no file"),
     ],

@@ -83,7 +83,9 @@ class PeopleSettings:
                 raise ReproError(f"PeopleSettings.{name} is {getattr(self, name)}: give a probability from 0 to 1.")
         low, high = self.jpeg_quality
         if not self.least_area >= 0:
-            raise ReproError(f"PeopleSettings.least_area is {self.least_area}: give px^2 in a scene of 512 px, 0 or more.")
+            raise ReproError(
+                f"PeopleSettings.least_area is {self.least_area}: give px^2 in a scene of 512 px, 0 or more."
+            )
         if not (
             0 < self.smallest <= self.largest and 1 <= low <= high <= 100 and self.crowd >= 1 and self.label_noise >= 0
         ):
