@@ -13,6 +13,7 @@ from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input, normalise
 from repro.data.people.figures import PARTS
 from repro.data.persons import PersonSet
+from repro.data.resident import Residence
 from repro.decoders.peaks import Argmax
 from repro.encoders.parts import PartMap
 from repro.environment import describe
@@ -75,7 +76,7 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     scale = replace(scale, drawn_train=max(PERSONS, scale.drawn_train or 0)) if scale.name != "smoke" else scale
     samples, data = open_samples("people", None, scale, SIZE, COCO17)
     recipe = warm_start_recipe(scale, backbone, data)
-    world = World(0, 1, choose_device(device))
+    world = World(0, 1, choose_device(device), compiled="auto")
     torch.set_num_threads(1)
     make_training(recipe, samples.train, world)
     network = build_network(recipe, samples.val, world.device)
@@ -108,7 +109,8 @@ def segmentation_quality(
     """``pixel_accuracy`` and ``mean_iou`` over the parts (background included) on the evaluation persons."""
     network.eval()
     confusion = np.zeros((len(PARTS), len(PARTS)))
-    for batch in CropBatches(persons, recipe.input, parts=True).evaluation(64):
+    kept = Residence(device).persons(persons.images, persons.image_index, parts=True)
+    for batch in CropBatches(persons, recipe.input, parts=True, resident=kept).evaluation(64):
         batch = {name: value.to(device) for name, value in batch.items()}
         with autocast(recipe, device):
             outputs = {k: v.float() for k, v in network(normalise(batch["images"])).items()}

@@ -56,6 +56,7 @@ from repro.run_files import (
 from repro.scene_runs import evaluate_scene_recipe
 from repro.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
 from repro.training.checkpoints import open_ledger, read_pointer
+from repro.training.device import about_gpu
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.loop import Job, build_network, snapshot_epochs, train
@@ -168,7 +169,8 @@ def make_task(
         world.wait()
         if not is_done(task):
             train(recipe, samples.train, partial_folder(recipe), Job(world, workers, progress), _before(recipe))
-            _finish(recipe, describe(world.device, world.size), kept=task.kept)
+            about = describe(world.device, world.size) | about_gpu(world.device, world.compiled)
+            _finish(recipe, about, kept=task.kept)
         for recipes in evaluated_together(task):
             evaluate(recipes, samples, world.device, workers, watch)
         world.wait()

@@ -21,6 +21,7 @@ from repro.data.persons import ImageSource
 from repro.errors import ReproError
 
 SHARE = 0.4  # of the free memory: the rest is for the network's activations
+MOST_READERS = 12  # processes that read images which do not stay
 CHUNK = 256  # images decoded before they travel together
 
 
@@ -63,6 +64,13 @@ class Residence:
         default_factory=dict, repr=False, compare=False
     )
 
+    def workers(self, kept: ResidentImages | None, workers: int) -> int:
+        """How many processes read images: those asked for, else its part of the cores beside a GPU that keeps none."""
+        return workers if workers or kept is not None or self.device.type != "cuda" else self._readers()
+
+    def _readers(self) -> int:
+        return max(0, min(MOST_READERS, processes.available_cores() // self.sharing - 1))
+
     def persons(self, images: ImageSource, index: np.ndarray, *, parts: bool = False) -> ResidentImages | None:
         """The images at ``index`` (any order, repetitions allowed) on the device; None where they are to be read step by step.
 
@@ -86,10 +94,11 @@ class Residence:
         """What ``bring`` gives, unless it is there already."""
         if not (self.always or self.device.type == "cuda"):
             return None
-        _, found = self._kept.get((id(owner), parts), (None, None))
-        if found is None or (found.rows[wanted] < 0).any():
+        key = (id(owner), parts)
+        _, found = self._kept.get(key, (None, None))
+        if key not in self._kept or (found is not None and (found.rows[wanted] < 0).any()):
             found = bring(wanted)
-            self._kept[id(owner), parts] = (owner, found)
+            self._kept[key] = (owner, found)  # the owner too: its id is another's when it is gone
         return found
 
     def _bring(
@@ -115,7 +124,7 @@ class Residence:
         if needed > room:
             print(
                 f"Images of {needed / 1e9:.1f} GB do not fit into {room / 1e9:.1f} GB of the GPU's memory: they are read and cut "
-                "by the CPU, set WORKERS to a number of cores.",
+                f"by {self._readers()} processes, or as many as WORKERS says.",
                 file=sys.stderr,
             )
         return needed <= room

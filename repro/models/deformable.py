@@ -34,8 +34,10 @@ def deformable_convolution(
 ) -> Tensor:
     """A 3x3 convolution that samples beside its regular positions, bilinearly and with zeros outside.
 
-    Samples are taken in float32 at least, also inside autocast; there a CPU multiplies them by the weight in autocast's
-    precision, as in any other convolution, and a GPU in float32. On a GPU the gradient is not deterministic (atomic additions).
+    Samples are taken in float32 at least, also inside autocast: in bfloat16 a position beyond 128 is known to a whole px. A CPU
+    then multiplies them by the weight in autocast's precision, as in any other convolution; torchvision's operator for GPUs
+    does both in one precision, float32, of which products may be rounded (``training.device``). On a GPU the gradient is not
+    deterministic (atomic additions).
 
     Args:
         x: (B, C, H, W).

@@ -38,9 +38,11 @@ def make_batches(
         raise ReproError(f"The recipe's input is {type(recipe.input).__name__}, which takes {wanted}, and got {given}.")
     if recipe.takes_scenes:
         kept = residence.scenes(samples, np.arange(len(samples))) if residence else None
+        workers = residence.workers(kept, workers) if residence else workers
         return SceneBatches(samples, recipe.input, workers=workers, resident=kept)
     parts = isinstance(recipe.method.encoder, PartMap)
     kept = residence.persons(samples.images, samples.image_index, parts=parts) if residence else None
+    workers = residence.workers(kept, workers) if residence else workers
     return CropBatches(samples, recipe.input, workers=workers, parts=parts, resident=kept)
 
 

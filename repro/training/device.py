@@ -40,15 +40,27 @@ def checked_compiled(value: str) -> Compiled:
 def prepare(device: torch.device) -> None:
     """Set what the module says about algorithms and float32; a CPU is left as it is but for deterministic algorithms."""
     on_gpu = device.type == "cuda"
+    set_float32(device)
     if on_gpu:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # cuBLAS is deterministic with a workspace of its own
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        # cuBLAS is deterministic with a workspace of its own
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=on_gpu)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a training
+
+
+def set_float32(device: torch.device) -> None:
+    """Let float32 be float32 on a GPU."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def about_gpu(device: torch.device, compiled: Compiled) -> dict[str, str]:
+    """What a run's manifest says of the above; nothing on a CPU."""
+    if device.type != "cuda":
+        return {}
+    return {"tensor_float_32": "matrix products within bfloat16 networks", "compile": compiled}
 
 
 @contextmanager
@@ -111,6 +123,8 @@ def _record(network: nn.Module, recipe: Recipe, images: Tensor) -> None:
         context = torch.autocast(
             images.device.type, dtype=torch.bfloat16, cache_enabled=False
         )  # casts belong to the graph
+    # Parameters keep the stream that they were recorded on, which orders itself after the others without the host.
+    torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
     with context:
         torch.cuda.make_graphed_callables(network, (images.clone(),), allow_unused_input=True)
 

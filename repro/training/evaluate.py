@@ -21,6 +21,7 @@ from repro.metrics.pck import PCKH_THRESHOLDS, correct_counts, counted_in_pckh, 
 from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import Decoder, Recipe
+from repro.training.device import network_products, set_float32
 from repro.training.precision import autocast
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
@@ -56,6 +57,7 @@ def predict_with(
     What is decoded leaves the device at the end. ``enlarger`` and ``residence`` are for ``evaluation_images``.
     """
     network.eval()
+    set_float32(device)
     found, size = [([], []) for _ in decoders], None
     for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger, residence=residence):
         images = normalise(images)
@@ -95,8 +97,9 @@ def evaluation_images(
     times = recipe.input.size[0] // settings.size[0]
     if source is not None and enlarger is None:
         enlarger = load_enlarger(device)
-    kept = (residence or Residence(device)).persons(persons.images, persons.image_index)
-    batches = CropBatches(persons, settings, workers=workers, resident=kept)
+    residence = residence or Residence(device)
+    kept = residence.persons(persons.images, persons.image_index)
+    batches = CropBatches(persons, settings, workers=residence.workers(kept, workers), resident=kept)
     for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
         images = batch["images"].to(device, non_blocking=True)
         yield images if source is None else enlarge(enlarger, images, times, recipe.input.convention)
@@ -104,7 +107,7 @@ def evaluation_images(
 
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:
     """Float32 outputs for images (B, 3, H, W), averaged with the mirror image's where the protocol says so."""
-    with autocast(recipe, images.device):
+    with autocast(recipe, images.device), network_products(recipe, images.device):
         outputs = {k: v.float() for k, v in network(images).items()}
         if not recipe.evaluation.flip:
             return outputs
@@ -160,9 +163,7 @@ def measure(
     results = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
     figures = evaluate_coco(persons.annotations, image_ids, results, skeleton.sigma_array, evidence=evidence)
     if whole_body:
-        figures |= evaluate_whole_body(
-            persons.annotations, image_ids, results, skeleton=skeleton, evidence=evidence
-        )
+        figures |= evaluate_whole_body(persons.annotations, image_ids, results, skeleton=skeleton, evidence=evidence)
     if recipe.evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)

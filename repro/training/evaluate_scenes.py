@@ -32,6 +32,7 @@ from repro.metrics.evidence import Evidence, Ratio
 from repro.metrics.people_oks import people_oks, reached_oks
 from repro.recipe import Recipe
 from repro.skeletons import CROWDPOSE14, Skeleton
+from repro.training.device import set_float32
 from repro.training.scene_outputs import scene_outputs
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
@@ -91,11 +92,13 @@ def predict_scenes(
         the people by reading.
     """
     network.eval()
+    set_float32(device)
     starts = images.starts()
     grouped: list[tuple[int, Callable[[], dict[str, People]]]] = []
     wanted = np.arange(len(images)) if index is None else index
-    kept = (residence or Residence(device)).scenes(images, wanted)
-    batches = SceneBatches(images, recipe.input, workers=workers, resident=kept)
+    residence = residence or Residence(device)
+    kept = residence.scenes(images, wanted)
+    batches = SceneBatches(images, recipe.input, workers=residence.workers(kept, workers), resident=kept)
 
     @torch.inference_mode()
     def group(shown: EvaluationScenes, i: int, own: Maps) -> dict[str, People]:

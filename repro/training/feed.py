@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.recipe import Recipe
 from repro.training.batches import map_size, targets_of_size
+
+AHEAD = 2  # steps that a GPU has before it
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Feed:
 
     On a CPU a batch is handed on as it comes. On a GPU the next batch is brought there and its targets are made on a stream of
     their own: encoders that have to wait for the GPU, to learn how many keypoints there are, then wait for that stream alone,
-    while the network's work of the step before goes on.
+    while the network's work of the step before goes on. The host is never more than ``AHEAD`` steps ahead of the GPU, so that
+    no more batches are in memory.
 
     Args:
         recipe: whose encoder makes the targets.
@@ -49,12 +53,15 @@ class Feed:
         main = torch.cuda.current_stream(self.device)
         self._stream.wait_stream(main)  # images that are still on their way to the device
         batches = iter(batches)
-        step = self._ahead(batches)
+        step, begun = self._ahead(batches), deque()
         while step is not None:
             main.wait_stream(self._stream)
             for value in (*step.batch.values(), *(step.targets or {}).values()):
                 value.record_stream(main)
             yield step
+            begun.append(main.record_event())
+            if len(begun) > AHEAD:
+                begun.popleft().synchronize()
             step = self._ahead(batches)
 
     def targets(self, step: Step, outputs: dict[str, Tensor]) -> dict[str, Tensor]:

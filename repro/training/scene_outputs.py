@@ -16,6 +16,7 @@ from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.multi_scale import mirrored_offsets
 from repro.recipe import Recipe
 from repro.skeletons import Skeleton
+from repro.training.device import network_products
 from repro.training.precision import autocast
 
 HEAT = ("heatmaps", "heatmaps_2x", "centres")
@@ -53,7 +54,7 @@ def scene_outputs(network: nn.Module, images: Tensor, recipe: Recipe, skeleton: 
     """
 
     def maps_of(shown: Tensor) -> dict[str, Tensor]:
-        with autocast(recipe, shown.device):
+        with autocast(recipe, shown.device), network_products(recipe, shown.device):
             maps = network(shown)
         return {name: value.float() for name, value in maps.items()}
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pycocotools import mask as run_length
 
+from repro import processes
 from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input
 from repro.data.persons import PersonSet
@@ -161,6 +162,16 @@ def test_trainings_side_by_side_share_the_memory(sharing, fits, monkeypatch, cap
     residence = Residence(torch.device("cuda"), sharing=sharing)
     assert residence._has_room(needed) == fits
     assert ("do not fit" in capsys.readouterr().err) == (not fits)
+
+
+@pytest.mark.parametrize(
+    ("device", "kept", "asked", "workers"),
+    [("cuda", False, 0, 7), ("cuda", False, 3, 3), ("cuda", True, 0, 0), ("cpu", False, 0, 0), ("cpu", False, 2, 2)],
+)
+def test_cores_read_what_a_gpu_does_not_keep(device, kept, asked, workers, monkeypatch):
+    monkeypatch.setattr(processes, "available_cores", lambda: 16)
+    residence = Residence(torch.device(device), sharing=2)
+    assert residence.workers(object() if kept else None, asked) == workers
 
 
 def test_an_image_of_another_size_than_stated_is_named():

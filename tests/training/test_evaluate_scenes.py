@@ -180,24 +180,27 @@ def test_people_are_gathered_with_their_images():
     assert gather([], 3).points.shape == (0, 3, 2)
 
 
-def test_a_network_learns_two_scenes_by_heart():
+@pytest.mark.parametrize("device", [pytest.param("cpu"), pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_a_network_learns_two_scenes_by_heart(device):
     """Encoders, network, loss, grouping and evaluation agree: nothing else can give these people from these images."""
     from repro.training.feed import Feed, Step
     from repro.training.loop import _train_step
 
     torch.set_num_threads(1)
+    device = torch.device(device)
     scenes = tiny_scenes(2)
     recipe = scene_recipe(scene_data(scenes, scenes))
-    network = build_network(recipe, scenes, CPU)
+    network = build_network(recipe, scenes, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
     batches = make_batches(recipe, scenes)
     batch = next(iter(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=2)))
+    batch = {name: value.to(device) for name, value in batch.items()}
     network.train()
-    feed = Feed(recipe, scenes, CPU)
+    feed = Feed(recipe, scenes, device)
     for step in range(200):
         optimiser.param_groups[0]["lr"] = 3e-3 if step < 150 else 3e-4
         _train_step(recipe, network, optimiser, Step(batch), feed)
-    found = predict_scenes(network, scenes, recipe, CPU, readings=readings_of(recipe))
+    found = predict_scenes(network, scenes, recipe, device, readings=readings_of(recipe))
     figures = measure_scenes(scenes, found)
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6
 
