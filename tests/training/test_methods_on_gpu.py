@@ -112,7 +112,8 @@ def test_a_recorded_network_has_the_gradient_of_itself(recipe: Recipe, skeleton:
     torch.manual_seed(0)
     plain = small_network(recipe.method.network).build(skeleton).to(device, memory_format=torch.channels_last).train()
     recorded = copy.deepcopy(plain)
-    images = torch.randn(2, 64, 64, 3, device=device).permute(0, 3, 1, 2)
+    side = 128 if recipe.takes_scenes else 64
+    images = torch.randn(2, side, side, 3, device=device).permute(0, 3, 1, 2)
     recipe = recipe.but(optimisation=replace(recipe.optimisation, precision="bfloat16"))
     prepare(torch.device(device))
     try:
