@@ -19,6 +19,8 @@ from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
 from repro.lengths import written
+from repro.models.backbones.dla import DLA
+from repro.models.backbones.hourglass import Hourglass
 from repro.papers import PAPERS
 from repro.plan import runnable_rows, table_recipes, table_skeleton
 from repro.protocol import protocol_of
@@ -31,6 +33,7 @@ from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import Request, reproduce
 from repro.scales import get_scale
 from repro.tasks import Machine
+from repro.warm_start import backbone_name, plain_backbone
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,7 @@ def check_current(outcome: Outcome) -> None:
         scale = get_scale(outcome.scale).of_length(outcome.length)
         own = (outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
         today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
-        changed = ", ".join(stale_runs(outcome, today))
+        changed = ", ".join(stale_runs(outcome, with_warm_starts(outcome, today)))
     except ReproError as error:  # a field, a row or a start that is no more
         changed = str(error).rstrip(".")
     if changed:
@@ -223,6 +226,20 @@ def check_current(outcome: Outcome) -> None:
             f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={scale} DATA={outcome.data}{root} "
             f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
         )
+
+
+def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> dict[tuple[str, int], Recipe]:
+    """Today's recipes; rows whose warm start was made elsewhere, as that of the ``gpu`` scale is, begin with the weights that the
+    outcome names, where this machine has none for their backbone."""
+    known = {(run.row, run.seed): Recipe.from_plain(run.recipe).initialisation for run in outcome.runs}
+    made = dict(today)
+    for place, recipe in today.items():
+        backbone, given = recipe.method.network.backbone, known.get(place)
+        if given is None or recipe.initialisation is not None or isinstance(backbone, (DLA, Hourglass)):
+            continue
+        if outcome.start == "warm" and given.name == backbone_name(plain_backbone(backbone)):
+            made[place] = recipe.but(initialisation=given)
+    return made
 
 
 def _find(name: str) -> Path:

@@ -9,10 +9,11 @@ import pytest
 
 from repro.errors import ReproError
 from repro.plan import table_recipes
-from repro.recipe import Data
+from repro.recipe import Data, Initialisation, Recipe
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.scales import SCALES
 from repro.view import TableView, check_current, open_table
+from repro.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
 
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 
@@ -68,6 +69,26 @@ def test_a_table_of_another_length_is_current_at_that_length(outcome):
         check_current(replace(outcome, runs=runs))
     with pytest.raises(ReproError, match="SCALE=smoke LENGTH=1/2 DATA=lspet"):
         check_current(replace(outcome, length=0.5))
+
+
+def test_a_warm_start_that_was_made_elsewhere_is_that_of_its_backbone(outcome):
+    def started(name: str) -> Outcome:
+        runs = []
+        for run in outcome.runs:
+            recipe = Recipe.from_plain(run.recipe)
+            recipe = recipe.but(initialisation=Initialisation(name=name, sha256="a" * 64, size=WEIGHT_SIZE))
+            runs.append(replace(run, recipe=recipe.to_plain(), key=recipe.key))
+        return replace(outcome, runs=tuple(runs), start="warm")
+
+    # the smoke scale's own warm start lies in the package; without it, as on a machine that never made a gpu scale's:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("repro.warm_start.initialisation_for", lambda backbone: None)
+        own = Recipe.from_plain(outcome.runs[0].recipe).method.network.backbone
+        check_current(started(backbone_name(plain_backbone(own))))
+        with pytest.raises(ReproError, match="have changed"):
+            check_current(started("people-parts-w32-000000"))
+    with pytest.raises(ReproError, match="have changed"):
+        check_current(started(backbone_name(plain_backbone(own))))  # not with these weights
 
 
 def test_a_changed_recipe_names_the_runs_and_the_command(outcome):
