@@ -8,7 +8,9 @@ PAPER ?=
 TABLE ?=
 ROW ?=
 SCALE ?= laptop
-LENGTH ?= 1
+LENGTH ?=
+MINUTES ?=
+PLAN ?=
 DATA ?= people
 DATA_ROOT ?=
 BOXES ?=
@@ -47,7 +49,9 @@ help: ## list targets and variables
 	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal (all papers that have the table)"
 	@echo "  ROW            slugs of rows, separated by commas (all); 'repro list' shows them"
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
-	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's ($(LENGTH))"
+	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's (1)"
+	@echo "  MINUTES        that all may take here, instead: the largest LENGTH that fits is taken"
+	@echo "  PLAN           1 says trainings, steps, time, memory and disk, and stops"
 	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody or crowdpose ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
@@ -79,7 +83,8 @@ environment: $(READY) ## make the environment; the other targets do so themselve
 
 reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
-		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
+		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --minutes $(call quoted,MINUTES) \
+		--plan=$(call quoted,PLAN) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
 		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)

@@ -18,9 +18,11 @@ from repro.cli_values import (
     device_option,
     optional_path,
     parse_machine,
+    parse_minutes,
     parse_number,
     parse_rows,
     parse_seeds,
+    parse_switch,
     say_version,
 )
 from repro.errors import ReproError, choice_error
@@ -69,7 +71,9 @@ def main() -> None:
 @click.option("--table", required=True, help="number of the table")
 @click.option("--row", "rows", default="", help="slugs of rows, separated by commas; all when empty")
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
-@click.option("--length", default="1", show_default=True, help="of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's")
+@click.option("--length", default="", help="of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's; 1 when empty")
+@click.option("--minutes", default="", help="that all may take here: the largest length that fits is taken")
+@click.option("--plan", default="", is_flag=False, flag_value="1", help="say what would be made, with its costs, and stop")
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
 @click.option(
@@ -90,6 +94,8 @@ def reproduce(
     rows: str,
     scale: str,
     length: str,
+    minutes: str,
+    plan: str,
     data: str,
     data_root: str,
     boxes: str,
@@ -105,10 +111,12 @@ def reproduce(
     number = parse_number("TABLE", table, 1, 99)
     papers = _papers_with(paper, number)
     seed_list, only = parse_seeds(seeds), parse_rows(rows)
-    factor = parse_length(length)
+    factor, most = parse_length(length or 1), parse_minutes(minutes, length)
+    planned = parse_switch("PLAN", plan)
     settings = parse_machine(threads, jobs, workers)
     import matplotlib
 
+    from repro.budget import fitting_length, say_plan
     from repro.data.image_sources import known_data
     from repro.last_step import check_notebooks
     from repro.papers.recipes import table_rows
@@ -138,12 +146,18 @@ def reproduce(
         check_requests(requests)
         taken = take_start(start, requests)
         requests = [replace(request, start=taken) for request in requests]
+    if requests and most is not None:
+        factor = fitting_length(requests, machine, most)
+        requests = [replace(request, scale=request.scale.of_length(factor)) for request in requests]
     if requests and processes.leads():
         names = ", ".join(request.paper for request in requests)
         at = "" if factor == 1 else f" at length {written(factor)}"
         click.echo(f"Table {number} of {names} on {data}, scale {scale}{at} ({chosen.description}), seeds {seeds}")
+    if planned:
+        say_plan(requests, machine)
+        return
     folders = []
-    for folder in reproduce_tables(requests, machine):
+    for folder in reproduce_tables(requests, machine, advise=not (length or minutes)):
         if folder is not None:
             say_result(folder)
             folders.append(folder)

@@ -101,6 +101,26 @@ def parse_number(name: str, text: str, low: int, high: int = 10**6) -> int:
     return int(text)
 
 
+def parse_minutes(text: str, length: str) -> float | None:
+    """MINUTES as a number above 0, None where it is empty. Raises ReproError for anything else, and beside a LENGTH."""
+    if not text.strip():
+        return None
+    if length.strip():
+        raise ReproError(
+            f"MINUTES is {text!r:.200} and LENGTH is {length!r:.200}: each of them chooses the length of trainings, give one."
+        )
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text.strip()) or float(text) <= 0:
+        raise ReproError(f"MINUTES is {text!r:.200}, expected a number above 0 as in 60 or 7.5.")
+    return float(text)
+
+
+def parse_switch(name: str, text: str) -> bool:
+    """Whether a variable is 1; empty and 0 are off. Raises ReproError for anything else."""
+    if text.strip() not in ("", "0", "1"):
+        raise ReproError(f"{name} is {text!r:.200}, expected 1, or nothing.")
+    return text.strip() == "1"
+
+
 def parse_machine(threads: str, jobs: str, workers: str) -> tuple[int, int, int]:
     """THREADS, JOBS and WORKERS. Raises ReproError for what is no number, or more than any machine like this one has use for."""
     most = max(64, 4 * (os.cpu_count() or 1))

@@ -18,6 +18,7 @@ from repro.data.image_sources import (
     training_split,
 )
 from repro.data.images import ImageSet
+from repro.data.people.cache import PictureSet
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, DRAWN, data_set, load_persons
 from repro.errors import ReproError, choice_error
@@ -194,10 +195,31 @@ def table_samples(
     table = runnable_rows(paper, number)
     if table.takes_scenes:
         return open_scene_samples(data_name, root, scale, table_skeleton(paper, number, data_name), table.split)
-    divisor = table_divisor(paper, number, scale)
-    sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in table.rows.values()]
-    largest = max(sizes, key=lambda size: size[0] * size[1])
+    largest = _largest_input(paper, number, scale)
     return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes)
+
+
+def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:
+    """The sets of drawn pictures that a table is run on; none for photographs and for a table that prints counts alone."""
+    if known_data(data_name).needs_root or counts_alone(paper, number):
+        return []
+    table, counts = runnable_rows(paper, number), sample_counts(paper, number, data_name, scale)
+    if table.takes_scenes:
+        side, splits = scale.scenes.side, (training_split(data_name, table.split), table.split)
+        about = ("scene", (side, side), scale.scenes.people)
+    else:
+        splits = ("train", "val")
+        people = scale.for_skeleton(table_skeleton(paper, number, data_name)).people
+        about = ("crop", _largest_input(paper, number, scale), people)
+    kind, size, people = about
+    return [PictureSet(kind, split, count, size, people) for split, count in zip(splits, counts, strict=True)]
+
+
+def _largest_input(paper: str, number: int, scale: Scale) -> tuple[int, int]:
+    """The largest of a table's inputs at a scale, which people are drawn for."""
+    divisor = table_divisor(paper, number, scale)
+    sizes = [scaled_sizes(row.recipe, scale, divisor)[0] for row in runnable_rows(paper, number).rows.values()]
+    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tuple[int, int]:

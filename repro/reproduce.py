@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from repro import processes
+from repro.budget import say_costs
 from repro.costs import WRITTEN
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
@@ -55,11 +56,16 @@ def reproduce(request: Request, machine: Machine) -> Path | None:
     return folder
 
 
-def reproduce_tables(requests: list[Request], machine: Machine) -> Iterator[Path | None]:
+def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool = False) -> Iterator[Path | None]:
     """Make or load the runs of tables, one table after the other, under one progress bar, and write their result folders.
 
     All tables are planned before the first is begun; each folder is written, and given, as soon as its own runs are complete.
     A table that prints counts alone has no runs.
+
+    Args:
+        requests: the tables.
+        machine: that they are made with.
+        advise: whether it is said what other lengths would take here.
 
     Returns:
         the folders, None each on the processes of ``torchrun`` that write nothing; the bar is put away while one is looked at.
@@ -76,6 +82,7 @@ def reproduce_tables(requests: list[Request], machine: Machine) -> Iterator[Path
     speeds = measured_speeds(tables, machine)
     own = [(table.recipes.values(), table.samples) for table in tables]
     seconds = pending_seconds(own, machine.kind, machine.side_by_side, speeds)
+    say_costs(tables, machine, speeds, advise=advise)
     if processes.leads() and any(seconds):
         check_last_step([notebook_of(one.paper, one.table) for one in requests], training=True)
     with Progress(sum(seconds) + len(tables) * WRITTEN, shown=processes.leads()) as progress:

@@ -15,10 +15,12 @@ from repro.cli_values import (
     MOST_SEEDS,
     optional_path,
     parse_machine,
+    parse_minutes,
     parse_number,
     parse_rows,
     parse_seed,
     parse_seeds,
+    parse_switch,
     text_of,
 )
 from repro.errors import ReproError
@@ -136,3 +138,29 @@ def test_texts_and_paths_of_a_notebook() -> None:
     for value in (3, True, ["a"], b"a", "a\0b"):
         with pytest.raises(ReproError, match="data is .*, expected a text"):
             text_of("data", value)
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("", None), (" ", None), ("60", 60.0), ("7.5", 7.5), ("0.25", 0.25)])
+def test_minutes_are_numbers_above_0(text, minutes):
+    assert parse_minutes(text, "") == minutes
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", "-5", "1h", "nan", "inf", "1e3", "1,5", "12345678"])
+def test_other_minutes_are_refused(text):
+    with pytest.raises(ReproError, match="MINUTES is .*, expected a number above 0 as in 60 or 7.5."):
+        parse_minutes(text, "")
+
+
+def test_minutes_and_a_length_exclude_each_other():
+    with pytest.raises(ReproError, match="MINUTES is '60' and LENGTH is '1/2': each of them chooses the length"):
+        parse_minutes("60", "1/2")
+
+
+@pytest.mark.parametrize(("text", "on"), [("", False), ("0", False), ("1", True), (" 1 ", True)])
+def test_a_switch_is_1_or_nothing(text, on):
+    assert parse_switch("PLAN", text) is on
+
+
+def test_another_switch_is_refused():
+    with pytest.raises(ReproError, match="PLAN is 'yes', expected 1, or nothing."):
+        parse_switch("PLAN", "yes")
