@@ -31,8 +31,8 @@ GPU = torch.device("cuda")
 WAITS = (DataDependentOutputException, DynamicOutputShapeException)
 
 
-def kinds() -> list:
-    """One row of a table for each way to put a method together: kinds of parts, not their numbers."""
+def kinds(networks: bool = False) -> list:
+    """One row of a table for each way to put a method together, or for each network: kinds of parts, not their numbers."""
     seen, found = set(), []
     for paper in PAPERS:
         for number in sorted(table.number for table in PAPERS[paper].tables):
@@ -41,6 +41,7 @@ def kinds() -> list:
                 method = row.recipe.method
                 parts = (method.encoder, method.network, method.network.backbone, method.loss, method.decoder)
                 kind = (*map(type, parts), getattr(getattr(method.loss, "mask", None), "components", None))
+                kind = kind[1:3] if networks else kind
                 if kind not in seen:
                     seen.add(kind)
                     found.append(pytest.param(row.recipe, table.skeleton, id=f"{paper}-{number}-{slug}"))

@@ -106,7 +106,7 @@ def compare(recipe: Recipe, samples: SimpleNamespace, side: int, device: str) ->
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("recipe", "skeleton"), kinds())
+@pytest.mark.parametrize(("recipe", "skeleton"), kinds(networks=True))
 def test_a_recorded_network_has_the_gradient_of_itself(recipe: Recipe, skeleton: Skeleton, device: str):
     """Whether it can be recorded or not; of those that cannot a warning tells."""
     torch.manual_seed(0)
