@@ -100,9 +100,7 @@ def image_key(images: ImageFiles) -> str:
     Raises:
         ReproError: naming the first file that is missing or unusable.
     """
-    digests = images.digests
-    if digests is None:
-        digests = checked_images(images.paths, images.ids, None, "the data set").digests
+    digests = checked_images(images.paths, images.ids, None, "the data set").digests  # as they are now
     digest = hashlib.sha256(str(VERSION).encode())
     digest.update(np.ascontiguousarray(images.sizes, dtype=np.int64).tobytes())
     digest.update("\n".join(digests).encode())

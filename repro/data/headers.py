@@ -16,7 +16,7 @@ import cv2
 from PIL import Image
 
 LARGEST_SIDE = 32_766  # px: OpenCV warps no larger image
-LARGEST_IMAGE = 178_956_970  # px: beyond it Pillow speaks of a decompression bomb
+LARGEST_IMAGE = 89_478_485  # px: beyond it Pillow warns of a decompression bomb
 PNG = b"\x89PNG\r\n\x1a\n"
 BITS = "has {} bits a channel, of which OpenCV keeps the upper 8: expected 8, convert it"
 CUT = "is cut off, its end is missing"

@@ -152,6 +152,8 @@ def read_truth(path: Path, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
             fault = f"holds {short(float(values[used][0]))}, expected {'0 or 1' if name == 'jnt_missing' else 'px'}"
             raise refused(path, f"entry {entry + 1}", name, fault)
     heads = head_sizes_mpii(corners.transpose(2, 0, 1))
+    if count and not (heads > 0).any():
+        raise refused(path, "all persons", "headboxes_src", "has no size, so that PCKh cannot be measured")
     return joints, labelled, np.where(heads > 0, heads, np.nan)
 
 

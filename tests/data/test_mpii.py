@@ -119,6 +119,17 @@ def test_truth_of_another_number_of_persons_is_refused(mpii_root):
         load_mpii(mpii_root, "val")
 
 
+def test_truth_without_any_head_box_is_refused(mpii_root):
+    path = mpii_root / "annot" / "gt_valid.mat"
+    truth = {k: v for k, v in loadmat(path).items() if not k.startswith("_")}
+    savemat(path, truth | {"headboxes_src": np.zeros((2, 2, 2))})
+    with pytest.raises(ReproError, match="gt_valid.mat: headboxes_src of all persons has no size"):
+        load_mpii(mpii_root, "val")
+    truth["headboxes_src"][..., 0] = 0
+    savemat(path, truth)
+    assert np.isnan(load_mpii(mpii_root, "val").head_sizes).tolist() == [True, False]
+
+
 def test_missing_truth_is_named(mpii_root):
     (mpii_root / "annot" / "gt_valid.mat").unlink()
     with pytest.raises(ReproError, match="gt_valid.mat nor"):
