@@ -156,20 +156,21 @@ class CentreOffsets:
         pixels, shape = central_pixels(centres, self.radius, self.region)
         owned = shape & inside(pixels, size)
         lost = lost_pixels(pixels, centres, people.areas, known, self.radius, self.region, self.winner)
-        image, person, pixel, keypoint = torch.nonzero((owned[..., None] & ~lost) & known[:, :, None], as_tuple=True)
-        place = pixels[image, person, pixel]  # (N, 2)
-        flat = (place[:, 1] * width + place[:, 0]).long()
-        channel = image * keypoints + keypoint
-        area = width * height
-        offsets = people.points.new_zeros(batch * keypoints * 2 * area)
-        difference = place - people.points[image, person, keypoint]
+        kept = owned[..., None] & ~lost & known[:, :, None]  # (B, P, S, K)
+        area, maps = width * height, batch * keypoints
+        channels = torch.arange(maps, device=pixels.device).view(batch, 1, 1, keypoints)
+        places = (pixels[..., 1] * width + pixels[..., 0]).long()[..., None]
+        difference = pixels[:, :, :, None] - people.points[:, :, None]
+        weight = person_weights(people, self.size)[:, :, None, None].expand(kept.shape)
+        # What is not kept goes to one more place at the end: picking out what is takes longer.
+        offsets, weights = people.points.new_zeros(2 * maps * area + 1), people.points.new_zeros(maps * area + 1)
         for axis in (0, 1):
-            offsets[(2 * channel + axis) * area + flat] = difference[:, axis]
-        weights = people.points.new_zeros(batch * keypoints * area)
-        weights[channel * area + flat] = person_weights(people, self.size)[image, person]
+            index = torch.where(kept, (2 * channels + axis) * area + places, 2 * maps * area)
+            offsets.scatter_(0, index.flatten(), difference[..., axis].flatten())
+        weights.scatter_(0, torch.where(kept, channels * area + places, maps * area).flatten(), weight.flatten())
         return {
-            "offsets": offsets.view(batch, 2 * keypoints, height, width),
-            "offset_weights": weights.view(batch, keypoints, height, width),
+            "offsets": offsets[:-1].view(batch, 2 * keypoints, height, width),
+            "offset_weights": weights[:-1].view(batch, keypoints, height, width),
         }
 
 
