@@ -36,14 +36,17 @@ def adaptive_wing(
     """
     exponent = alpha - target.detach()
     distance = (target - predicted).abs()
-    ratio = theta / epsilon
-    at_theta = ratio**exponent
-    slope = omega / theta * exponent * at_theta / (1 + at_theta)
-    offset = theta * slope - omega * torch.log1p(at_theta)
     # The exponent is above 1, so the power and its gradient are 0 at a distance of 0. Beyond theta the curved branch is
     # not used: it is held at theta, so that a large error cannot overflow there and spoil the gradient.
     curved = omega * torch.log1p((distance.clamp(max=theta) / epsilon) ** exponent)
-    return torch.where(distance < theta, curved, slope * distance - offset)
+    far = (distance >= theta).flatten().nonzero()[:, 0]  # few: the straight branch is computed for them alone
+    if not len(far):
+        return curved
+    beyond, exponent = distance.flatten()[far], exponent.flatten()[far]
+    at_theta = (theta / epsilon) ** exponent
+    slope = omega / theta * exponent * at_theta / (1 + at_theta)
+    offset = theta * slope - omega * torch.log1p(at_theta)
+    return curved.flatten().index_copy(0, far, slope * beyond - offset).view(curved.shape)
 
 
 @dataclass(frozen=True, kw_only=True)

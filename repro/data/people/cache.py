@@ -39,6 +39,7 @@ from repro.sealed import Damaged, about_file, check_file, read_json, unsealed, w
 
 FORMAT = 2
 LIMIT_BYTES = 2_000_000_000
+KEPT_BYTES = 128_000_000  # of decoded pictures in memory, a process and set
 KIND = "drawn people"  # of the sealed manifest
 _FILES = ("images.bin", "parts.bin", "labels.npz")
 
@@ -78,7 +79,8 @@ class PictureSet:
 class DrawnImages:
     """An image source that decodes the pictures of a complete set; only the folder's name travels between processes.
 
-    A picture whose bytes do not fit its checksum is drawn again, and mended on disk where that can be written.
+    A picture whose bytes do not fit its checksum is drawn again, and mended on disk where that can be written. Decoded pictures
+    are kept in memory, as far as ``KEPT_BYTES`` of them go, for the epochs and snapshots to come.
 
     Args:
         folder: of the set, which nobody removes while this object lives.
@@ -105,6 +107,8 @@ class DrawnImages:
         self._sums, self._draw = sums, draw
         self._hold = Hold(folder / "manifest.json")
         self._maps: dict[str, np.ndarray] = {}
+        self._kept: dict[int, np.ndarray] = {}
+        self._room = KEPT_BYTES
 
     def _bytes(self, name: str, index: int) -> np.ndarray:
         """The bytes of entry ``index`` of a file, which is mapped when it is first read."""
@@ -134,8 +138,18 @@ class DrawnImages:
         return np.frombuffer(data, np.uint8)
 
     def read(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB. Raises ReproError when the file is damaged and the picture cannot be drawn again."""
-        return decode_jpeg(self._bytes("images.bin", index))
+        """(H, W, 3) uint8 RGB, not to be written to.
+
+        Raises ReproError when the file is damaged and the picture cannot be drawn again.
+        """
+        image = self._kept.get(index)
+        if image is None:
+            image = decode_jpeg(self._bytes("images.bin", index))
+            image.flags.writeable = False
+            if image.nbytes <= self._room:
+                self._room -= image.nbytes
+                self._kept[index] = image
+        return image
 
     def jpeg(self, index: int) -> bytes:
         """The picture as it lies on disk."""
@@ -151,7 +165,7 @@ class DrawnImages:
         return parts
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": {}, "_hold": None}
+        return {**self.__dict__, "_maps": {}, "_hold": None, "_kept": {}, "_room": KEPT_BYTES}
 
 
 def open_pictures(

@@ -165,6 +165,19 @@ def test_a_cache_that_cannot_be_written_says_where(tmp_path, monkeypatch):
         open_pictures(pictures(), Painter(), SIZE)
 
 
+def test_decoded_pictures_are_kept_as_far_as_there_is_room(monkeypatch):
+    """A picture of 16 x 24 px has 1152 bytes: two of five fit into 2500. The kept ones are not to be written to."""
+    monkeypatch.setattr(module, "KEPT_BYTES", 2500)
+    images, _, _ = open_pictures(pictures(), Painter(), SIZE)
+    first = [images.read(i) for i in range(5)]
+    again = [images.read(i) for i in range(5)]
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False, False, False]
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    with pytest.raises(ValueError, match="read-only"):
+        first[0][0] = 0
+    assert pickle.loads(pickle.dumps(images)).read(0) is not first[0]
+
+
 def test_images_travel_to_other_processes_by_name():
     images, _, _ = open_pictures(pictures(count=5), Painter(), SIZE)
     images.read(0)
