@@ -7,6 +7,7 @@ seed) and how it is evaluated (decoder and protocol). Rows that differ in the se
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from repro import serial
@@ -290,12 +291,12 @@ class Recipe:
         """This recipe with some fields exchanged."""
         return replace(self, **fields)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """12 hex digits: the identity of the recipe."""
         return serial.digest(self)
 
-    @property
+    @cached_property
     def training_key(self) -> str:
         """12 hex digits: the identity of what is trained, the same for recipes that differ in their evaluation alone.
 

@@ -171,6 +171,7 @@ def make_task(
             train(recipe, samples.train, partial_folder(recipe), Job(world, workers, progress), _before(recipe))
             about = describe(world.device, world.size) | about_gpu(world.device, world.compiled)
             _finish(recipe, about, kept=task.kept)
+        _remove_halves(folder(recipe))
         for recipes in evaluated_together(task):
             evaluate(recipes, samples, world.device, workers, watch)
         world.wait()
@@ -214,13 +215,19 @@ def _ended_epochs(recipe: Recipe) -> int:
 def _drop_damaged(recipe: Recipe) -> None:
     """Remove what a kill left half written of an unfinished training, and all of it where its state cannot be gone on from."""
     place = partial_folder(recipe)
-    for file in place.rglob(".*"):
-        file.unlink(missing_ok=True)
+    _remove_halves(place)
     try:
         open_ledger(place, recipe.training_key, recipe.epochs, snapshot_epochs(recipe.epochs))
     except Damaged as damaged:
         tell(damaged, "the training begins again", in_jobs=True)
         shutil.rmtree(place)
+
+
+def _remove_halves(place: Path) -> None:
+    """Remove the halves of files that a kill left in a run's folder, which are hidden."""
+    for file in place.rglob(".*"):
+        if file.is_file():
+            file.unlink(missing_ok=True)
 
 
 def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
@@ -242,8 +249,8 @@ def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
             os.replace(final / "evaluations", partial / "evaluations")
         shutil.rmtree(final)
     os.replace(partial, final)
-    for pattern in (".*",) if kept else ("state*", ".*"):  # hidden are the halves of files that a kill left
-        for file in final.glob(pattern):
+    if not kept:
+        for file in final.glob("state*"):
             file.unlink()
 
 

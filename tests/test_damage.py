@@ -62,6 +62,11 @@ def _replace(file: Path, data: bytes) -> None:
 DAMAGES = [flip, cut, Path.unlink, exchange]
 
 
+def damaged(files: list) -> list[tuple]:
+    """Each file with two kinds of damage: a flipped byte, and the others in turn."""
+    return [(one, how) for n, one in enumerate(files) for how in (flip, DAMAGES[1 + n % 3])]
+
+
 @pytest.fixture(scope="module")
 def recipe(data):
     """Two stages of two epochs and one."""
@@ -121,9 +126,9 @@ FINISHED = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(("stage", "name", "removed"), FINISHED)
-def test_a_damaged_file_of_a_finished_run(stage, name, removed, damage, recipe, tiny_samples, finished, places):
+@pytest.mark.parametrize(("needed", "damage"), damaged(FINISHED))
+def test_a_damaged_file_of_a_finished_run(needed, damage, recipe, tiny_samples, finished, places):
+    stage, name, removed = needed
     shutil.copytree(finished[0], places / "runs")
     for gone in {"evaluations": [folder(recipe) / "evaluations"], "second": [folder(recipe)]}.get(removed, []):
         shutil.rmtree(gone)
@@ -132,9 +137,20 @@ def test_a_damaged_file_of_a_finished_run(stage, name, removed, damage, recipe, 
     same_or_sentence(recipe, tiny_samples, finished[1])
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+def test_halves_of_files_that_a_kill_left_are_removed(recipe, tiny_samples, finished, places):
+    shutil.copytree(finished[0], places / "runs")
+    next((folder(recipe) / "evaluations").glob("*.json")).unlink()
+    left = [folder(recipe) / ".model.safetensors.1", folder(recipe) / "evaluations" / ".a.npz.2"]
+    for file in left:
+        file.write_text("half")
+    make_runs([recipe], tiny_samples, CPU)
+    assert not any(file.exists() for file in left)
+    np.testing.assert_equal(numbers(recipe), finished[1])
+
+
 @pytest.mark.parametrize(
-    "name", ["state.json", "state-00001.safetensors", "log.jsonl", "recipe.json", "snapshots/epoch-00001.safetensors"]
+    ("name", "damage"),
+    damaged(["state.json", "state-00001.safetensors", "log.jsonl", "snapshots/epoch-00001.safetensors", "recipe.json"]),
 )
 def test_a_damaged_file_of_a_stopped_run(name, damage, recipe, tiny_samples, stopped, finished, places):
     shutil.copytree(stopped, places / "runs")

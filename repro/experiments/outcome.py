@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from repro import paths
 from repro.environment import describe
+from repro.sealed import Damaged, read_json, unsealed, write_sealed
 from repro.tasks import Machine
-from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
+
+KIND = "experiment"  # of the sealed files
 
 
 def keep(paper: str, name: str, found: dict[str, Any], machine: Machine) -> Path:
-    """Write ``results/<paper>/<name>.json`` with what was found and what it was computed with; returns its path."""
+    """Write ``results/<paper>/<name>.json``, sealed, with what was found and what it was computed with; returns its path."""
     path = paths.results() / paper / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**found, **describe(choose_device(machine.device)), "threads": machine.threads})
+    write_sealed(path, KIND, {**found, **describe(choose_device(machine.device)), "threads": machine.threads})
     return path
 
 
@@ -28,5 +29,13 @@ def rounded(figures: dict[str, float], names: Sequence[str]) -> dict[str, float]
 
 
 def kept(paper: str, name: str) -> dict[str, Any]:
-    """The committed outcome of an experiment."""
-    return json.loads((paths.RESULTS / paper / f"{name}.json").read_text())
+    """The committed outcome of an experiment. Raises Damaged where it does not fit its checksum; older ones have none."""
+    file = paths.RESULTS / paper / f"{name}.json"
+    try:
+        content = read_json(file)
+        if {"kind", "seal"} & set(content):
+            content = unsealed(content, file, KIND)
+            del content["kind"]
+    except Damaged as damaged:
+        raise Damaged(file, damaged.why, advice="restore the file, as by `git checkout`") from damaged
+    return content
