@@ -66,7 +66,7 @@ def load_run(recipe: Recipe) -> Run:
     about = [read_training(stage) for stage in stages_of(recipe)]
     log = [line for one in about for line in one["log"]]
     seconds = sum(one["seconds"] for one in about)
-    everyone = min(CURVE_IMAGES, recipe.data.val_count) if recipe.takes_scenes else recipe.data.val_count
+    everyone = min(CURVE_IMAGES, recipe.samples.val_count) if recipe.takes_scenes else recipe.samples.val_count
     curve = [{"of": everyone, **point} for point in stored["curve"]]  # runs of before were measured on all persons
     return Run(recipe, stored["metrics"], curve, log, about[-1]["environment"], seconds)
 

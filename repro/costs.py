@@ -179,10 +179,10 @@ def evaluation_work(recipe: Recipe, images: int, training_images: int, *, curve:
     area = math.prod(recipe.input.size) * (2 if recipe.evaluation.flip else 1)
     if not recipe.takes_scenes:
         return ((snapshots - 1) * min(CURVE_PERSONS, images) + images) * area, 0
-    once, scoring = snapshots * min(CURVE_IMAGES, images) if curve else 0, recipe.evaluation.scoring
+    once, scoring = snapshots * min(CURVE_IMAGES, images) if curve else 0, recipe.scene_evaluation.scoring
     if scoring is not None:
         once += training_images if scoring.images is None else min(scoring.images, training_images)
-    sizes = sum(scale**2 for scale in recipe.evaluation.scales)
+    sizes = sum(scale**2 for scale in recipe.scene_evaluation.scales)
     return area * (once + images * sizes), once + images * len(readings_of(recipe))
 
 

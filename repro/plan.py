@@ -158,7 +158,7 @@ def check_boxes(
     """
     rows = check_rows(paper, number, only)
     taken = [r.recipe for name, r in rows.items() if not only or name in only]
-    detected = [recipe for recipe in taken if not recipe.takes_scenes and recipe.evaluation.boxes != "truth"]
+    detected = [recipe for recipe in taken if not recipe.takes_scenes and recipe.crop_evaluation.boxes != "truth"]
     if boxes is None:
         if detected and scale.name == "paper" and takes_detections(data_name):
             raise ReproError(

@@ -110,7 +110,7 @@ def segmentation_quality(
     network.eval()
     confusion = np.zeros((len(PARTS), len(PARTS)))
     kept = Residence(device).persons(persons.images, persons.image_index, parts=True)
-    for batch in CropBatches(persons, recipe.input, parts=True, resident=kept).evaluation(64):
+    for batch in CropBatches(persons, recipe.crop_input, parts=True, resident=kept).evaluation(64):
         batch = {name: value.to(device) for name, value in batch.items()}
         with autocast(recipe, device):
             outputs = {k: v.float() for k, v in network(normalise(batch["images"])).items()}

@@ -21,13 +21,13 @@ def protocol_of(recipe: Recipe, precision: str | None = None, length: float = 1.
 
 def person_protocol_of(recipe: Recipe) -> str:
     """The line of a top-down recipe."""
-    evaluation, (width, height) = recipe.evaluation, recipe.input.size
+    evaluation, (width, height) = recipe.crop_evaluation, recipe.input.size
     flip = ("flip test, shifted" if evaluation.shift else "flip test") if evaluation.flip else "no flip test"
     boxes = "ground-truth boxes" if evaluation.boxes == "truth" else f"{evaluation.boxes} boxes"
     start = recipe.initialisation.name if recipe.initialisation else "random weights"
     parts = (
         f"{height}x{width}",
-        f"{recipe.input.convention} crops",
+        f"{recipe.crop_input.convention} crops",
         boxes,
         flip,
         f"decoder {type(recipe.method.decoder).__name__}",
@@ -40,7 +40,7 @@ def person_protocol_of(recipe: Recipe) -> str:
 
 def scene_protocol_of(recipe: Recipe) -> str:
     """The line of a bottom-up recipe."""
-    evaluation, side = recipe.evaluation, recipe.input.size[0]
+    evaluation, side = recipe.scene_evaluation, recipe.input.size[0]
     scales = ", ".join(f"{scale:g}" for scale in evaluation.scales)
     several = f"scales {scales} {evaluation.reading}" if len(evaluation.scales) > 1 else "single scale"
     parts = (

@@ -69,17 +69,9 @@ Network = (
     | HigherNetwork
     | CenterNetwork
 )
-Encoder = (
-    GaussianHeatmap
-    | SkeletalHeatmap
-    | PartMap
-    | OffsetField
-    | Coordinates
-    | WholeBodyHeatmap
-    | GuidedTargets
-    | AssociativeTargets
-    | CenterNetTargets
-)
+PersonEncoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates | WholeBodyHeatmap
+SceneEncoder = GuidedTargets | AssociativeTargets | CenterNetTargets
+Encoder = PersonEncoder | SceneEncoder
 Loss = (
     HeatmapMSE
     | SkeletalLoss
@@ -121,6 +113,14 @@ class Data:
     drawn: str | None = None
 
 
+def _misplaced(part: str, given: object, wanted: str) -> ReproError:
+    """The error for a part of a recipe of the other approach."""
+    return ReproError(
+        f"The recipe's {part} is {type(given).__name__}, which is not made for {wanted}: choose parts of one approach, top-down "
+        "with crops of persons or bottom-up with whole images."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """A method: encoder, network, loss and decoder; a bottom-up method's decoder groups. ``but`` exchanges parts."""
@@ -133,6 +133,34 @@ class Method:
     def but(self, **parts: Any) -> Method:
         """This method with some parts exchanged, as an ablation words it."""
         return replace(self, **parts)
+
+    @property
+    def person_encoder(self) -> PersonEncoder:
+        """The encoder of a top-down method. Raises ReproError for that of a bottom-up one."""
+        if isinstance(self.encoder, SceneEncoder):
+            raise _misplaced("encoder", self.encoder, "points of single persons")
+        return self.encoder
+
+    @property
+    def scene_encoder(self) -> SceneEncoder:
+        """The encoder of a bottom-up method. Raises ReproError for that of a top-down one."""
+        if isinstance(self.encoder, PersonEncoder):
+            raise _misplaced("encoder", self.encoder, "all people of an image")
+        return self.encoder
+
+    @property
+    def person_decoder(self) -> PersonDecoder:
+        """The decoder of a top-down method. Raises ReproError for a grouper."""
+        if isinstance(self.decoder, Grouper):
+            raise _misplaced("decoder", self.decoder, "maps of single persons")
+        return self.decoder
+
+    @property
+    def grouper(self) -> Grouper:
+        """The decoder of a bottom-up method. Raises ReproError for one of single persons."""
+        if isinstance(self.decoder, PersonDecoder):
+            raise _misplaced("decoder", self.decoder, "maps of whole images")
+        return self.decoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +340,43 @@ class Recipe:
     def takes_scenes(self) -> bool:
         """Whether the network is shown whole images, with all their people."""
         return isinstance(self.input, SceneInput)
+
+    @property
+    def crop_input(self) -> Input:
+        """The input of a top-down recipe. Raises ReproError for a bottom-up one, as the properties below."""
+        if isinstance(self.input, SceneInput):
+            raise _misplaced("input", self.input, "crops of persons")
+        return self.input
+
+    @property
+    def scene_input(self) -> SceneInput:
+        """The input of a bottom-up recipe."""
+        if isinstance(self.input, Input):
+            raise _misplaced("input", self.input, "whole images")
+        return self.input
+
+    @property
+    def crop_evaluation(self) -> Evaluation:
+        """The protocol of a top-down recipe."""
+        if isinstance(self.evaluation, SceneEvaluation):
+            raise _misplaced("evaluation", self.evaluation, "crops of persons")
+        return self.evaluation
+
+    @property
+    def scene_evaluation(self) -> SceneEvaluation:
+        """The protocol of a bottom-up recipe."""
+        if isinstance(self.evaluation, Evaluation):
+            raise _misplaced("evaluation", self.evaluation, "whole images")
+        return self.evaluation
+
+    @property
+    def samples(self) -> Data:
+        """``data`` once it is chosen. Raises ReproError where it is not, as in a paper's recipe."""
+        if self.data is None:
+            raise ReproError(
+                "The recipe names no data: bring it to a scale on a data set first, as `table_recipes` does."
+            )
+        return self.data
 
     @property
     def first_stage(self) -> Recipe:

@@ -234,7 +234,7 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
 
 def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
     """One pose for each evaluation person: with a detector's boxes that of the closest box, nan where there is none."""
-    if recipe.evaluation.boxes == "truth":
+    if recipe.crop_evaluation.boxes == "truth":
         return poses
     index = closest_boxes(samples.val, samples.evaluated(recipe))
     points, scores = (np.full((len(index), *given.shape[1:]), np.nan) for given in (poses.points, poses.scores))

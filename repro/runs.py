@@ -62,7 +62,17 @@ from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.loop import Job, build_network, snapshot_epochs, train
 
 # What others take from here, though it lies elsewhere.
-__all__ = ["Run", "folder", "has_state", "is_evaluated", "is_intact", "is_trained", "load_run", "stages_of", "training_of"]
+__all__ = [
+    "Run",
+    "folder",
+    "has_state",
+    "is_evaluated",
+    "is_intact",
+    "is_trained",
+    "load_run",
+    "stages_of",
+    "training_of",
+]
 
 CURVE_PERSONS = 400  # persons that snapshots are measured on: all of them would take as long as half the training
 
@@ -83,15 +93,33 @@ class Samples:
     measures: frozenset[str]
     detected: PersonSet | None = None
 
+    @property
+    def persons(self) -> tuple[PersonSet, PersonSet]:
+        """Training and evaluation persons. Raises ReproError where there are images in their place."""
+        if isinstance(self.train, ImageSet) or isinstance(self.val, ImageSet):
+            raise ReproError("The samples are whole images and persons are needed: open those of a top-down table.")
+        return self.train, self.val
+
+    @property
+    def images(self) -> tuple[ImageSet, ImageSet]:
+        """Training and evaluation images. Raises ReproError where there are persons in their place."""
+        if isinstance(self.train, PersonSet) or isinstance(self.val, PersonSet):
+            raise ReproError("The samples are persons and whole images are needed: open those of a bottom-up table.")
+        return self.train, self.val
+
     def evaluated(self, recipe: Recipe) -> PersonSet | ImageSet:
         """The persons, a detector's boxes, or the images that a recipe is evaluated on."""
-        if recipe.takes_scenes or recipe.evaluation.boxes == "truth":
-            return self.val
-        if recipe.evaluation.boxes == SIMULATED:
-            return detect(self.val, DETECTORS["detector-65"])
+        return self.val if recipe.takes_scenes else self.evaluated_persons(recipe)
+
+    def evaluated_persons(self, recipe: Recipe) -> PersonSet:
+        """The persons, or a detector's boxes, that a top-down recipe is evaluated on."""
+        if recipe.crop_evaluation.boxes == "truth":
+            return self.persons[1]
+        if recipe.crop_evaluation.boxes == SIMULATED:
+            return detect(self.persons[1], DETECTORS["detector-65"])
         if self.detected is None:
             raise ReproError(
-                f"The recipe is evaluated with the boxes {recipe.evaluation.boxes!r} and none were given: name the detector's "
+                f"The recipe is evaluated with the boxes {recipe.crop_evaluation.boxes!r} and none were given: name the detector's "
                 "file, as in BOXES=/path/to/detections.json."
             )
         return self.detected
@@ -131,7 +159,7 @@ class Task:
 def crops_of(recipe: Recipe) -> int:
     """The crops that the last stage of a training shows."""
     batch = recipe.optimisation.batch
-    return len(recipe.epochs) * (recipe.data.train_count // batch * batch)
+    return len(recipe.epochs) * (recipe.samples.train_count // batch * batch)
 
 
 def make_task(
@@ -276,13 +304,13 @@ def evaluate(
     kept = snapshots(first)
     if first.takes_scenes:
         for recipe in recipes:
-            poses, metrics, evidence, curve = evaluate_scene_recipe(
-                recipe, samples.train, samples.val, device, kept, folder(recipe), workers, watch
+            people, metrics, evidence, curve = evaluate_scene_recipe(
+                recipe, *samples.images, device, kept, folder(recipe), workers, watch
             )
-            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(poses), evidence)
+            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(people), evidence)
         return
-    persons, decoders = samples.evaluated(first), [r.method.decoder for r in recipes]
-    known, few_images = samples.val.first(CURVE_PERSONS)
+    persons, decoders = samples.evaluated_persons(first), [r.method.person_decoder for r in recipes]
+    known, few_images = samples.persons[1].first(CURVE_PERSONS)
     few = np.flatnonzero(persons.image_index < len(few_images))  # of a detector's boxes others than of persons
     network, residence = build_network(first, persons, device), Residence(device)
     curves: list[list[dict[str, float]]] = [[] for _ in recipes]

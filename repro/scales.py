@@ -297,7 +297,7 @@ def apply_scale(
         method = method.but(network=small_network(method.network))
     if batch is not None:
         optimisation = replace(optimisation, batch=min(batch, max(1, data.train_count)))
-    epochs = recipe.optimisation.epochs
+    epochs: float = recipe.optimisation.epochs
     if crops is not None:
         epochs = crops / max(1, data.train_count // optimisation.batch * optimisation.batch)
     optimisation = replace(optimisation, epochs=max(1, round(scale.length * epochs)))
@@ -334,7 +334,7 @@ def simulated_boxes(data_name: str, scale: Scale) -> str | None:
 def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int, boxes: str | None) -> Recipe:
     """A top-down recipe with its input brought to a scale, and ``boxes``, where not None, in place of a detector's."""
     size, source = scaled_sizes(recipe, scale, divisor)
-    evaluation = replace(recipe.evaluation, enlarged_from=source)
+    evaluation = replace(recipe.crop_evaluation, enlarged_from=source)
     if evaluation.boxes != "truth" and boxes is not None:
         evaluation = replace(evaluation, boxes=boxes)
     return recipe.but(input=replace(recipe.input, size=size), evaluation=evaluation)
@@ -342,7 +342,7 @@ def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int, boxes: str | No
 
 def shown_size(recipe: Recipe) -> tuple[int, int]:
     """(width, height) of what is cut of images: the input's, or that of the smaller crops that are enlarged to it."""
-    return recipe.input.size if recipe.takes_scenes else recipe.evaluation.enlarged_from or recipe.input.size
+    return recipe.input.size if recipe.takes_scenes else recipe.crop_evaluation.enlarged_from or recipe.input.size
 
 
 def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
@@ -357,9 +357,9 @@ def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int,
     width, height = recipe.input.size
     if recipe.takes_scenes:
         return scene_size(recipe.input.size, divisor), None
-    if recipe.evaluation.enlarged_from is None:
+    if recipe.crop_evaluation.enlarged_from is None:
         return (width // divisor, height // divisor), None
-    w, h = (side // divisor for side in recipe.evaluation.enlarged_from)
+    w, h = (side // divisor for side in recipe.crop_evaluation.enlarged_from)
     while scale.area is not None and width * height > scale.area and width > 2 * w:
         width, height = width // 2, height // 2
     return (width, height), (w, h)

@@ -58,7 +58,7 @@ def evaluate_scene_recipe(
         curve = learning_curve(network, recipe, images, device, snapshots, place)
         load_weights(network, snapshots[-1][0])
         scorer = None
-        if recipe.evaluation.scoring is not None:
+        if recipe.scene_evaluation.scoring is not None:
             scorer = fit_scorer(
                 network, train, recipe, device, place / scorer_name(recipe), workers, file_checksum(snapshots[-1][0])
             )
@@ -120,7 +120,7 @@ def _kept_curve(
 
 def plain_evaluation(recipe: Recipe) -> SceneEvaluation:
     """The protocol that learning curves follow: one scale, naive scores."""
-    return replace(recipe.evaluation, scales=(1.0,), scoring=None, reading="concatenated")
+    return replace(recipe.scene_evaluation, scales=(1.0,), scoring=None, reading="concatenated")
 
 
 def curve_name(recipe: Recipe, images: ImageSet) -> str:

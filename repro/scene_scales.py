@@ -102,7 +102,7 @@ def apply_scene_scale(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn:
         least = method.encoder.smallest_area * (scale.side / REFERENCE) ** 2
         method = method.but(encoder=replace(method.encoder, smallest_area=least))
     return recipe.but(
-        method=method, input=replace(recipe.input, size=size), evaluation=scaled_evaluation(recipe.evaluation, scale)
+        method=method, input=replace(recipe.input, size=size), evaluation=scaled_evaluation(recipe.scene_evaluation, scale)
     )
 
 

@@ -67,8 +67,8 @@ class TableView:
         recipe = Recipe.from_plain(one.runs[0].recipe)
         what = "images" if recipe.takes_scenes else "persons"
         return (
-            f"{known_data(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.data.train_count} training and "
-            f"{recipe.data.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
+            f"{known_data(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.samples.train_count} training and "
+            f"{recipe.samples.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
         )
 
     def table(self) -> pd.DataFrame:

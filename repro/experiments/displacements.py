@@ -65,13 +65,13 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
 def collect(recipe: Recipe, persons: PersonSet, device: torch.device) -> Tensor:
     """(N, 2) displacements of a trained recipe's peaks on the evaluation crops of ``persons``, on the CPU."""
     network = load_network(recipe, persons, device).eval()
-    once = recipe.but(evaluation=replace(recipe.evaluation, flip=False))
+    once = recipe.but(evaluation=replace(recipe.crop_evaluation, flip=False))
     found = []
-    for batch in CropBatches(persons, recipe.input).evaluation(BATCH):
+    for batch in CropBatches(persons, recipe.crop_input).evaluation(BATCH):
         images = normalise(batch["images"].to(device))
         heatmaps = network_outputs(network, images, once, persons)["heatmaps"]
         size = (heatmaps.shape[-1], heatmaps.shape[-2])
-        factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
+        factor = heatmap_factor(recipe.input.size, size, recipe.crop_input.convention)
         points = batch["points"].to(device) * torch.as_tensor(factor, dtype=torch.float32, device=device)
         found.append(labelled_displacements(heatmaps, points, batch["labelled"].to(device)).cpu())
     return torch.cat(found)

@@ -31,7 +31,7 @@ def shown(recipe: Recipe, crops: str, device: torch.device) -> tuple[Recipe, nn.
     An enlarger that nobody has trained is bicubic interpolation.
     """
     if crops == "never small":
-        recipe = recipe.but(evaluation=replace(recipe.evaluation, enlarged_from=None))
+        recipe = recipe.but(evaluation=replace(recipe.crop_evaluation, enlarged_from=None))
     return recipe, Enlarger().build().to(device).eval() if crops == "bicubic" else None
 
 

@@ -137,7 +137,7 @@ def learn(images: ImageSet, recipe: Recipe) -> tuple[nn.Module, list[dict[str, f
 
 def perfect_people(images: ImageSet, recipe: Recipe) -> dict[str, ScenePoses]:
     """The people that a recipe's grouper finds in perfect maps of each image, by reading (see ``readings_of``)."""
-    batches, starts = SceneBatches(images, recipe.input), images.starts()
+    batches, starts = SceneBatches(images, recipe.scene_input), images.starts()
     found: dict[str, list] = {reading: [] for reading in readings_of(recipe)}
     for shown in batches.evaluation():
         image, (height, width) = int(shown.index[0]), shown.images[1.0].shape[1:3]
@@ -162,10 +162,10 @@ def perfect_maps(
         images: the set, for its skeleton.
         size: (width, height) of the input in px.
     """
-    small = (size[0] // recipe.input.stride, size[1] // recipe.input.stride)
+    small = (size[0] // recipe.scene_input.stride, size[1] // recipe.scene_input.stride)
     mask = torch.ones(len(people["points"]), small[1], small[0])
-    batch = PeopleBatch.from_batch({**people, "mask": mask}, 1 / recipe.input.stride)
-    targets = recipe.method.encoder(batch, size=small, skeleton=images.skeleton)
+    batch = PeopleBatch.from_batch({**people, "mask": mask}, 1 / recipe.scene_input.stride)
+    targets = recipe.method.scene_encoder(batch, size=small, skeleton=images.skeleton)
     return {name: targets[name] for name in ("heatmaps", "centres", "offsets")}
 
 

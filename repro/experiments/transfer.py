@@ -117,7 +117,7 @@ def _figures(samples: Samples, poses: Poses, recipe: Recipe) -> dict[str, float]
 def _curve(recipe: Recipe) -> list[dict[str, float]]:
     """The learning curve, whose last point here is of all evaluation persons, as the figures beside it are."""
     run = load_run(recipe)
-    last = {**run.curve[-1], **{metric: run.metrics[metric] for metric in SHOWN}, "of": recipe.data.val_count}
+    last = {**run.curve[-1], **{metric: run.metrics[metric] for metric in SHOWN}, "of": recipe.samples.val_count}
     return [
         {"persons": point["persons"], **{metric: round(point[metric], 4) for metric in SHOWN}, "of": point["of"]}
         for point in (*run.curve[:-1], last)

@@ -101,7 +101,7 @@ class TableRows:
     @property
     def split(self) -> str:
         """The split that the rows of bottom-up methods are evaluated on, ``val`` or ``test``."""
-        return next(iter(self.rows.values())).recipe.evaluation.split
+        return next(iter(self.rows.values())).recipe.scene_evaluation.split
 
 
 def table_rows(paper: str, number: int) -> TableRows | None:

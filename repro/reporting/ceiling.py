@@ -23,13 +23,13 @@ from repro.geometry import (
 from repro.metrics.coco import predictions_to_coco
 from repro.metrics.pck import pckh
 from repro.metrics.whole_body import WHOLE, evaluate_whole_body
-from repro.recipe import Decoder, Recipe
+from repro.recipe import PersonDecoder, Recipe
 
 WHOLE_BODY_PARTS = ("body", "foot", "face", "hand", WHOLE)
 SMALL_PARTS = ("face", "lefthand", "righthand")
 
 
-def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], decoder: Decoder) -> np.ndarray:
+def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], decoder: PersonDecoder) -> np.ndarray:
     """(N, K, 2) image px: keypoints after encoding and decoding, by the recipe's encoder at an input ``size``.
 
     Args:
@@ -38,13 +38,13 @@ def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], deco
         size: (width, height) of the input; heatmaps are a quarter as large.
         decoder: of the heatmaps.
     """
-    settings = replace(recipe.input, size=size)
+    settings = replace(recipe.crop_input, size=size)
     crops = plain_crops(persons, settings.aspect, settings.padding)
     matrices = crop_matrices(crops.centers, crops.scales, crops.rotations, size, settings.convention)
     small = (size[0] // 4, size[1] // 4)
     points = transform_points(matrices, persons.keypoints) * heatmap_factor(size, small, settings.convention)
     labelled = torch.from_numpy((persons.visibility > 0).astype(np.float32))
-    found = recipe.method.encoder(
+    found = recipe.method.person_encoder(
         torch.from_numpy(points.astype(np.float32)), labelled, size=small, skeleton=persons.skeleton
     )
     decoded = decoder({"heatmaps": found["heatmaps"]})[0].numpy()
@@ -52,7 +52,7 @@ def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], deco
 
 
 def pckh_ceiling(
-    persons: PersonSet, recipe: Recipe, sizes: Sequence[int], decoders: dict[str, Decoder]
+    persons: PersonSet, recipe: Recipe, sizes: Sequence[int], decoders: dict[str, PersonDecoder]
 ) -> dict[tuple[str, str], dict[str, float]]:
     """PCKh in percent that perfect heatmaps reach, by (input size, decoder), for square inputs."""
     found = {}
@@ -90,8 +90,8 @@ def whole_body_ceiling(
     """
     found = {}
     for name, persons in sets.items():
-        points = decode_truth(persons, recipe, size, recipe.method.decoder)
-        _, scales = box_to_center_scale(persons.boxes, size[0] / size[1], recipe.input.padding)
+        points = decode_truth(persons, recipe, size, recipe.method.person_decoder)
+        _, scales = box_to_center_scale(persons.boxes, size[0] / size[1], recipe.crop_input.padding)
         pixel = (scales[:, 0] * PIXEL_STD / size[0])[:, None, None]
         for spread in jitter:
             moved = points + spread * pixel * np.random.default_rng(seed).standard_normal(points.shape)

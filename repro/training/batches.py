@@ -36,14 +36,14 @@ def make_batches(
     if recipe.takes_scenes != isinstance(samples, ImageSet):
         wanted, given = ("images", "persons") if recipe.takes_scenes else ("persons", "images")
         raise ReproError(f"The recipe's input is {type(recipe.input).__name__}, which takes {wanted}, and got {given}.")
-    if recipe.takes_scenes:
+    if isinstance(samples, ImageSet):
         kept = residence.scenes(samples, np.arange(len(samples))) if residence else None
         workers = residence.workers(kept, workers) if residence else workers
-        return SceneBatches(samples, recipe.input, workers=workers, resident=kept)
+        return SceneBatches(samples, recipe.scene_input, workers=workers, resident=kept)
     parts = isinstance(recipe.method.encoder, PartMap)
     kept = residence.persons(samples.images, samples.image_index, parts=parts) if residence else None
     workers = residence.workers(kept, workers) if residence else workers
-    return CropBatches(samples, recipe.input, workers=workers, parts=parts, resident=kept)
+    return CropBatches(samples, recipe.crop_input, workers=workers, parts=parts, resident=kept)
 
 
 def make_targets(
@@ -65,10 +65,10 @@ def targets_of_size(
     """Targets of a batch, on its device, for maps of ``size`` (width, height)."""
     if recipe.takes_scenes:
         return scene_targets(recipe, batch, size, samples.skeleton)
-    factor = heatmap_factor(recipe.input.size, size, recipe.input.convention)
+    factor = heatmap_factor(recipe.input.size, size, recipe.crop_input.convention)
     points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
     extra = {"parts": batch["parts"]} if "parts" in batch else {}
-    return recipe.method.encoder(points, batch["labelled"], size=size, skeleton=samples.skeleton, **extra)
+    return recipe.method.person_encoder(points, batch["labelled"], size=size, skeleton=samples.skeleton, **extra)
 
 
 def scene_targets(
@@ -85,11 +85,11 @@ def scene_targets(
     Raises:
         ReproError: when the maps are not the input over the stride.
     """
-    width, height = (side // recipe.input.stride for side in recipe.input.size)
+    width, height = (side // recipe.scene_input.stride for side in recipe.scene_input.size)
     if size != (width, height):
         raise ReproError(
             f"The network's first maps are {size[0]}x{size[1]}, the input over its stride is {width}x{height}: give the "
             "input the network's stride."
         )
-    people = PeopleBatch.from_batch(batch, 1 / recipe.input.stride)
-    return recipe.method.encoder(people, size=size, skeleton=skeleton)
+    people = PeopleBatch.from_batch(batch, 1 / recipe.scene_input.stride)
+    return recipe.method.scene_encoder(people, size=size, skeleton=skeleton)

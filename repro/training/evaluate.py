@@ -20,7 +20,7 @@ from repro.metrics.oks import oks, oks_nms, rescore
 from repro.metrics.pck import PCKH_THRESHOLDS, correct_counts, counted_in_pckh, pck_torso, pckh
 from repro.metrics.whole_body import evaluate_whole_body, part_oks
 from repro.models.enlarge import enlarge, load_enlarger
-from repro.recipe import Decoder, Recipe
+from repro.recipe import PersonDecoder, Recipe
 from repro.training.device import network_products, set_float32
 from repro.training.precision import autocast
 
@@ -37,7 +37,7 @@ class Poses:
 
 def predict(network: nn.Module, persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Poses:
     """Poses of all persons, by the recipe's decoder and protocol (flip test, shift, pixel convention)."""
-    return predict_with(network, persons, recipe, device, [recipe.method.decoder], workers)[0]
+    return predict_with(network, persons, recipe, device, [recipe.method.person_decoder], workers)[0]
 
 
 @torch.inference_mode()
@@ -46,7 +46,7 @@ def predict_with(
     persons: PersonSet,
     recipe: Recipe,
     device: torch.device,
-    decoders: Sequence[Decoder],
+    decoders: Sequence[PersonDecoder],
     workers: int = 0,
     *,
     enlarger: nn.Module | None = None,
@@ -70,9 +70,9 @@ def predict_with(
     if size is None:
         k = len(persons.skeleton)
         return [Poses(np.zeros((0, k, 2)), np.zeros((0, k))) for _ in decoders]
-    centers, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
+    centers, scales = box_to_center_scale(persons.boxes, recipe.crop_input.aspect, recipe.crop_input.padding)
     return [
-        Poses(heatmap_to_image(points, centers, scales, size, recipe.input.convention), heights.astype(np.float64))
+        Poses(heatmap_to_image(points, centers, scales, size, recipe.crop_input.convention), heights.astype(np.float64))
         for points, heights in (tuple(torch.cat(column).cpu().numpy() for column in columns) for columns in found)
     ]
 
@@ -92,8 +92,8 @@ def evaluation_images(
     ``enlarger``, as ``models.enlarge`` makes them; None for the super-resolution network that the package brings.
     ``residence`` is where images stay that are shown again; None for these batches alone.
     """
-    source = recipe.evaluation.enlarged_from
-    settings = recipe.input if source is None else replace(recipe.input, size=source)
+    source = recipe.crop_evaluation.enlarged_from
+    settings = recipe.crop_input if source is None else replace(recipe.crop_input, size=source)
     times = recipe.input.size[0] // settings.size[0]
     if source is not None and enlarger is None:
         enlarger = load_enlarger(device)
@@ -102,7 +102,7 @@ def evaluation_images(
     batches = CropBatches(persons, settings, workers=residence.workers(kept, workers), resident=kept)
     for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
         images = batch["images"].to(device, non_blocking=True)
-        yield images if source is None else enlarge(enlarger, images, times, recipe.input.convention)
+        yield images if source is None else enlarge(enlarger, images, times, recipe.crop_input.convention)
 
 
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:
@@ -112,7 +112,7 @@ def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons:
         if not recipe.evaluation.flip:
             return outputs
         mirrored = {k: v.float() for k, v in network(images.flip(-1)).items()}
-    return average_with_mirror(outputs, mirrored, persons.skeleton, shift=recipe.evaluation.shift)
+    return average_with_mirror(outputs, mirrored, persons.skeleton, shift=recipe.crop_evaluation.shift)
 
 
 def person_scores(persons: PersonSet, poses: Poses, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
@@ -120,14 +120,14 @@ def person_scores(persons: PersonSet, poses: Poses, recipe: Recipe) -> tuple[np.
 
     The area that NMS divides by is that of the padded crop, as in HRNet.
     """
-    scores = rescore(persons.scores, poses.scores, recipe.evaluation.rescoring)
-    _, scales = box_to_center_scale(persons.boxes, recipe.input.aspect, recipe.input.padding)
+    scores = rescore(persons.scores, poses.scores, recipe.crop_evaluation.rescoring)
+    _, scales = box_to_center_scale(persons.boxes, recipe.crop_input.aspect, recipe.crop_input.padding)
     areas = np.prod(scales * PIXEL_STD, axis=1)
     kept = []
     for image in np.unique(persons.image_index):
         own = np.flatnonzero(persons.image_index == image)
         chosen = oks_nms(
-            poses.points[own], scores[own], areas[own], persons.skeleton.sigma_array, recipe.evaluation.nms
+            poses.points[own], scores[own], areas[own], persons.skeleton.sigma_array, recipe.crop_evaluation.nms
         )
         kept.append(own[chosen])
     return scores, np.concatenate(kept) if kept else np.zeros(0, dtype=int)
@@ -164,7 +164,7 @@ def measure(
     figures = evaluate_coco(persons.annotations, image_ids, results, skeleton.sigma_array, evidence=evidence)
     if whole_body:
         figures |= evaluate_whole_body(persons.annotations, image_ids, results, skeleton=skeleton, evidence=evidence)
-    if recipe.evaluation.boxes != "truth":
+    if recipe.crop_evaluation.boxes != "truth":
         return figures
     figures |= similarities(persons, poses)
     if whole_body:

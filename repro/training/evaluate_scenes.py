@@ -98,7 +98,7 @@ def predict_scenes(
     wanted = np.arange(len(images)) if index is None else index
     residence = residence or Residence(device)
     kept = residence.scenes(images, wanted)
-    batches = SceneBatches(images, recipe.input, workers=residence.workers(kept, workers), resident=kept)
+    batches = SceneBatches(images, recipe.scene_input, workers=residence.workers(kept, workers), resident=kept)
 
     @torch.inference_mode()
     def group(shown: EvaluationScenes, i: int, own: Maps) -> dict[str, People]:
@@ -110,7 +110,7 @@ def predict_scenes(
         return people
 
     with _grouping(device) as run:
-        for shown in batches.evaluation(recipe.evaluation.scales, batch=BATCH, index=index):
+        for shown in batches.evaluation(recipe.scene_evaluation.scales, batch=BATCH, index=index):
             maps = {}
             for scale, pixels in shown.images.items():
                 pixels = normalise(pixels.to(device, non_blocking=True))
@@ -172,17 +172,17 @@ def group_people(
     Raises:
         ReproError: for several scales with CenterNet's grouper, which has no rule for them.
     """
-    grouper, stride = recipe.method.decoder, recipe.input.stride
+    grouper, stride = recipe.method.grouper, recipe.scene_input.stride
     if isinstance(grouper, GuidedGrouper):
         output: Output = "regression" if reading == "regression" else "final"
-        several = MultiScale(grouper=replace(grouper, output=output), reading=recipe.evaluation.reading)
+        several = MultiScale(grouper=replace(grouper, output=output), reading=recipe.scene_evaluation.reading)
         return several(scales, stride=stride, cues=cues, scorer=None if reading == "heatmap" else scorer)
     if isinstance(grouper, TagGrouper):
         outputs, step = (scales[1.0], stride) if len(scales) == 1 else averaged_tag_maps(scales, stride)
         return replace(grouper, skeleton=skeleton)(outputs, stride=step)
     if len(scales) > 1:
         raise ReproError(
-            f"{type(grouper).__name__} groups one scale, the recipe has {recipe.evaluation.scales}: give scales=(1,)."
+            f"{type(grouper).__name__} groups one scale, the recipe has {recipe.scene_evaluation.scales}: give scales=(1,)."
         )
     return grouper(scales[1.0], stride=stride)
 

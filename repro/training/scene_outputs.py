@@ -61,7 +61,7 @@ def scene_outputs(network: nn.Module, images: Tensor, recipe: Recipe, skeleton: 
     own = maps_of(images)
     if not recipe.evaluation.flip:
         return own
-    stride = recipe.input.stride
+    stride = recipe.scene_input.stride
     back = mirrored_back(maps_of(mirrored_images(images, stride - 1)), skeleton)
     if "heatmaps_2x" in own:
         finer = maps_of(mirrored_images(images, stride // 2 - 1))

@@ -52,9 +52,9 @@ def fit_scorer(
     """
     if (model := _kept_model(file, recipe, weights, images)) is not None:
         return Scorer(model=model, skeleton=images.skeleton)
-    scoring = recipe.evaluation.scoring
+    scoring = recipe.scene_evaluation.scoring
     index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
-    plain = recipe.but(evaluation=replace(recipe.evaluation, scales=(1.0,), scoring=None))
+    plain = recipe.but(evaluation=replace(recipe.scene_evaluation, scales=(1.0,), scoring=None))
     poses = predict_scenes(network, images, plain, device, index=index, workers=workers)["final"]
     rows, labels = scoring_labels(images, poses)
     if not len(rows):
@@ -106,5 +106,5 @@ def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.
 
 def scorer_name(recipe: Recipe) -> str:
     """The file of a recipe's scorer: recipes of one training share it where flip test, scoring and grouper are the same."""
-    evaluation = replace(recipe.evaluation, scales=(1.0,), reading="concatenated", split="val")
+    evaluation = replace(recipe.scene_evaluation, scales=(1.0,), reading="concatenated", split="val")
     return f"scoring-{serial.digest(evaluation)}-{serial.digest(recipe.method.decoder)}.safetensors"

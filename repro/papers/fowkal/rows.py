@@ -18,6 +18,8 @@ Where the paper is silent it follows MMPose's configuration, as it says:
 
 from __future__ import annotations
 
+from typing import Any
+
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
 from repro.decoders.dark import Dark
@@ -57,7 +59,7 @@ _NOTE = (
 )
 
 
-def _table(rows: dict[str, Row], whole: str, parts: tuple[str, ...] = (), **more: object) -> TableRows:
+def _table(rows: dict[str, Row], whole: str, parts: tuple[str, ...] = (), **more: Any) -> TableRows:
     """A table whose printed columns are the AP of the ``whole`` body, by its label, and of ``parts``."""
     stand_ins = {"mean OKS": whole} | {f"{part} OKS": f"{part} AP" for part in parts}
     return TableRows(data="coco-wholebody", skeleton=WHOLEBODY133, rows=rows, stand_ins=stand_ins, note=_NOTE, **more)

@@ -27,6 +27,7 @@ the modules that do it. Readings of the tables:
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneInput
@@ -84,12 +85,15 @@ def guided(
         guidance, tradeoff, adaptive, scoring: the columns of table 4.
         crowd: whether for CrowdPose.
     """
-    weights = {} if tradeoff else {"background_weight": 1.0, "higher_background_weight": 1.0}
-    least = {"smallest_area": 0.0} if crowd else {}
+    encoder = GuidedTargets(higher=higher)
+    if not tradeoff:
+        encoder = replace(encoder, background_weight=1.0, higher_background_weight=1.0)
+    if crowd:
+        encoder = replace(encoder, smallest_area=0.0)
     network = GuidedHigherNetwork if higher else GuidedNetwork
     backbone = HRNet(width=width, multi_scale_stage4=True)
     method = Method(
-        encoder=GuidedTargets(higher=higher, **weights, **least),
+        encoder=encoder,
         network=network(backbone=backbone, guidance=guidance, adaptive=adaptive),
         loss=GuidedLoss(),
         decoder=GuidedGrouper(),
@@ -141,11 +145,11 @@ def centernet(backbone: DLA | Hourglass) -> Recipe:
 
 def multi(recipe: Recipe) -> Recipe:
     """The recipe tested at three scales."""
-    return recipe.but(evaluation=replace(recipe.evaluation, scales=SCALES))
+    return recipe.but(evaluation=replace(recipe.scene_evaluation, scales=SCALES))
 
 
 def rows_of(
-    recipes: dict[str, Recipe], *, testing: tuple[str, ...] = ("", "-multi"), split: str = "val"
+    recipes: dict[str, Recipe], *, testing: tuple[str, ...] = ("", "-multi"), split: Literal["val", "test"] = "val"
 ) -> dict[str, Row]:
     """Rows of single-scale and multi-scale testing, by slug.
 
@@ -158,7 +162,7 @@ def rows_of(
     for suffix in testing:
         for slug, recipe in recipes.items():
             tested = multi(recipe) if suffix else recipe
-            rows[slug + suffix] = Row(tested.but(evaluation=replace(tested.evaluation, split=split)))
+            rows[slug + suffix] = Row(tested.but(evaluation=replace(tested.scene_evaluation, split=split)))
     return rows
 
 

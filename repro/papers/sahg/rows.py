@@ -22,6 +22,8 @@ The paper builds on hgr (``papers.hgr.rows``) and leaves open what of it is in i
 
 from __future__ import annotations
 
+from typing import Any
+
 from repro.data.scene_augment import SceneAugmentation
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.encoders.people_gaussian import PeopleGaussian
@@ -76,7 +78,7 @@ def recipe(
     )
 
 
-def _table(rows: dict[str, Row], note: str = "", **more: object) -> TableRows:
+def _table(rows: dict[str, Row], note: str = "", **more: Any) -> TableRows:
     note = f"{note} {OKS_NOTE}".strip()
     return TableRows(data="coco", skeleton=COCO17, rows=rows, stand_ins=JUDGED, note=note, **more)
 

@@ -44,8 +44,9 @@ def with_width(method: Method, width: int) -> Method:
 def with_sigma(method: Method, sigma: float) -> Method:
     """The method with keypoint heatmaps of another sigma."""
     keypoints = GaussianHeatmap(sigma=sigma)
-    skeletal = isinstance(method.encoder, SkeletalHeatmap)
-    return method.but(encoder=replace(method.encoder, keypoints=keypoints) if skeletal else keypoints)
+    encoder = method.encoder
+    skeletal = isinstance(encoder, SkeletalHeatmap)
+    return method.but(encoder=replace(encoder, keypoints=keypoints) if skeletal else keypoints)
 
 
 def coco_row(method: Method, width: int, size: tuple[int, int]) -> Row:
