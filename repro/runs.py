@@ -113,13 +113,14 @@ class Samples:
 
     def evaluated_persons(self, recipe: Recipe) -> PersonSet:
         """The persons, or a detector's boxes, that a top-down recipe is evaluated on."""
-        if recipe.crop_evaluation.boxes == "truth":
+        boxes = recipe.crop_evaluation.boxes
+        if boxes == "truth":
             return self.persons[1]
-        if recipe.crop_evaluation.boxes == SIMULATED:
+        if boxes == SIMULATED:
             return detect(self.persons[1], DETECTORS["detector-65"])
         if self.detected is None:
             raise ReproError(
-                f"The recipe is evaluated with the boxes {recipe.crop_evaluation.boxes!r} and none were given: name the detector's "
+                f"The recipe is evaluated with the boxes {boxes!r} and none were given: name the detector's "
                 "file, as in BOXES=/path/to/detections.json."
             )
         return self.detected
