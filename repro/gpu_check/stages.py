@@ -16,7 +16,7 @@ from repro import paths
 from repro.gpu_check.process import Check, Process
 
 STAGES = ("versions", "draw", "tests", "bench", "warm", "tables")
-WRITING = 20.0  # s: the last table's folder
+WRITING = 35.0  # s: the folder of the last table, with its intervals and its executed notebook
 CAREFUL = 0.8  # of a table's seconds, which its length is chosen for
 NEEDED = ("papermill", "ipykernel", "pycocotools")
 
