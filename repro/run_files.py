@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from repro import paths, processes
+from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing, tell
 from repro.training.checkpoints import check_state, check_tensors, log_lines, parsed, snapshot_file
@@ -219,6 +220,16 @@ def files_of(place: Path, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str
     return {MODEL: about_file(place / MODEL), **{f"snapshots/{name}": about for name, about in sorted(kept.items())}}
 
 
+def _is_of_training(file: Path, recipe: Recipe) -> bool:
+    """Whether a file holds the recipe of another row that has the same training, written as such files are."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        other = Recipe.from_plain(json.loads(text))
+    except (ValueError, RecursionError, ReproError):
+        return False
+    return other.training_key == recipe.training_key and text == json.dumps(other.to_plain(), indent=1) + "\n"
+
+
 def restore_text(recipe: Recipe) -> None:
     """Write ``log.jsonl`` and ``recipe.json`` of a complete training anew where they are not what ``run.json`` knows."""
     if not processes.leads() or not is_trained(recipe) or not is_sealed(folder(recipe)):
@@ -231,7 +242,7 @@ def restore_text(recipe: Recipe) -> None:
     for name, text in whole.items():
         file = folder(recipe) / name
         try:
-            if file.is_file() and file.read_bytes() == text.encode():
+            if file.is_file() and (file.read_bytes() == text.encode() or _is_of_training(file, recipe)):
                 continue
             tell(Damaged(file, "is lost or altered"), "it is written again")
             with replacing(file) as temporary:

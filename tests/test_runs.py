@@ -126,6 +126,21 @@ def test_equal_recipes_are_made_once_and_those_that_share_a_training_trained_onc
     assert {p.stem for p in (folder(recipe) / "evaluations").iterdir()} == {recipe.key, other.key, later.key}
 
 
+def test_a_run_that_rows_share_is_not_altered_when_another_of_them_asks_for_it(data, tiny_samples, places, capfd):
+    first = tiny_recipe(data)
+    second = first.but(method=first.method.but(decoder=Argmax()))
+    make_runs([first, second], tiny_samples, CPU)
+    before = (folder(first) / "recipe.json").read_bytes()
+    make_runs([second], tiny_samples, CPU)
+    make_runs([first], tiny_samples, CPU)
+    assert (folder(first) / "recipe.json").read_bytes() == before
+    assert "altered" not in capfd.readouterr().err
+    (folder(first) / "recipe.json").write_text("{}")
+    make_runs([second], tiny_samples, CPU)
+    assert "altered" in capfd.readouterr().err
+    assert json.loads((folder(first) / "recipe.json").read_text()) == second.to_plain()
+
+
 def test_ctrl_c_leaves_a_partial_run_that_goes_on(data, tiny_samples, places, monkeypatch):
     recipe = tiny_recipe(data, SKELETAL)
     make_runs([recipe], tiny_samples, CPU)
