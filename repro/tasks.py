@@ -190,7 +190,12 @@ def _make_side_by_side(
 ) -> None:
     """Make tasks in one process a device, each with its own threads; second stages begin when their first one is there."""
     context = multiprocessing.get_context("spawn")
-    done_seconds, free = context.Array("d", len(tasks)), context.Queue()
+    try:
+        done_seconds, free = context.Array("d", len(tasks)), context.Queue()
+    except OSError as error:  # locks between processes lie in shared memory
+        raise ReproError(
+            f"Trainings side by side need shared memory in /dev/shm ({error.strerror}): start again with JOBS=1, or with more."
+        ) from error
     costs = [cost.seconds for _, cost in tasks]
     total = wall_seconds(costs, len(devices))
     for device in devices:

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.device_warps import inverse_matrices, warp
+from repro.data.loading import BatchLoader, stack_arrays
 from repro.data.people.figures import PARTS
 from repro.data.persons import PersonSet
 from repro.data.resident import ResidentImages
@@ -72,12 +73,6 @@ class Warps(Dataset):
         return np.dstack([crop, parts])
 
 
-def quiet_worker(_: int) -> None:
-    """One thread a worker: OpenCV and torch would otherwise fight the training process for its cores."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
 class CropBatches:
     """Batches of crops of a set of persons.
 
@@ -110,15 +105,7 @@ class CropBatches:
         self.resident = resident
         self._order: list[list[tuple[int, np.ndarray]]] = []
         self._current = self._order
-        self._loader = DataLoader(
-            Warps(persons, settings.size, parts),
-            batch_sampler=self._order,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            worker_init_fn=quiet_worker,
-            collate_fn=_stack,
-            pin_memory=torch.cuda.is_available(),
-        )
+        self._loader = BatchLoader(Warps(persons, settings.size, parts), self._order, workers, stack_arrays)
 
     def training_epoch(
         self, augmentation: Augmentation, *, seed: int, epoch: int, batch: int, rank: int = 0, world: int = 1
@@ -216,10 +203,6 @@ def _turned(parts: Tensor, mirrored: Tensor) -> Tensor:
     """(B, H, W) uint8 body parts, left and right exchanged in the crops that are ``mirrored`` (B,)."""
     exchanged = MIRRORED_PARTS.to(parts.device, non_blocking=True)[parts.long()]
     return torch.where(mirrored[:, None, None], exchanged, parts)
-
-
-def _stack(items: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(items))
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -17,17 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from repro.data.crops import quiet_worker
 from repro.data.device_warps import inverse_matrices, warp
 from repro.data.images import ImageSet
+from repro.data.loading import BatchLoader, stack_arrays
 from repro.data.resident import ResidentImages
 from repro.data.scene_augment import (
     ROUNDED_TO,
@@ -148,15 +148,7 @@ class SceneBatches:
         self._starts = image_set.starts()
         self._order: list[list[Cut]] = []
         self._current = self._order
-        self._loader = DataLoader(
-            SceneWarps(image_set),
-            batch_sampler=self._order,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            worker_init_fn=quiet_worker,
-            collate_fn=_stack,
-            pin_memory=torch.cuda.is_available(),
-        )
+        self._loader = BatchLoader(SceneWarps(image_set), self._order, workers, _stack)
 
     def training_epoch(
         self, augmentation: SceneAugmentation, *, seed: int, epoch: int, batch: int, rank: int = 0, world: int = 1
@@ -288,7 +280,7 @@ def _runs(canvases: np.ndarray, most: int) -> list[np.ndarray]:
     return [run[i : i + most] for run in runs for i in range(0, len(run), most)]
 
 
-def _stack(items: list[tuple[list[np.ndarray], np.ndarray | None]]) -> tuple[list[Tensor], Tensor | None]:
-    images = [torch.from_numpy(np.stack(frame)) for frame in zip(*(warped for warped, _ in items), strict=True)]
+def _stack(items: list[tuple[list[np.ndarray], np.ndarray | None]]) -> tuple[list[Any], Any]:
+    images = [stack_arrays(frame) for frame in zip(*(warped for warped, _ in items), strict=True)]
     masks = [mask for _, mask in items]
-    return images, None if masks[0] is None else torch.from_numpy(np.stack(masks))
+    return images, None if masks[0] is None else stack_arrays(masks)
