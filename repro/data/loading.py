@@ -62,7 +62,7 @@ class BatchLoader:
             yield from self._loader
             return
         try:
-            _try_locks(3 * self._workers + 4)
+            _try_locks(3 * self._workers + 8)
             batches = iter(self._loader)
             while True:
                 try:
