@@ -47,7 +47,7 @@ from repro.training.feed import Feed
 from repro.training.loop import _train_step, build_network
 from repro.training.scene_outputs import scene_outputs
 
-TINY = 90.0  # s: a command that is estimated shorter than this is not worth measuring for
+TINY = 60.0  # s: a command that is estimated shorter than this is not worth measuring for
 BUDGET = 15.0  # s: of measuring
 LONGEST = {"cpu": 0.3, "cuda": 2.0}  # s: a step that is estimated longer is measured with fewer crops, but at least FEWEST
 FEWEST = 4

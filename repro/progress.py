@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from torch import nn
 from tqdm import tqdm
@@ -15,10 +16,25 @@ from tqdm import tqdm
 FORMAT = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
+class _Bar(tqdm):
+    """A bar whose pace is that since ``begun``, (done, seconds) at its first step: starting processes is no pace."""
+
+    begun: tuple[float, float] | None = None
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        about = super().format_dict
+        if self.begun is not None:
+            done, seconds = about["n"] - self.begun[0], about["elapsed"] - self.begun[1]
+            if done > 0 and seconds > 0:
+                about["rate"] = done / seconds
+        return about
+
+
 class Progress:
     """The bar; its parts follow one another, as tables do.
 
-    The time left is the time taken for a second of the estimate until now, times the seconds of it that are left.
+    The time left is the time taken for a second of the estimate since the first step, times the seconds of it that are left.
 
     Args:
         seconds: of all parts together, as estimated.
@@ -27,7 +43,7 @@ class Progress:
 
     def __init__(self, seconds: float, *, shown: bool = True) -> None:
         hidden = None if shown and seconds > 0 else True
-        self._bar = tqdm(total=max(seconds, 1e-9), disable=hidden, smoothing=0, bar_format=FORMAT)
+        self._bar = _Bar(total=max(seconds, 1e-9), disable=hidden, smoothing=0, bar_format=FORMAT)
         self._shown = shown
         self._start = self._end = self._done = 0.0
         self._label = ""
@@ -63,6 +79,8 @@ class Progress:
         self._done += max(step, 0.0)
         if step > 0:
             self._bar.update(step)
+            if self._bar.begun is None and not self._bar.disable:
+                self._bar.begun = (self._bar.n, self._bar.format_dict["elapsed"])
         else:
             self._bar.refresh()  # its clock goes on
 

@@ -49,6 +49,16 @@ def test_the_time_left_is_that_of_all_parts(clock):
             assert terminal.last.endswith("| 01:20<02:00")  # 40 of 100 in 80 s
 
 
+def test_the_pace_is_that_since_the_first_step(clock):
+    with redirect_stderr(Terminal()) as terminal, Progress(100.0) as progress, progress.part("cal 2", 100.0):
+        clock[0] += 30  # processes start
+        progress.reach(2.0)
+        clock[0] += 20
+        progress.reach(12.0)  # ten in twenty seconds: 88 are left
+        progress.say("on")
+        assert terminal.last.endswith("| 00:50<02:56")
+
+
 def test_a_part_is_neither_left_nor_gone_back_in(clock):
     with redirect_stderr(Terminal()) as terminal, Progress(100.0) as progress:
         with progress.part("one", 50.0):
