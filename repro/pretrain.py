@@ -28,7 +28,7 @@ from repro.plan import open_samples
 from repro.recipe import Data, Method, Optimisation, Recipe
 from repro.run_files import final_weights
 from repro.runs import make_training, training_of
-from repro.scales import Scale, apply_scale, small_backbone
+from repro.scales import Scale, apply_scale
 from repro.skeletons import COCO17
 from repro.training.batches import make_targets
 from repro.training.distributed import World, choose_device
@@ -92,7 +92,7 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
         **describe(world.device),
     }
     folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"
-    backbone = small_backbone(backbone) if scale.small_backbone else backbone
+    backbone = backbone.reduced() if scale.small_backbone else backbone
     with locked(paths.runs() / "weights.lock", "the warm start"):
         return export_backbone(weights, folder, backbone, manifest)
 

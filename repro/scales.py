@@ -43,9 +43,6 @@ from repro.data.image_sources import known_data
 from repro.data.people.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.errors import choice_error
 from repro.lengths import limited_samples
-from repro.models.backbones.dla import DLA
-from repro.models.backbones.hourglass import Hourglass
-from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
@@ -242,26 +239,12 @@ def input_divisor(scale: Scale, sizes: list[tuple[int, int]], *, scenes: bool = 
     return divisor
 
 
-def small_backbone(backbone: HRNet | ResNet | DLA | Hourglass) -> HRNet | ResNet | DLA | Hourglass:
-    """The reduced backbone: half the width rounded up to a multiple of 16, and less depth.
-
-    An HRNet keeps the least depth that has all stages, a ResNet a quarter of the blocks of each stage, rounded up, so that
-    ResNets of different depths stay different.
-    """
-    if isinstance(backbone, (DLA, Hourglass)):
-        return backbone.reduced()
-    width = -(-backbone.width // 32) * 16
-    if isinstance(backbone, ResNet):
-        return replace(backbone, width=width, blocks=tuple(-(-n // 4) for n in backbone.stage_blocks))
-    return replace(backbone, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
-
-
 def small_network(network: Network) -> Network:
     """The network on its reduced backbone.
 
     After a ResNet the layers between it and the maps have a quarter of the channels, and so has a guided network's regression.
     """
-    changes: dict[str, Any] = {"backbone": small_backbone(network.backbone)}
+    changes: dict[str, Any] = {"backbone": network.backbone.reduced()}
     if isinstance(network.backbone, ResNet):
         channels = {name: getattr(network, name, None) for name in ("deconv_channels", "reduction")}
         changes |= {name: -(-count // 4) for name, count in channels.items() if count is not None}

@@ -16,7 +16,7 @@ from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
-from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_backbone, small_network
+from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_network
 from repro.skeletons import COCO17
 from repro.wholebody import WHOLEBODY133
 
@@ -55,13 +55,13 @@ def test_the_divisor_is_the_least_power_of_two_that_brings_the_largest_input_wit
 
 @pytest.mark.parametrize(("width", "small"), [(32, 16), (48, 32), (64, 32), (16, 16), (18, 16), (40, 32)])
 def test_the_small_backbone_has_half_the_width_rounded_up_to_sixteen(width, small):
-    made = small_backbone(HRNet(width=width))
+    made = HRNet(width=width).reduced()
     assert made == HRNet(width=small, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
 
 
 def test_the_small_backbone_keeps_what_is_not_its_size():
-    assert small_backbone(HRNet(multi_scale_stage4=True)).multi_scale_stage4
-    assert small_backbone(HRNet(fuse_width=128)).fuse_width == 128
+    assert HRNet(multi_scale_stage4=True).reduced().multi_scale_stage4
+    assert HRNet(fuse_width=128).reduced().fuse_width == 128
 
 
 @pytest.mark.parametrize(
@@ -73,26 +73,26 @@ def test_the_small_backbone_keeps_what_is_not_its_size():
     ],
 )
 def test_the_small_resnet_has_half_the_width_and_a_quarter_of_the_blocks(depth, blocks):
-    assert small_backbone(ResNet(depth=depth)) == ResNet(depth=depth, width=32, blocks=blocks)
+    assert ResNet(depth=depth).reduced() == ResNet(depth=depth, width=32, blocks=blocks)
 
 
 @pytest.mark.parametrize(
     ("network", "small"),
     [
-        (HeatmapNetwork(), HeatmapNetwork(backbone=small_backbone(HRNet()))),
-        (PartNetwork(parts=9), PartNetwork(parts=9, backbone=small_backbone(HRNet()))),
-        (OffsetNetwork(), OffsetNetwork(backbone=small_backbone(HRNet()))),
-        (TwoBranchNetwork(), TwoBranchNetwork(backbone=small_backbone(HRNet()))),
-        (DeconvNetwork(), DeconvNetwork(backbone=small_backbone(ResNet()), deconv_channels=64)),
+        (HeatmapNetwork(), HeatmapNetwork(backbone=HRNet().reduced())),
+        (PartNetwork(parts=9), PartNetwork(parts=9, backbone=HRNet().reduced())),
+        (OffsetNetwork(), OffsetNetwork(backbone=HRNet().reduced())),
+        (TwoBranchNetwork(), TwoBranchNetwork(backbone=HRNet().reduced())),
+        (DeconvNetwork(), DeconvNetwork(backbone=ResNet().reduced(), deconv_channels=64)),
         (
             IntegralNetwork(),
-            IntegralNetwork(backbone=small_backbone(ResNet(depth=101)), deconv_channels=32, reduction=128),
+            IntegralNetwork(backbone=ResNet(depth=101).reduced(), deconv_channels=32, reduction=128),
         ),
         (
             IntegralNetwork(reduction=None),
-            IntegralNetwork(backbone=small_backbone(ResNet(depth=101)), deconv_channels=32, reduction=None),
+            IntegralNetwork(backbone=ResNet(depth=101).reduced(), deconv_channels=32, reduction=None),
         ),
-        (PartNetwork(backbone=ResNet()), PartNetwork(backbone=small_backbone(ResNet()), deconv_channels=64)),
+        (PartNetwork(backbone=ResNet()), PartNetwork(backbone=ResNet().reduced(), deconv_channels=64)),
     ],
 )
 def test_the_layers_after_a_small_resnet_have_a_quarter_of_the_channels(network, small):
@@ -145,7 +145,7 @@ def starts(monkeypatch) -> list[tuple]:
 def test_networks_start_from_what_is_asked_for_the_reduced_backbone(starts, start):
     made = apply_scale(ROWS["table 2, proposed-w48"], LAPTOP, divisor=4, data=DATA, start=start)
     assert made.initialisation.name == start
-    assert starts == [(start, small_backbone(HRNet(width=48)))]
+    assert starts == [(start, HRNet(width=48).reduced())]
 
 
 def test_the_paper_scale_knows_no_warm_start(starts):

@@ -64,14 +64,15 @@ class DecodedImages:
     def read(self, index: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB: a read-only view of the file. Raises ReproError where it is lost, or its pixels are for good."""
         file = self.folder / "images.bin"
-        if self._pixels is None:
+        pixels = self._pixels
+        if pixels is None:
             try:
-                self._pixels = np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)
+                self._pixels = pixels = np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)
             except OSError as error:
                 raise Damaged(file, f"was lost ({error.strerror})", self.folder) from error
         width, height = self.sizes[index]
         start = self._offsets[index]
-        pixels = self._pixels[start : start + 3 * width * height]
+        pixels = pixels[start : start + 3 * width * height]
         if self._sums is not None and not self._fit[index]:
             if zlib.crc32(pixels) != self._sums[index]:
                 return self._decoded_again(file, index)

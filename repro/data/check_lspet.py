@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from repro.data import lspet
-from repro.data.problems import Found, Inspector, Problem, far_outside
+from repro.data.problems import Found, Inspector, Problem, Severity, far_outside
 from repro.data.values import LARGEST, short
 from repro.errors import ReproError
 from repro.skeletons import LSPET14
@@ -42,7 +42,7 @@ def check_lspet(root: Path, split: str | None, decode: bool) -> list[Problem]:
     for number in tqdm(numbers, desc="Checking images", unit="image", disable=None):
         image = inspector.inspect(lspet.image_path(root, number).name)
         if image.fault or image.oddity:
-            severity = "error" if image.fault else "warning"
+            severity: Severity = "error" if image.fault else "warning"
             what = image.fault or image.oddity
             problems.append(Problem(str(root / "images"), f"image {number}", "images", what, severity))
         found = _check_person(f"image {number}", joints[number - 1], image.size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.device_warps import inverse_matrices, warp
 from repro.data.loading import BatchLoader, stack_arrays
 from repro.data.people.figures import PARTS
-from repro.data.persons import PersonSet
+from repro.data.persons import PartSource, PersonSet
 from repro.data.resident import ResidentImages
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices, transform_points
@@ -69,7 +70,7 @@ class Warps(Dataset):
         crop = cv2.warpAffine(self.images.read(index), matrix, self.size, flags=cv2.INTER_LINEAR)
         if not self.parts:
             return crop
-        parts = cv2.warpAffine(self.images.parts(index), matrix, self.size, flags=cv2.INTER_NEAREST)
+        parts = cv2.warpAffine(cast(PartSource, self.images).parts(index), matrix, self.size, flags=cv2.INTER_NEAREST)
         return np.dstack([crop, parts])
 
 

@@ -75,6 +75,7 @@ def warp(planes: Planes, index: Tensor, inverses: Tensor, size: tuple[int, int],
         for weight_x, x in ((left, across), (right, across + 1)):
             share = _taken(planes, start, width, height, x, y) * (weight_x * weight_y)[..., None]
             total = share if total is None else total.add_(share)
+    assert total is not None
     return total.add_(1 << (2 * WEIGHT_BITS - 1)).bitwise_right_shift_(2 * WEIGHT_BITS).to(torch.uint8)
 
 

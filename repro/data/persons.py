@@ -21,11 +21,23 @@ from repro.skeletons import Skeleton
 class ImageSource(Protocol):
     """Images by position: ``ids`` (M,) int64, ``sizes`` (M, 2) int64 as (width, height), and ``read``."""
 
-    ids: np.ndarray
-    sizes: np.ndarray
+    @property
+    def ids(self) -> np.ndarray:
+        """(M,) int64."""
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(M, 2) int64, (width, height)."""
 
     def read(self, index: int) -> np.ndarray:
         """The image at ``index``: (H, W, 3) uint8, RGB."""
+
+
+class PartSource(ImageSource, Protocol):
+    """Images whose body parts are known too."""
+
+    def parts(self, index: int) -> np.ndarray:
+        """(H, W) uint8: the part that each pixel of the image at ``index`` shows, 0 for the background."""
 
 
 @dataclass(frozen=True)

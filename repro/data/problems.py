@@ -35,10 +35,11 @@ class Problem:
     item: str
     field: str
     message: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
 
 
-Found = Iterator[tuple[str, str, str, str]]  # item, field, message, severity: a Problem less its file
+Severity = Literal["error", "warning"]
+Found = Iterator[tuple[str, str, str, Severity]]  # item, field, message, severity: a Problem less its file
 
 
 def format_problems(problems: list[Problem]) -> str:

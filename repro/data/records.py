@@ -257,7 +257,8 @@ def _keypoints(
     raw: list[dict[str, Any]], items: list[str], order: list[int] | None, lists: Mapping[str, int], path: Path
 ) -> tuple[list[list[float]], np.ndarray]:
     """The joined lists of keypoints of each annotation, and (A, K, 3) float64 of them."""
-    parts, joined = [], []
+    parts: list[np.ndarray] = []
+    joined: list[list[float]] = []
     for field, count in lists.items():
         rows = [flat(a.get(field), 3) for a in raw]
         points = numbers(rows, 3 * count, path, items, field).reshape(len(rows), count, 3)

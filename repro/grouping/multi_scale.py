@@ -55,8 +55,8 @@ def averaged_maps(scales: Scales) -> dict[str, Tensor]:
         ]
     offsets = [resized_offsets(offsets_by_joint(one_image(maps, "offsets").float()), size) for maps in scales.values()]
     out["offsets"] = torch.stack(offsets).mean(0)[None]
-    fine = [maps.get("heatmaps_2x") for maps in scales.values()]
-    if all(f is not None for f in fine):
+    fine = [maps["heatmaps_2x"] for maps in scales.values() if "heatmaps_2x" in maps]
+    if len(fine) == len(scales):
         twice = (2 * width, 2 * height)
         out["heatmaps_2x"] = torch.stack([resample(f[0].float(), twice) for f in fine]).mean(0)[None]
     return out

@@ -87,8 +87,8 @@ def normal_equations(
     scale = torch.stack([torch.ones_like(s), height / s**2, height / s**2, height / s**3], -1)
     r2, xr2, yr2 = own(2, 0) + own(0, 2), own(3, 0) + own(1, 2), own(2, 1) + own(0, 3)
     r4 = own(4, 0) + 2 * own(2, 2) + own(0, 4)
-    entries = (own(0, 0), own(1, 0), own(0, 1), r2, own(1, 0), own(2, 0), own(1, 1), xr2)
-    entries += (own(0, 1), own(1, 1), own(0, 2), yr2, r2, xr2, yr2, r4)
+    entries = [own(0, 0), own(1, 0), own(0, 1), r2, own(1, 0), own(2, 0), own(1, 1), xr2]
+    entries += [own(0, 1), own(1, 1), own(0, 2), yr2, r2, xr2, yr2, r4]
     product = torch.stack(entries, -1).view(-1, 4, 4)
     against = torch.stack([heat[:, 0, 0], heat[:, 0, 1], heat[:, 1, 0], heat[:, 0, 2] + heat[:, 2, 0]], -1)
     error = scale * (height[:, None] * product[:, 0] - against)

@@ -49,10 +49,10 @@ def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     if (width, height) == tuple(size):
         return maps
     if size[0] % width == 0 and size[1] % height == 0:
-        x, y = size[0] // width, size[1] // height
-        inner = ((height - 1) * y + 1, (width - 1) * x + 1)
+        wider, higher = size[0] // width, size[1] // height
+        inner = ((height - 1) * higher + 1, (width - 1) * wider + 1)
         large = F.interpolate(maps[None], size=inner, mode="bilinear", align_corners=True)
-        return F.pad(large, (0, x - 1, 0, y - 1), mode="replicate")[0]
+        return F.pad(large, (0, wider - 1, 0, higher - 1), mode="replicate")[0]
     if width % size[0] == 0 and height % size[1] == 0:
         return maps[:, :: height // size[1], :: width // size[0]]
     x = torch.arange(size[0], device=maps.device, dtype=maps.dtype) * (width / size[0])

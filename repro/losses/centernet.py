@@ -6,6 +6,8 @@ Zhou, Wang, Kraehenbuehl, "Objects as Points", 2019, and its released code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
@@ -93,7 +95,7 @@ class CenterNetLoss:
         """
         prefixes = ["", *(name.removesuffix("centres") for name in outputs if name.endswith(".centres"))]
         stacks = [self.terms({name: outputs[prefix + name] for name in NAMES}, targets) for prefix in prefixes]
-        terms = {name: sum(stack[name] for stack in stacks) / len(stacks) for name in stacks[0]}
+        terms = {name: reduce(add, (stack[name] for stack in stacks)) / len(stacks) for name in stacks[0]}
         loss = (
             terms["centre_loss"]
             + self.heatmap_weight * terms["heatmap_loss"]

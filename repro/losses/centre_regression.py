@@ -7,6 +7,8 @@ released code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Literal
 
 import torch
@@ -96,7 +98,7 @@ class GuidedLoss:
         """
         wanted = targets["heatmaps"], targets["heatmap_weights"]
         branches = outputs["heatmaps_branches"].unbind(1) if "heatmaps_branches" in outputs else (outputs["heatmaps"],)
-        heat = sum(self.heatmaps.maps(maps, *wanted) for maps in branches) / len(branches)
+        heat = reduce(add, (self.heatmaps.maps(maps, *wanted) for maps in branches)) / len(branches)
         centre = tradeoff_mse(outputs["centres"], targets["centres"], targets["centre_weights"])
         offset = normalised_smooth_l1(outputs["offsets"], targets["offsets"], targets["offset_weights"])
         terms = {"heatmap_loss": heat, "centre_loss": centre, "offset_loss": offset}

@@ -154,7 +154,7 @@ def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled:
     wide = torch.promote_types(torch.promote_types(predicted.dtype, target.dtype), torch.float32)
     if not _selects(labelled):
         factors = weights.flatten()[None, :, None, None].to(wide)
-        return tuple(maps.flatten(0, 1)[None].to(wide) * factors for maps in (predicted, target))
+        return predicted.flatten(0, 1)[None].to(wide) * factors, target.flatten(0, 1)[None].to(wide) * factors
     rows = labelled.flatten().nonzero()[:, 0]  # maps are copied whole: by a mask they would be pixel by pixel
     predicted, target = (maps.flatten(0, 1).index_select(0, rows)[None].to(wide) for maps in (predicted, target))
     factors = weights.flatten()[rows][None, :, None, None].to(wide)

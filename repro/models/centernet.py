@@ -8,6 +8,7 @@ convolution, ReLU and a 1x1 convolution. Official names: ``hm`` is ``centres`` h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -39,7 +40,7 @@ def pose_heads(before: int, channels: int, keypoints: int) -> nn.ModuleDict:
     maps |= {"heatmaps": keypoints, "keypoint_offsets": 2}
     heads = {name: pose_head(before, channels, count) for name, count in maps.items()}
     for name in ("centres", "heatmaps"):
-        nn.init.constant_(heads[name][-1].bias, RARE)
+        nn.init.constant_(cast(nn.Conv2d, heads[name][-1]).bias, RARE)
     return nn.ModuleDict(heads)
 
 
@@ -47,7 +48,8 @@ def pose_head(before: int, channels: int, maps: int) -> nn.Sequential:
     """(B, before, h, w) to (B, maps, h, w); biases start at zero, weights as PyTorch's do."""
     layers = nn.Conv2d(before, channels, 3, padding=1), nn.Conv2d(channels, maps, 1)
     for layer in layers:
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
     return nn.Sequential(layers[0], nn.ReLU(inplace=True), layers[1])
 
 

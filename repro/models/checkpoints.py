@@ -124,7 +124,8 @@ def rename_keys(names: Iterable[str], rename: Mapping[str, str]) -> dict[str, st
     Raises:
         ReproError: when two names become one.
     """
-    renamed, taken = {}, {}
+    renamed: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for name in names:
         new = name
         while new.startswith(_PREFIXES):

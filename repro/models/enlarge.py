@@ -70,14 +70,16 @@ class EnlargerNetwork(nn.Module):
     def __init__(self, settings: Enlarger) -> None:
         super().__init__()
         widths = [3, *[settings.channels] * (settings.convolutions - 1), 12]
-        self.layers = nn.ModuleList(
+        layers = [
             nn.Conv2d(a, b, 3, padding=1, padding_mode="replicate")
             for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
-        for layer in self.layers:
+        ]
+        self.layers = nn.ModuleList(layers)
+        for layer in layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.layers[-1].weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(layers[-1].weight)
 
     def forward(self, images: Tensor, positions: Positions) -> Tensor:
         """See the class; ``positions`` says where the pixels of the output lie."""

@@ -67,7 +67,7 @@ class HigherHRNet(HRNetBackbone):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        (features,) = super().forward(images)
+        (features,) = self.features(images)
         maps = self.final_layer(features)
         heatmaps, tags = maps.chunk(2, dim=1)
         return {"heatmaps": heatmaps, "tags": tags, "heatmaps_2x": self.upsampled(torch.cat([features, maps], dim=1))}

@@ -105,7 +105,7 @@ class PartHRNet(HRNetBackbone):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        high, *_ = super().forward(images)
+        high, *_ = self.features(images)
         return {"parts": self.final_layer(high)}
 
 
@@ -118,7 +118,7 @@ class PartResNet(DeconvResNet):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        return {"parts": self.final_layer(super().forward(images))}
+        return {"parts": self.final_layer(self.features(images))}
 
 
 class HeatmapHRNet(HRNetBackbone):
@@ -130,7 +130,7 @@ class HeatmapHRNet(HRNetBackbone):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        high, *_ = super().forward(images)
+        high, *_ = self.features(images)
         return {"heatmaps": self.final_layer(high)}
 
 

@@ -118,7 +118,7 @@ class OffsetHRNet(HRNetBackbone):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        high, *_ = super().forward(images)
+        high, *_ = self.features(images)
         return split_offset_maps(self.final_layer(high), self.keypoints)
 
     def warm_fresh(self) -> tuple[str, ...]:

@@ -145,10 +145,10 @@ class DeconvResNet(ResNetBackbone):
         self.reduction = nn.Identity() if reduction is None else convolution(before, reduction, kernel=1)
         self.deconv_layers = deconvolutions(reduction or before, deconv_channels)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, deconv_channels, H / 4, W / 4), sizes rounded up."""
         height, width = images.shape[-2:]
-        return upsample(self.reduction(super().forward(images)), self.deconv_layers, (height, width))
+        return upsample(self.reduction(super().features(images)), self.deconv_layers, (height, width))
 
 
 class HeatmapResNet(DeconvResNet):
@@ -160,4 +160,4 @@ class HeatmapResNet(DeconvResNet):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        return {"heatmaps": self.final_layer(super().forward(images))}
+        return {"heatmaps": self.final_layer(self.features(images))}

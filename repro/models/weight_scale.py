@@ -17,7 +17,7 @@ from torch import nn
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def normalised_convolutions(network: nn.Module) -> list[tuple[str, nn.Module, nn.BatchNorm2d]]:
+def normalised_convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d]]:
     """The convolutions without bias that a batch normalisation follows: name, convolution, normalisation.
 
     What follows goes by the names of HRNets and ResNets: ``bn1`` follows ``conv1``, and in a sequence the next follows.
@@ -52,5 +52,6 @@ def rescale_convolutions(network: nn.Module, size: float, names: Collection[str]
             continue
         factor = size / present
         layer.weight.mul_(factor)
-        norm.running_mean.mul_(factor)
-        norm.running_var.mul_(factor**2)
+        if norm.running_mean is not None and norm.running_var is not None:
+            norm.running_mean.mul_(factor)
+            norm.running_var.mul_(factor**2)

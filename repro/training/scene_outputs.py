@@ -38,7 +38,8 @@ def mirrored_back(outputs: dict[str, Tensor], skeleton: Skeleton) -> dict[str, T
         skeleton: of K keypoints.
     """
     order = list(skeleton.flip_permutation)
-    back = {name: outputs[name].flip(-1) for name in ("centres", "sizes") if name in outputs}
+    back: dict[str, Tensor] = {}
+    back |= {name: outputs[name].flip(-1) for name in ("centres", "sizes") if name in outputs}
     back |= {name: outputs[name].flip(-1)[:, order] for name in ("heatmaps", "heatmaps_2x", "tags") if name in outputs}
     if "offsets" in outputs:
         offsets = outputs["offsets"].unflatten(1, (-1, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -163,7 +164,7 @@ def _ground(rng: np.random.Generator, canvas: np.ndarray, color: np.ndarray, hor
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
         x, y = rng.random(2) * np.array([width, depth]) + np.array([0, top])
         reach = np.array([2.0 * width, 0.6 * depth * rng.standard_normal()])
-        ends = [tuple(int(v) for v in np.round((np.array([x, y]) + s * reach) * 16)) for s in (-1, 1)]
+        ends: list[Any] = [tuple(int(v) for v in np.round((np.array([x, y]) + s * reach) * 16)) for s in (-1, 1)]
         tint = tuple(float(v) for v in sample_color(rng, 0.3) * 255)
         band = canvas[top:]
         ends = [(e[0], e[1] - 16 * top) for e in ends]

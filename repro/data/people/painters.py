@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import IO, cast
 
 import cv2
 
@@ -61,20 +62,20 @@ def draw_pictures(draw: Callable[[int], Picture], count: int, painters: int = 1)
         for number in range(painters):
             process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             running.append(process)
-            with process.stdin:
-                pickle.dump((draw, range(number, count, painters)), process.stdin)
+            with cast(IO[bytes], process.stdin) as stream:
+                pickle.dump((draw, range(number, count, painters)), stream)
         for process in itertools.islice(itertools.cycle(running), count):
             yield _next_picture(process)
     finally:
         for process in running:
             process.terminate()
-            process.stdout.close()
+            cast(IO[bytes], process.stdout).close()
             process.wait()
 
 
 def _next_picture(process: subprocess.Popen[bytes]) -> DrawnPicture:
     try:
-        return pickle.load(process.stdout)
+        return pickle.load(cast(IO[bytes], process.stdout))
     except (EOFError, pickle.UnpicklingError) as error:
         raise ReproError(
             f"A process that drew people ended early, with exit code {process.wait()}: see its message above; where memory ran "

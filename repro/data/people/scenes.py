@@ -126,9 +126,9 @@ def _drop_unseen(labels: Labels, least_area: float) -> Labels:
     few |= labels.areas < least_area
     visibility = np.where(few[:, None], 0, labels.visibility).astype(np.int8)
     kept = np.flatnonzero(labels.areas > 0)
-    columns = (labels.points, visibility, labels.boxes, labels.areas)
+    points, boxes, areas = (column[kept] for column in (labels.points, labels.boxes, labels.areas))
     masks = tuple(labels.masks[i] for i in kept)
-    return Labels(*(column[kept] for column in columns), masks, labels.head_boxes[kept], labels.heights[kept])
+    return Labels(points, visibility[kept], boxes, areas, masks, labels.head_boxes[kept], labels.heights[kept])
 
 
 def crowd_index(keypoints: np.ndarray, labelled: np.ndarray, boxes: np.ndarray) -> float:

@@ -60,8 +60,8 @@ def sample_thing(
     elif kind == 1:  # a trunk with branches, as a body with limbs
         _tree(rng, shapes, middle, size)
     elif kind == 2:  # a ball
-        radius = size * (0.1 + 0.2 * rng.random())
-        shapes.add(middle + radius * _CIRCLE, 0, "thing", 0.0, middle, np.array([0.0, 1.0]), radius, 1 / radius)
+        round_ = size * (0.1 + 0.2 * rng.random())
+        shapes.add(middle + round_ * _CIRCLE, 0, "thing", 0.0, middle, np.array([0.0, 1.0]), round_, 1 / round_)
     elif kind == 3:  # a bench or table
         wide, tall = size * (0.4 + 0.5 * rng.random()), size * (0.25 + 0.25 * rng.random())
         legs = middle + np.array([(-wide, 0), (wide, 0), (-0.8 * wide, -0.05 * tall), (0.8 * wide, -0.05 * tall)])

@@ -56,7 +56,8 @@ class DLA:
 
     def reduced(self) -> DLA:
         """Half the width, rounded up, and the least depth."""
-        return replace(self, channels=tuple(-(-c // 2) for c in self.channels), levels=(1,) * 6)
+        a, b, c, d, e, f = (-(-channels // 2) for channels in self.channels)
+        return replace(self, channels=(a, b, c, d, e, f), levels=(1,) * 6)
 
     def build(self) -> nn.Module:
         """The backbone: (B, 3, H, W) to a list of one (B, channels[2], H / 4, W / 4)."""
@@ -103,8 +104,8 @@ class Tree(nn.Module):
         self.pool = nn.MaxPool2d(stride, stride=stride) if stride > 1 else nn.Identity()
         children += before * joins_input
         if depth > 1:
-            self.first = Tree(depth - 1, before, after, stride=stride)
-            self.second = Tree(depth - 1, after, after, children=children + after)
+            self.first: nn.Module = Tree(depth - 1, before, after, stride=stride)
+            self.second: nn.Module = Tree(depth - 1, after, after, children=children + after)
         else:
             self.project = nn.Identity() if before == after else conv_norm(before, after, kernel=1, relu=False)
             self.first = Block(before, after, stride=stride)
@@ -149,7 +150,8 @@ class ModulatedConvolution(nn.Module):
         super().__init__()
         self.estimate = nn.Conv2d(before, 27, 3, padding=1)
         nn.init.zeros_(self.estimate.weight)
-        nn.init.zeros_(self.estimate.bias)
+        if self.estimate.bias is not None:
+            nn.init.zeros_(self.estimate.bias)
         bound = 1 / math.sqrt(9 * before)
         self.weight = nn.Parameter(torch.empty(after, before, 3, 3).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(after))
@@ -229,7 +231,7 @@ class DLABackbone(nn.Module):
         for tree in self.trees:
             x = tree(x)
             features.append(x)
-        results = []
+        results: list[Tensor] = []
         for start, step in zip((2, 1, 0), self.steps, strict=True):
             features[start:] = step(features[start:])
             results.insert(0, features[-1])

@@ -11,9 +11,10 @@ branch is 2x2) the official network stops with an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -77,6 +78,11 @@ class HRNet:
         """Channels of what stage 4 returns, highest resolution first."""
         return self.channels if self.multi_scale_stage4 else (self.fuse_width or self.width,)
 
+    def reduced(self) -> HRNet:
+        """Half the width rounded up to a multiple of 16, and the least depth that has all stages."""
+        width = -(-self.width // 32) * 16
+        return replace(self, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+
 
 def upsample_to(x: Tensor, like: Tensor) -> Tensor:
     """Nearest up-sampling of (B, C, h, w) to the height and width of ``like``."""
@@ -129,8 +135,8 @@ class ExchangeModule(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """List of (B, C_j, H_j, W_j), one a branch, to the list of outputs."""
-        features = [branch(x) for branch, x in zip(self.branches, features, strict=True)]
-        return [fuse(features, paths, i) for i, paths in enumerate(self.fuse_layers)]
+        blocks = [branch(x) for branch, x in zip(self.branches, features, strict=True)]
+        return [fuse(blocks, cast(nn.ModuleList, paths), i) for i, paths in enumerate(self.fuse_layers)]
 
 
 def transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
@@ -197,6 +203,10 @@ class HRNetBackbone(nn.Module):
         """The three scales of stage 3 to the outputs of stage 4: one tensor, or four with ``multi_scale_stage4``."""
         return next_stage(features, self.transition3, self.stage4)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor) -> Any:
+        """``features``; networks with heads give their named maps instead."""
+        return self.features(images)
+
+    def features(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) to the outputs of stage 4, highest resolution (H / 4, W / 4) first."""
         return self.stage_4(self.stages_1_to_3(self.stem(images)))

@@ -7,8 +7,8 @@ its ImageNet weights load. Initial values are ``pose_resnet``'s: N(0, 0.001) for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,6 +56,14 @@ class ResNet:
         """Channels of what the last stage returns: 32 times the width."""
         return (8 * EXPANSION * self.width,)
 
+    def reduced(self) -> ResNet:
+        """Half the width rounded up to a multiple of 16, and a quarter of the blocks of each stage, rounded up.
+
+        ResNets of different depths so stay different.
+        """
+        width = -(-self.width // 32) * 16
+        return replace(self, width=width, blocks=tuple(-(-n // 4) for n in self.stage_blocks))
+
 
 def residual_stage(before: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
     """Bottlenecks from ``before`` to 4 * ``channels`` channels; the first has the stride and a 1x1 shortcut."""
@@ -88,7 +96,11 @@ class ResNetBackbone(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=INIT_STD)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Any:
+        """``features``; networks with heads give their named maps instead."""
+        return self.features(images)
+
+    def features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, 32 * width, H / 32, W / 32); every halving rounds up."""
         x = F.relu(self.bn1(self.conv1(images)), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, padding=1)

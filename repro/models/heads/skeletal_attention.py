@@ -118,6 +118,7 @@ class SkeletalAttention(nn.Module):
         super().__init__()
         check_width(width)
         self.head = heatmap_head(width, len(upper), kernel=kernel)
+        self.upper: Tensor
         self.register_buffer("upper", torch.tensor(upper), persistent=False)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
