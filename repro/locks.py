@@ -34,7 +34,7 @@ class Hold:
     def __init__(self, path: Path) -> None:
         self._number: int | None = os.open(path, os.O_RDONLY)
         with suppress(OSError):  # a file system without locks
-            fcntl.flock(self._number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(self._number, fcntl.LOCK_SH)  # waits for ``is_held`` at most
 
     def close(self) -> None:
         """Let go."""
