@@ -153,6 +153,6 @@ def say_version(context: click.Context, _: click.Parameter, asked: bool) -> None
     try:
         version = metadata.version("repro-pose")
     except metadata.PackageNotFoundError:
-        version = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"]
+        version = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     click.echo(f"repro, version {version}")
     context.exit()

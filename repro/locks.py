@@ -19,7 +19,7 @@ YOUNG_SECONDS = 2.0  # a folder that was just made may not have its lock yet
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file ``path``; wait, after saying for ``what``, while another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

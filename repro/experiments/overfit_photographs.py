@@ -83,7 +83,7 @@ def overfit(persons: PersonSet, recipe: Recipe) -> dict[str, Any]:
         folder = Path(name)
         train(recipe, repeated, folder, Job(World(0, 1, device)))
         seconds = time.perf_counter() - started
-        loss = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["loss"]
+        loss = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["loss"]
         network = build_network(recipe, persons, device)
         load_weights(network, folder / "model.safetensors")
     poses = predict(network, persons, recipe, device)

@@ -132,7 +132,8 @@ def learn(images: ImageSet, recipe: Recipe) -> tuple[nn.Module, list[dict[str, f
         train(recipe, images, folder, Job(World(0, 1, device), progress=bar.update))
         network = build_network(recipe, images, device)
         load_weights(network, folder / "model.safetensors")
-        return network.eval(), [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        return network.eval(), [json.loads(line) for line in lines]
 
 
 def perfect_people(images: ImageSet, recipe: Recipe) -> dict[str, ScenePoses]:

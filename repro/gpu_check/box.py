@@ -29,7 +29,7 @@ class Box:
         self.folder = folder
         self.notes: dict[str, Any] = {}
         self._archives: list[list[Path]] = [[]]
-        self._log = (folder / "log.txt").open("a")
+        self._log = (folder / "log.txt").open("a", encoding="utf-8")
         self._started = time.monotonic()
         self._lock = threading.RLock()
 

@@ -199,7 +199,7 @@ def make_warm(order: Order) -> dict[str, Any]:
     whole = 5 * (scale.drawn_crops or crops)
     scale = replace(scale, drawn_crops=max(1, min(crops, whole) // 5))
     place = make_warm_start(scale, HRNet(), order.device, keep=False)
-    manifest = json.loads(place.read_text())
+    manifest = json.loads(place.read_text(encoding="utf-8"))
     seconds = time.perf_counter() - started
     kept = {name: manifest[name] for name in ("pixel_accuracy", "mean_iou", "minutes")}
     return {"state": "made", "crops": min(crops, whole), "seconds": round(seconds, 1), "file": place.name, **kept}

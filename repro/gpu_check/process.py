@@ -62,7 +62,7 @@ class Process:
                     self.lines.append(text)
                     self._news.notify_all()
                 if self._keep is not None:
-                    self._keep.write_text("\n".join(self.lines) + "\n")
+                    self._keep.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
         with self._news:
             self._over = True
             self._news.notify_all()

@@ -67,7 +67,8 @@ def check_versions(check: Check) -> None:
 
 def check_tests(check: Check) -> None:
     """The tests marked ``cuda``: failures are kept and go no further."""
-    files = [f for f in sorted((paths.ROOT / "tests").rglob("test_*.py")) if "mark.cuda" in f.read_text()]
+    tests = sorted((paths.ROOT / "tests").rglob("test_*.py"))
+    files = [f for f in tests if "mark.cuda" in f.read_text(encoding="utf-8")]
     if not files:
         check.box.note("tests", state="no test is marked cuda")
         return
@@ -104,7 +105,7 @@ def learn_speeds(check: Check, file: Path) -> None:
     """Take the factors from the trainings that were measured, alone and side by side."""
     if not file.exists():
         return
-    with file.open() as opened:
+    with file.open(encoding="utf-8") as opened:
         loops = [line for line in csv.DictReader(opened) if line["kind"] == "loop" and line["images_per_second"]]
     for kind, network in (("crops", "w32"), ("scenes", "hgr")):
         found, own = {}, [line for line in loops if line["network"] == network]

@@ -116,7 +116,7 @@ def write_examples(examples: list[Example], folder: Path, *, images: bool) -> No
                 "poses": {row: points.round(2).tolist() for row, points in example.poses.items()},
             }
         )
-    (folder / "examples.json").write_text(json.dumps(plain) + "\n")
+    (folder / "examples.json").write_text(json.dumps(plain) + "\n", encoding="utf-8")
 
 
 def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
