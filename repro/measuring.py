@@ -1,8 +1,8 @@
 """Measuring this machine: a few steps of each network that a command trains, before it begins.
 
 Measured on a few drawn people, whatever the data set: a training step as ``training.loop`` does it, reading and targets
-included, and a pass of evaluation. What weighs most in the command comes first, and after ``BUDGET`` seconds the rest is left to
-the estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
+included, and a pass of evaluation. What weighs most in the command comes first, and after some seconds the rest is left to the
+estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
 estimated, in a sentence. Seconds are those of one training alone; side by side it takes longer, which the bar's pace shows.
 """
 
@@ -47,8 +47,9 @@ from repro.training.feed import Feed
 from repro.training.loop import _train_step, build_network
 from repro.training.scene_outputs import scene_outputs
 
-TINY = 60.0  # s: a command that is estimated shorter than this is not worth measuring for
-BUDGET = 15.0  # s: of measuring
+TINY = 30.0  # s: a command that is estimated shorter than this is not worth measuring for
+BUDGET = 15.0  # s: of measuring at most
+SHARE = 0.1  # of a command that measuring may take, by the estimate alone
 LONGEST = {"cpu": 0.3, "cuda": 2.0}  # s: a step that is estimated longer is measured with fewer crops, but at least FEWEST
 FEWEST = 4
 REPEATED = 0.4  # s: that a step is repeated for; once at least
@@ -79,16 +80,17 @@ class Work:
 def measured_speeds(tables: Iterable[PlannedTable], machine: Machine) -> Speeds:
     """The speeds of the steps that are still to be made for tables; from the cache where it has them.
 
-    Nothing is measured under ``torchrun`` and for what is estimated to take less than ``TINY`` seconds.
+    Nothing is measured for what is estimated to take less than ``TINY`` seconds, and under ``torchrun``, whose processes have to
+    agree, nothing is read either.
     """
     works, total = pending_work(tables, machine.kind)
-    if total < TINY or processes.count() > 1:
+    if not works or processes.count() > 1:
         return UNMEASURED
     name = machine_name(choose_device(machine.device), machine.threads)
     known = read_speeds(name)
     missing = {step: work for step, work in works.items() if step not in known}
-    if missing:
-        found = _measure_all(missing, machine)
+    if missing and total >= TINY:
+        found = _measure_all(missing, machine, min(BUDGET, SHARE * total))
         known |= found
         try:
             keep_speeds(name, found)
@@ -126,12 +128,12 @@ def _add_work(works: dict[str, Work], task: Task, cost: Cost, table: PlannedTabl
         work.weight += cost.evaluation / len(shown)
 
 
-def _measure_all(works: dict[str, Work], machine: Machine) -> dict[str, dict[str, float]]:
-    """Measure steps, those that weigh most first, for about ``BUDGET`` seconds; say how long it took and what failed."""
+def _measure_all(works: dict[str, Work], machine: Machine, budget: float) -> dict[str, dict[str, float]]:
+    """Measure steps, those that weigh most first, for about so many seconds; say how long it took and what failed."""
     started, found, failed = time.perf_counter(), {}, []
     with _as_before(machine.threads):
         for step, work in sorted(works.items(), key=lambda one: -one[1].weight):
-            if time.perf_counter() - started > BUDGET:
+            if time.perf_counter() - started > budget:
                 break
             try:
                 found[step] = _measure(work, machine)

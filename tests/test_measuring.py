@@ -136,8 +136,16 @@ def test_what_is_not_measured_misses_its_estimate_as_the_rest_does(table):
 
 def test_short_commands_are_not_measured(table, monkeypatch):
     monkeypatch.setattr(measuring, "_measure", lambda *a: pytest.fail("measured"))
-    assert measured_speeds([table], ALONE) is UNMEASURED
+    assert measured_speeds([table], ALONE) == UNMEASURED
     assert not speeds.speeds_file().exists()
+    step = training_step(table.recipes["0", 0], LSPET14)
+    keep_speeds(speeds.machine_name(CPU, 1), {step: {"crop": 2.0}})  # of a longer one
+    assert measured_speeds([table], ALONE).crops == {step: 2.0}
+
+
+def test_processes_that_train_together_agree_on_what_is_estimated(table, measured, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert measured_speeds([table], ALONE) is UNMEASURED and measured == []
 
 
 @pytest.fixture
@@ -150,6 +158,7 @@ def measured(monkeypatch) -> list[str]:
         return {"crop": 1.0} if work.training else {"pixel": 1e-3}
 
     monkeypatch.setattr(measuring, "TINY", 0.0)
+    monkeypatch.setattr(measuring, "SHARE", 1e9)
     monkeypatch.setattr(measuring, "_measure", measure)
     return asked
 
@@ -176,6 +185,15 @@ def test_what_weighs_most_is_measured_first_and_the_rest_left(table, measured, m
     works, _ = pending_work([table], "cpu")
     heaviest = max(works, key=lambda step: works[step].weight)
     assert [*made.crops, *made.pixels] == [heaviest]
+
+
+def test_measuring_takes_a_tenth_of_a_command_at_most(table, measured, monkeypatch):
+    monkeypatch.setattr(measuring, "SHARE", 0.1)
+    asked = []
+    monkeypatch.setattr(measuring, "_measure_all", lambda works, machine, budget: asked.append(budget) or {})
+    _, total = pending_work([table], "cpu")
+    measured_speeds([table], ALONE)
+    assert asked == [pytest.approx(total / 10)]
 
 
 def test_a_step_that_cannot_be_measured_is_estimated_in_a_sentence(table, measured, monkeypatch, capsys):
@@ -214,7 +232,7 @@ def test_real_steps_are_measured_without_a_trace(places, data):
     (table,) = outline_tables([request])
     works, _ = pending_work([table], "cpu")
     state = torch.get_rng_state()
-    found = measuring._measure_all(works, ALONE)
+    found = measuring._measure_all(works, ALONE, 60.0)
     assert set(found) == set(works) and all(value > 0 for one in found.values() for value in one.values())
     assert torch.equal(state, torch.get_rng_state()) and not (places / "runs").exists()
 
