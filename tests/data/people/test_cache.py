@@ -158,9 +158,8 @@ def test_more_than_the_limit_is_refused(monkeypatch):
         open_pictures(pictures(), Painter(), SIZE)
 
 
-def test_a_cache_that_cannot_be_written_says_where(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "file"))
+def test_a_cache_that_cannot_be_written_says_where(tmp_path):
+    (tmp_path / "people").write_text("")  # where the folder of sets should be
     with pytest.raises(ReproError, match="set REPRO_CACHE"):
         open_pictures(pictures(), Painter(), SIZE)
 
