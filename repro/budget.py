@@ -52,9 +52,8 @@ def _slow_down(machine: Machine) -> float:
     return BESIDE * max(1.0, len(devices) * machine.threads / processes.available_cores())
 
 
-def length_seconds(requests: list[Request], machine: Machine) -> dict[float, float]:
+def length_seconds(requests: list[Request], machine: Machine, speeds: Speeds) -> dict[float, float]:
     """The seconds that a command takes at each length, when nothing of it is made yet."""
-    speeds = measured_speeds(outline_tables(requests), machine)
     found = {}
     for length in LENGTHS:
         asked = [replace(request, scale=request.scale.of_length(length)) for request in requests]
@@ -70,7 +69,7 @@ def fitting_length(requests: list[Request], machine: Machine, minutes: float) ->
     """
     if any(request.scale.name == "paper" for request in requests):
         raise ReproError("MINUTES chooses a length of trainings, which scale paper prints: leave MINUTES out.")
-    seconds = length_seconds(requests, machine)
+    seconds = length_seconds(requests, machine, measured_speeds(outline_tables(requests), machine))
     fits = [length for length, needed in seconds.items() if needed <= 60 * minutes]
     if not fits:
         short = min(LENGTHS)
@@ -101,7 +100,7 @@ def say_costs(tables: list[PlannedTable], machine: Machine, speeds: Speeds, *, a
     click.echo(f"About {said_minutes(pending)} here{f', {machine.side_by_side} at once' if machine.side_by_side > 1 else ''}.")
     if not advise or any(table.request.scale.name == "paper" for table in tables):
         return
-    for length, needed in length_seconds([table.request for table in tables], machine).items():
+    for length, needed in length_seconds([table.request for table in tables], machine, speeds).items():
         if length != 1:
             click.echo(f"  with LENGTH={written(length)} all would take about {said_minutes(needed)}")
 

@@ -139,6 +139,8 @@ def _measure_all(works: dict[str, Work], machine: Machine, budget: float) -> dic
                 found[step] = _measure(work, machine)
             except Exception as error:  # whatever it is, the training itself will tell
                 failed.append(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+    if machine.kind == "cuda":
+        torch.cuda.empty_cache()  # the trainings are made in other processes
     left = len(works) - len(found)
     text = f"Measuring this machine took {time.perf_counter() - started:.0f} s ({len(found)} kinds of steps"
     click.echo(text + (f"; {left} more are estimated)." if left else ")."))
@@ -205,6 +207,8 @@ def training_seconds(
     )
     steps = feed.steps(chain.from_iterable(epochs))
     network.train()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
     def take() -> None:
         _train_step(recipe, network, optimiser, next(steps), feed)

@@ -42,7 +42,7 @@ def seconds_at(length: float) -> float:
 
 
 def test_every_length_has_its_seconds(priced):
-    found = length_seconds([TABLE], ONE)
+    found = length_seconds([TABLE], ONE, UNMEASURED)
     assert list(found) == list(LENGTHS)
     for length, seconds in found.items():
         assert seconds == pytest.approx(seconds_at(length), rel=0.02)  # whole epochs of whole batches
@@ -66,7 +66,7 @@ def test_minutes_that_not_even_the_shortest_fits_are_refused(priced):
 def test_minutes_choose_one_length_for_all_tables(priced):
     both = [TABLE, replace(TABLE, rows=("attention-weighted",)), replace(TABLE, paper="hgr", table=1, rows=())]
     # the weighted row shares the training of "attention": a minute of evaluation more, and two more folders
-    assert length_seconds(both, ONE)[1.0] == pytest.approx(seconds_at(1.0) + 60 + 2 * WRITTEN, rel=0.02)
+    assert length_seconds(both, ONE, UNMEASURED)[1.0] == pytest.approx(seconds_at(1.0) + 60 + 2 * WRITTEN, rel=0.02)
 
 
 def test_the_papers_scale_has_no_length_to_choose(priced):
@@ -75,9 +75,9 @@ def test_the_papers_scale_has_no_length_to_choose(priced):
 
 
 def test_what_is_complete_does_not_change_the_choice(priced, monkeypatch):
-    before = length_seconds([TABLE], ONE)
+    before = length_seconds([TABLE], ONE, UNMEASURED)
     monkeypatch.setattr("repro.tasks.is_trained", lambda recipe: True)
-    assert length_seconds([replace(TABLE, scale=SCALES["laptop"].of_length(0.5))], ONE) == before
+    assert length_seconds([replace(TABLE, scale=SCALES["laptop"].of_length(0.5))], ONE, UNMEASURED) == before
 
 
 @pytest.mark.parametrize(
