@@ -115,7 +115,8 @@ lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)jupyter lab $(ALLOW_ROOT) notebooks
 
 bench: $(READY) ## measure speed and memory, see benchmarks/
-	$(BIN)python benchmarks/training_speed.py
+	for name in training_speed profile_steps evaluation decoders bottom_up_grouping bottom_up_targets mixture_mask \
+		people_drawing data_reading; do $(BIN)python benchmarks/$$name.py || exit 1; done
 
 gpu-check: $(READY) ## use a GPU for MINUTES=8: its tests, its speeds, tables as long as the time allows
 	$(BIN)repro gpu-check --minutes "$(or $(MINUTES),8)" --scale "$(if $(filter-out laptop,$(SCALE)),$(SCALE),gpu)" --device "$(DEVICE)"

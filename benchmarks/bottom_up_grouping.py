@@ -1,22 +1,16 @@
 """Speed of bottom-up grouping: one 512x512 image with ten people, on one thread.
 
-The maps have 128x128 px, as networks of stride 4 give them. Prints a table and writes it to
-``benchmarks/bottom_up_grouping.csv`` with the machine it was measured on. Run it on a quiet machine.
+The maps have 128x128 px, as networks of stride 4 give them. Run as ``python benchmarks/bottom_up_grouping.py``.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
 
-import pandas as pd
+import common
 import torch
 from torch import Tensor
 
-from repro.environment import device_name
 from repro.grouping.candidates import keypoint_candidates
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.guided import GuidedGrouper
@@ -77,37 +71,14 @@ def cases() -> dict[str, Callable[[], object]]:
     }
 
 
-def measure(call: Callable[[], object], seconds: float) -> tuple[float, float]:
-    """Median times in ms of calls for about ``seconds``: of the clock, and of the processor, which others do not slow as much."""
-    for _ in range(2):
-        call()
-    clock, processor, end = [], [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(clock) < 3:
-        started, used = time.perf_counter(), time.process_time()
-        call()
-        clock.append(1000 * (time.perf_counter() - started))
-        processor.append(1000 * (time.process_time() - used))
-    return statistics.median(clock), statistics.median(processor)
-
-
 def main() -> None:
-    """Measure all cases on one thread."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=3.0)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    lines = []
-    for name, call in cases().items():
-        clock, processor = measure(call, arguments.seconds)
-        lines.append({"grouping": name, "ms an image": round(clock, 1), "processor ms": round(processor, 1)})
-        print(*lines[-1].values(), sep="  ", flush=True)
-    table = pd.DataFrame(lines)
-    table["device"] = f"{device_name(torch.device('cpu'))}, 1 thread"
-    table["torch"] = torch.__version__
-    path = Path(__file__).with_suffix(".csv")
-    table.to_csv(path, index=False)
-    print(table.to_markdown(index=False))
-    print(f"Written to {path}")
+    """Measure all cases, which take turns, on one thread."""
+    seconds = common.parser(__doc__, 16.0).parse_args().seconds
+    common.one_thread()
+    times = common.milliseconds(cases(), seconds)
+    common.write(
+        [{"grouping": n, "ms an image": round(ms, 1), **common.machine()} for n, ms in times.items()], __file__
+    )
 
 
 if __name__ == "__main__":

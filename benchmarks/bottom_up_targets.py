@@ -1,19 +1,13 @@
 """Speed of the training targets of bottom-up methods: 12 images of 512x512 px, maps of 128x128, ten people in each image.
 
-Prints the median time of a batch for each encoder, and the median of what the processor itself spent on it, and writes them to
-``benchmarks/bottom_up_targets.csv`` with the machine they were measured on. Both agree on a quiet machine, which is where to run
-it: ``python benchmarks/bottom_up_targets.py``.
+Run as ``python benchmarks/bottom_up_targets.py``.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import statistics
-import time
-from pathlib import Path
+from functools import partial
 
-import pandas as pd
+import common
 import torch
 
 from repro.encoders.centernet import CenterNetTargets
@@ -22,12 +16,12 @@ from repro.encoders.people_batch import PeopleBatch
 from repro.encoders.people_gaussian import PeopleGaussian
 from repro.encoders.scale_aware import ScaleAwareGaussian
 from repro.encoders.tags import AssociativeTargets
-from repro.environment import device_name
 from repro.skeletons import COCO17
 from repro.training.distributed import choose_device
 
 SIZE = (128, 128)
 STRIDE = 4
+BATCH, PEOPLE = 12, 10
 ENCODERS = {
     "keypoint heatmaps": PeopleGaussian(),
     "keypoint heatmaps, scale-aware": ScaleAwareGaussian(),
@@ -59,45 +53,26 @@ def random_people(batch: int, people: int, device: torch.device) -> PeopleBatch:
     ).to(device)
 
 
-def measure(name: str, people: PeopleBatch, seconds: float) -> dict[str, float]:
-    """Median milliseconds of one call, by the clock and on the processor."""
-    device = people.points.device
-    times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 12:
-        started = time.perf_counter(), time.process_time()
-        targets = ENCODERS[name](people, size=SIZE, skeleton=COCO17)
+def main() -> None:
+    """Measure all encoders, which take turns, on one thread."""
+    parser = common.parser(__doc__, 16.0)
+    parser.add_argument("--device", default="cpu", help="or cuda")
+    options = parser.parse_args()
+    common.one_thread()
+    device = choose_device(options.device)
+    people = random_people(BATCH, PEOPLE, device)
+
+    def call(name: str) -> None:
+        ENCODERS[name](people, size=SIZE, skeleton=COCO17)
         if device.type == "cuda":
             torch.cuda.synchronize()
-        times.append((time.perf_counter() - started[0], time.process_time() - started[1]))
-        del targets
-    clock, processor = (1000 * statistics.median(one) for one in zip(*times[2:], strict=True))
-    return {"ms a batch": round(clock, 1), "processor ms a batch": round(processor, 1)}
 
-
-def main() -> None:
-    """Measure all encoders on one thread."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--people", type=int, default=10)
-    arguments = parser.parse_args()
-    device = choose_device(arguments.device)
-    torch.set_num_threads(1)
-    people = random_people(arguments.batch, arguments.people, device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    lines = []
-    for name in ENCODERS:
-        line = {"targets": name, "images": arguments.batch, "people an image": arguments.people, "threads": 1}
-        lines.append({**line, **measure(name, people, arguments.seconds)})
-        print(*lines[-1].values(), sep="  ", flush=True)
-    table = pd.DataFrame(lines)
-    table["device"] = f"{device_name(device)}, {cores} cores" if device.type == "cpu" else device_name(device)
-    table["torch"] = torch.__version__
-    path = Path(__file__).with_suffix(".csv")
-    table.to_csv(path, index=False)
-    print(table.to_markdown(index=False))
-    print(f"Written to {path}")
+    times = common.milliseconds({name: partial(call, name) for name in ENCODERS}, options.seconds)
+    about = {"images": BATCH, "people an image": PEOPLE}
+    common.write(
+        [{"targets": n, **about, "ms a batch": round(ms, 1), **common.machine(device)} for n, ms in times.items()],
+        __file__,
+    )
 
 
 if __name__ == "__main__":

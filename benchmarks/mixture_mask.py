@@ -11,14 +11,12 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import pandas as pd
+import common
 import torch
 
 from repro.data.crops import normalise
 from repro.encoders.offsets import OffsetField
-from repro.environment import device_name
 from repro.losses.mixture_mask import MixtureMask
 from repro.models.networks import HeatmapNetwork
 from repro.skeletons import COCO17
@@ -93,12 +91,8 @@ def main() -> None:
                 "share %": round(100 * seconds / step, 3),
             }
         )
-    table = pd.DataFrame(lines)
-    table["threads"], table["device"], table["torch"] = torch.get_num_threads(), device_name(device), torch.__version__
-    path = Path(__file__).with_suffix(".csv")
-    table.to_csv(path, index=False)
-    print(table.to_markdown(index=False))
-    print(f"Written to {path}")
+    about = {"threads": torch.get_num_threads(), **common.machine(device)}
+    common.write([{**line, **about} for line in lines], __file__)
 
 
 if __name__ == "__main__":

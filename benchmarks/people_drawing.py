@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import common
 import cv2
 import pandas as pd
 import torch
@@ -18,7 +18,6 @@ import torch
 from repro.data.people.crops import draw_crop
 from repro.data.people.scenes import draw_scene
 from repro.data.people.settings import MILD, PeopleSettings
-from repro.environment import device_name
 
 CASES = [
     ("single persons", "default", PeopleSettings(), (96, 128), 1000),
@@ -54,11 +53,7 @@ def main() -> None:
         line = {"what": what, "difficulty": difficulty, "size": f"{size[0]}x{size[1]}", "images": count}
         lines.append(line | {"a second (processor)": count / processor, "a second (clock)": count / clock})
     table = pd.DataFrame(lines).round(1)
-    table["device"] = device_name(torch.device("cpu"))
-    path = Path(__file__).with_suffix(".csv")
-    table.to_csv(path, index=False)
-    print(table.to_markdown(index=False))
-    print(f"Written to {path}")
+    common.write(table.assign(**common.machine()).to_dict("records"), __file__)
 
 
 if __name__ == "__main__":

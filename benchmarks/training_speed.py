@@ -1,124 +1,93 @@
-"""Speed and memory of forward passes and training steps: HRNet-W32 at 256x192 and the laptop scale's network.
+"""Speed of training steps in both precisions and memory formats: HRNet-W32 at 256x192, and what the laptop scale trains.
 
-Prints a table and writes it to ``benchmarks/training_speed.csv`` with the machine it was measured on. Each configuration runs
-in a process of its own, so that its peak memory is its own. Run it on a quiet machine: ``make bench``.
+Images a second of processor time on one thread (of the clock on a GPU); the four variants of a network take turns. Each network
+is measured in a process of its own, on either kind of processor (see ``common``). Run on a quiet machine: ``make bench``.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import pandas as pd
+import common
 import torch
+from torch import nn
 
 from repro.data.crops import normalise
-from repro.environment import device_name
 from repro.models.backbones.hrnet import HRNet
-from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.scales import small_backbone
+from repro.models.guided import GuidedNetwork
+from repro.models.networks import HeatmapNetwork
+from repro.scales import small_backbone, small_network
 from repro.skeletons import COCO17
 from repro.training.distributed import choose_device
 from repro.training.loop import peak_memory
 
-NETWORKS = {
-    "HRNet-W32": HeatmapNetwork(),
-    "laptop HRNet (W16)": HeatmapNetwork(backbone=small_backbone(HRNet())),
-    "laptop skeletal (W16)": SkeletalNetwork(backbone=small_backbone(HRNet())),
+CASES = {  # network, (width, height), batch on a CPU, batch on a GPU
+    "HRNet-W32": (HeatmapNetwork(), (192, 256), 4, 128),
+    "laptop HRNet (W16), 64x48": (HeatmapNetwork(backbone=small_backbone(HRNet())), (48, 64), 32, 512),
+    "laptop HRNet (W16), 128x96": (HeatmapNetwork(backbone=small_backbone(HRNet())), (96, 128), 32, 256),
+    "laptop bottom-up (W16)": (small_network(GuidedNetwork()), (128, 128), 8, 128),
 }
-CASES = [  # network, (width, height), batch on a CPU, batch on a GPU
-    ("HRNet-W32", (192, 256), 4, 128),
-    ("laptop HRNet (W16)", (48, 64), 32, 512),
-    ("laptop HRNet (W16)", (64, 64), 32, 512),
-    ("laptop skeletal (W16)", (64, 64), 32, 512),
-]
+FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 
 
-def measure(case: int, precision: str, training: bool, device_text: str, threads: int, seconds: float) -> dict:
-    """Time one configuration for about ``seconds``; the median step counts."""
-    name, (width, height), cpu_batch, gpu_batch = CASES[case]
-    device = choose_device(device_text)
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    batch = gpu_batch if device.type == "cuda" else cpu_batch
-    last = precision == "bfloat16"
-    network = NETWORKS[name].build(COCO17).to(device)
-    network = network.to(memory_format=torch.channels_last)
-    network.train(training)
-    optimiser = torch.optim.Adam(network.parameters())
-    images = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, device=device)
-    target = torch.rand(batch, len(COCO17), height // 4, width // 4, device=device)
+def step_of(network: nn.Module, images: torch.Tensor, precision: str, memory: str) -> Callable[[], None]:
+    """A training step on the mean square of all maps."""
+    device = images.device
+    network = network.to(device, memory_format=FORMATS[memory]).train()
+    optimiser = torch.optim.Adam(network.parameters(), fused=True)
 
     def step() -> None:
-        with (
-            torch.set_grad_enabled(training),
-            torch.autocast(device.type, dtype=torch.bfloat16, enabled=last),
-        ):
-            heatmaps = network(normalise(images))["heatmaps"]
-        if training:
-            optimiser.zero_grad(set_to_none=True)
-            (heatmaps.float() - target).square().mean().backward()
-            optimiser.step()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+            outputs = network(normalise(images).contiguous(memory_format=FORMATS[memory]))
+        optimiser.zero_grad(set_to_none=True)
+        sum(maps.float().square().mean() for maps in outputs.values()).backward()
+        optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    for _ in range(2):
-        step()
-    times, end = [], time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 3:
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return {
-        "network": name,
-        "input": f"{height}x{width}",
-        "pass": "training" if training else "forward",
-        "precision": precision,
-        "threads": threads,
-        "batch": batch,
-        "images per second": round(batch / statistics.median(times), 1),
-        "peak memory MB": round(peak_memory(device) / 1e6),
-    }
+    return step
+
+
+def measure(case: str, device: torch.device, seconds: float) -> list[dict[str, Any]]:
+    """The four variants of a network."""
+    network, (width, height), cpu_batch, gpu_batch = CASES[case]
+    batch = gpu_batch if device.type == "cuda" else cpu_batch
+    images = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, device=device)
+    variants = {}
+    for precision in ("float32", "bfloat16"):
+        for memory in FORMATS:
+            torch.manual_seed(0)
+            variants[precision, memory] = step_of(network.build(COCO17), images, precision, memory)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    times = common.milliseconds(variants, 4 * seconds, least=3, clock=clock)
+    about = {"network": case, "input": f"{height}x{width}", "batch": batch}
+    peak = {"peak memory MB": round(peak_memory(device) / 1e6)}
+    return [
+        {**about, "precision": p, "memory": m, "images a second": round(1000 * batch / ms, 1), **peak}
+        | common.machine(device)
+        for (p, m), ms in times.items()
+    ]
 
 
 def main() -> None:
-    """Measure all cases, each in its own process."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--one", help="one case as JSON; used by the benchmark itself")
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(measure(**json.loads(arguments.one))))
+    """Measure all networks, each in its own process."""
+    parser = common.parser(__doc__, 3.0)
+    parser.add_argument("--device", default="cpu", help="or cuda")
+    parser.add_argument("--case", choices=CASES, help="the one network to measure; used by the benchmark itself")
+    options = parser.parse_args()
+    if options.lines:
+        common.one_thread()
+        print(json.dumps(measure(options.case, choose_device(options.device), options.seconds)))
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    device = choose_device(arguments.device)
-    counts = [1] if device.type == "cuda" else sorted({1, cores})
     lines = []
-    for case in range(len(CASES)):
-        for precision in ("float32", "bfloat16"):
-            for training in (False, True):
-                for threads in counts:
-                    one = {"case": case, "precision": precision, "training": training, "threads": threads}
-                    one |= {"device_text": arguments.device, "seconds": arguments.seconds}
-                    command = [sys.executable, __file__, "--one", json.dumps(one)]
-                    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-                    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-                    lines.append(json.loads(done.stdout.splitlines()[-1]))
-                    print(*lines[-1].values(), sep="  ", flush=True)
-    table = pd.DataFrame(lines)
-    table["device"] = f"{device_name(device)}, {cores} cores" if device.type == "cpu" else device_name(device)
-    table["torch"] = torch.__version__
-    path = Path(__file__).with_suffix(".csv")
-    table.to_csv(path, index=False)
-    print(table.to_markdown(index=False))
-    print(f"Written to {path}")
+    for case in CASES:
+        lines += common.both_kinds(
+            __file__, "--case", case, "--device", options.device, "--seconds", str(options.seconds)
+        )
+    common.write(lines, __file__)
 
 
 if __name__ == "__main__":

@@ -105,13 +105,18 @@ def evaluation_images(
         yield images if source is None else enlarge(enlarger, images, times, recipe.crop_input.convention)
 
 
+def plain_maps(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Outputs in float32, each map in one piece: decoders read maps one by one, and networks lay their channels side by side."""
+    return {k: v.to(torch.float32, memory_format=torch.contiguous_format) for k, v in outputs.items()}
+
+
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:
     """Float32 outputs for images (B, 3, H, W), averaged with the mirror image's where the protocol says so."""
     with autocast(recipe, images.device), network_products(recipe, images.device):
-        outputs = {k: v.float() for k, v in network(images).items()}
+        outputs = plain_maps(network(images))
         if not recipe.evaluation.flip:
             return outputs
-        mirrored = {k: v.float() for k, v in network(images.flip(-1)).items()}
+        mirrored = plain_maps(network(images.flip(-1)))
     return average_with_mirror(outputs, mirrored, persons.skeleton, shift=recipe.crop_evaluation.shift)
 
 
