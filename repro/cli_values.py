@@ -8,6 +8,7 @@ import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,7 +66,7 @@ def _seeds_of(part: str, given: str) -> range:
     return range(first, last + 1)
 
 
-def _whole(seed: object, given: object) -> int:
+def _whole(seed: Any, given: object) -> int:
     try:
         return operator.index(None if isinstance(seed, bool) else seed)
     except TypeError:

@@ -48,7 +48,8 @@ WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
 class CountedSet(Protocol):
     """What an estimate asks of persons or images: how many there are, and their keypoints."""
 
-    skeleton: Skeleton
+    @property
+    def skeleton(self) -> Skeleton: ...
 
     def __len__(self) -> int: ...
 
@@ -56,8 +57,11 @@ class CountedSet(Protocol):
 class Counted(Protocol):
     """The samples of runs, or what stands for them where only their numbers are known."""
 
-    train: CountedSet
-    val: CountedSet
+    @property
+    def train(self) -> CountedSet: ...
+
+    @property
+    def val(self) -> CountedSet: ...
 
 
 @dataclass(frozen=True, kw_only=True)

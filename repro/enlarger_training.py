@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -124,7 +125,7 @@ def make_enlarger(device: str, keep: bool, settings: EnlargerTraining | None = N
 def train_enlarger(people: PersonSet, settings: EnlargerTraining, device: torch.device) -> nn.Module:
     """Train on crops of a set of people; convolutions are computed in bfloat16 where the device has it natively."""
     torch.manual_seed(settings.seed)
-    network = settings.enlarger.build().to(device, memory_format=torch.channels_last)
+    network = cast(Any, settings.enlarger.build()).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     native = has_native_bfloat16(device)
     steps = settings.epochs * (len(people) // settings.batch)
@@ -207,7 +208,8 @@ def enlarger_quality(
 
 def _compare(network: nn.Module, low: Tensor, truth: Tensor, times: int, convention: Convention) -> dict[str, float]:
     """Mean PSNR of ``network`` and of ``bicubic``, for crops (B, H, W, 3) of two sizes."""
-    device, ratios = next(network.parameters()).device, {"network": [], "bicubic": []}
+    device = next(network.parameters()).device
+    ratios: dict[str, list[Tensor]] = {"network": [], "bicubic": []}
     for small, large in zip(low.split(BATCH), truth.split(BATCH), strict=True):
         small, large = small.to(device), large.to(device)
         ratios["network"].append(psnr(enlarge(network, small, times, convention), large))

@@ -29,6 +29,7 @@ from repro.progress import pixels_seen
 from repro.recipe import Recipe
 from repro.request import PlannedTable
 from repro.runs import Samples, Task, evaluated_together
+from repro.scales import Scale
 from repro.skeletons import Skeleton
 from repro.speeds import (
     UNMEASURED,
@@ -40,7 +41,7 @@ from repro.speeds import (
     training_step,
 )
 from repro.tasks import Machine, pending_tasks
-from repro.training.batches import make_batches
+from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device
 from repro.training.evaluate import predict_with
 from repro.training.feed import Feed
@@ -178,7 +179,7 @@ def _measure(work: Work, machine: Machine) -> dict[str, float]:
     return {"pixel": evaluation_seconds(own, network, samples, device)}
 
 
-def _few_people(paper: str, number: int, scale: object, train: int, val: int) -> Samples:
+def _few_people(paper: str, number: int, scale: Scale, train: int, val: int) -> Samples:
     """Drawn people for a table, in silence: so many to train on, and to evaluate."""
     scenes = replace(scale.scenes, train=min(train, 32), val=max(1, val // 4))
     few = replace(scale.of_length(1.0), drawn_train=train, drawn_val=val, scenes=scenes)
@@ -202,7 +203,7 @@ def training_seconds(
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-6, fused=True)
     batches, feed = make_batches(recipe, samples.train, 0, Residence(device)), Feed(recipe, samples.train, device)
     epochs = (
-        batches.training_epoch(recipe.augmentation, seed=0, epoch=epoch, batch=batch, rank=0, world=1)
+        training_epoch(batches, recipe.but(seed=0), epoch, batch)
         for epoch in count()
     )
     steps = feed.steps(chain.from_iterable(epochs))
@@ -230,9 +231,9 @@ def evaluation_seconds(
     def take() -> None:
         seen.clear()
         if not recipe.takes_scenes:
-            predict_with(network, samples.val, recipe, device, [recipe.method.decoder])
+            predict_with(network, samples.persons[1], recipe, device, [recipe.method.person_decoder])
             return
-        batches = SceneBatches(samples.val, recipe.input)
+        batches = SceneBatches(samples.images[1], recipe.scene_input)
         for shown in batches.evaluation((1.0,), batch=len(samples.val)):
             scene_outputs(network, normalise(shown.images[1.0].to(device)), recipe, samples.val.skeleton)
 

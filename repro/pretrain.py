@@ -42,9 +42,10 @@ SIZE = (80, 80)  # (width, height) of the crops: with SCALING, people as tall as
 SCALING = 0.5  # of the crops, see Augmentation.scale
 RATE = 4e-3  # learning rate
 BALANCE = 0.5  # background covers 86 % of the pixels
+NETWORK = PartNetwork(parts=len(PARTS))
 METHOD = Method(
     encoder=PartMap(),
-    network=PartNetwork(parts=len(PARTS)),
+    network=NETWORK,
     loss=PartCrossEntropy(balance=BALANCE),
     decoder=Argmax(),
 )
@@ -53,7 +54,7 @@ METHOD = Method(
 def warm_start_recipe(scale: Scale, backbone: HRNet | ResNet, data: Data) -> Recipe:
     """The recipe of the warm start of a backbone, as the papers have it, at a scale."""
     paper = Recipe(
-        method=METHOD.but(network=replace(METHOD.network, backbone=backbone)),
+        method=METHOD.but(network=replace(NETWORK, backbone=backbone)),
         input=Input(size=SIZE),
         augmentation=Augmentation(half_body=0.0, scale=SCALING),
         optimisation=Optimisation(learning_rate=RATE),
@@ -78,14 +79,14 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     recipe = warm_start_recipe(scale, backbone, data)
     world = World(0, 1, choose_device(device), compiled="auto")
     torch.set_num_threads(1)
-    make_training(recipe, samples.train, world)
+    make_training(recipe, samples.persons[0], world)
     network = build_network(recipe, samples.val, world.device)
     weights = final_weights(recipe)
     load_weights(network, weights)
     manifest = {
         "what": f"{type(backbone).__name__} trained on the body parts of drawn people; head removed; half precision",
         "command": f"repro warm-start --scale {scale.name} {_option(backbone)}",
-        **segmentation_quality(network, samples.val, recipe, world.device),
+        **segmentation_quality(network, samples.persons[1], recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
         "minutes": round(training_of(recipe)["seconds"] / 60, 1),

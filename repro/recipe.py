@@ -370,6 +370,20 @@ class Recipe:
         return self.evaluation
 
     @property
+    def crop_augmentation(self) -> Augmentation:
+        """The augmentation of a top-down recipe."""
+        if isinstance(self.augmentation, SceneAugmentation):
+            raise _misplaced("augmentation", self.augmentation, "crops of persons")
+        return self.augmentation
+
+    @property
+    def scene_augmentation(self) -> SceneAugmentation:
+        """The augmentation of a bottom-up recipe."""
+        if isinstance(self.augmentation, Augmentation):
+            raise _misplaced("augmentation", self.augmentation, "whole images")
+        return self.augmentation
+
+    @property
     def samples(self) -> Data:
         """``data`` once it is chosen. Raises ReproError where it is not, as in a paper's recipe."""
         if self.data is None:

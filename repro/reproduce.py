@@ -228,7 +228,7 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
         examples.write_examples(found, folder, images=images)
         return
     poses = {row: poses_of_persons(load_run(recipe).poses, samples, recipe) for row, recipe in own.items()}
-    found = examples.make_examples(samples.val, poses, next(iter(own.values())).input.aspect)
+    found = examples.make_examples(samples.val, poses, next(iter(own.values())).crop_input.aspect)
     examples.write_examples(found, folder, images=images)
 
 
@@ -236,7 +236,7 @@ def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
     """One pose for each evaluation person: with a detector's boxes that of the closest box, nan where there is none."""
     if recipe.crop_evaluation.boxes == "truth":
         return poses
-    index = closest_boxes(samples.val, samples.evaluated(recipe))
+    index = closest_boxes(samples.persons[1], samples.evaluated_persons(recipe))
     points, scores = (np.full((len(index), *given.shape[1:]), np.nan) for given in (poses.points, poses.scores))
     points[index >= 0], scores[index >= 0] = poses.points[index[index >= 0]], poses.scores[index[index >= 0]]
     return Poses(points, scores)

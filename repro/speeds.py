@@ -63,7 +63,7 @@ def evaluation_step(recipe: Recipe, skeleton: Skeleton) -> str:
     """The identity of what evaluation does with a pixel. Whole images are grouped beside it, which their pixels do not tell."""
     method, evaluation = recipe.method, recipe.evaluation
     parts = [method.network, recipe.input] + ([] if recipe.takes_scenes else [method.decoder])
-    source = "" if recipe.takes_scenes else evaluation.enlarged_from or ""
+    source = "" if recipe.takes_scenes else recipe.crop_evaluation.enlarged_from or ""
     about = (skeleton.name, str(evaluation.flip), str(source), recipe.optimisation.precision)
     return "-".join([*map(serial.digest, parts), *about])
 

@@ -49,7 +49,9 @@ def take_start(given: str, requests: Sequence[Request]) -> str:
 
 def _check_rows(tensors: dict[str, torch.Tensor], path: Path, given: str, requests: Sequence[Request]) -> None:
     """Raise ReproError, naming them, when rows cannot start from weights, or none would."""
-    fitting, failed, why = [], [], ""
+    fitting: list[str] = []
+    failed: list[str] = []
+    why = ""
     tried: dict[tuple[Network, Skeleton], str] = {}
     for row, network, skeleton in _starting_rows(requests):
         if (network, skeleton) not in tried:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
@@ -203,7 +203,8 @@ def _make_side_by_side(
     others = multiprocessing.active_children()
     with ProcessPoolExecutor(len(devices), context, _start_job, (done_seconds, free, machine.threads)) as pool:
         try:
-            waiting, running = list(enumerate(tasks)), set()
+            waiting = list(enumerate(tasks))
+            running: set[Future[None]] = set()
             while waiting or running:
                 ready = [one for one in waiting if one[1][0].is_ready]
                 waiting = [one for one in waiting if one not in ready]

@@ -212,18 +212,18 @@ def check_current(outcome: Outcome) -> None:
         recipe = Recipe.from_plain(outcome.runs[0].recipe)
         rows = list(dict.fromkeys(run.row for run in outcome.runs))
         scale = get_scale(outcome.scale).of_length(outcome.length)
-        own = (outcome.paper, outcome.table, scale, recipe.data, outcome.seeds, rows, outcome.start)
+        own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
         today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
         changed = ", ".join(stale_runs(outcome, with_warm_starts(outcome, today)))
     except ReproError as error:  # a field, a row or a start that is no more
         changed = str(error).rstrip(".")
     if changed:
         seeds = ",".join(map(str, outcome.seeds))
-        scale = outcome.scale + ("" if outcome.length == 1 else f" LENGTH={written(outcome.length)}")
+        named = outcome.scale + ("" if outcome.length == 1 else f" LENGTH={written(outcome.length)}")
         root = f" DATA_ROOT=/path/to/{outcome.data}" if known_data(outcome.data).needs_root else ""
         raise ReproError(
             f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
-            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={scale} DATA={outcome.data}{root} "
+            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={named} DATA={outcome.data}{root} "
             f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
         )
 

@@ -194,7 +194,7 @@ def check_fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
     fitting_weights(network, tensors, path, **_excuses(network))
 
 
-def _excuses(network: nn.Module) -> dict[str, tuple[str, ...]]:
+def _excuses(network: nn.Module) -> dict[str, Any]:
     """What a file and a network need not share: heads, parts that have other sources, and classifiers."""
     heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}
     optional = (*sorted(heads | set(_warm("copies", network, {}))), *_warm("fresh", network, ()))

@@ -76,7 +76,7 @@ BAD_VALUES = [None, True, 1.0, 1.5, -1, 2**64, [], (), ["0"], [1.5], [-1], [0, 0
               float("nan"), object(), np.array([0.5]), np.array(["0"]), [2**64], range(101), torch.tensor([0.5])]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", BAD_VALUES, ids=repr)
+@pytest.mark.parametrize("value", BAD_VALUES, ids=lambda value: "object" if type(value) is object else repr(value))
 def test_other_values_of_a_notebook_are_refused(value: object) -> None:
     with pytest.raises(ReproError, match="SEEDS is .*, expected .* as in 0 or 0,1,2 or 0-2."):
         parse_seeds(value)

@@ -74,7 +74,7 @@ class DecodedImages:
         start = self._offsets[index]
         pixels = pixels[start : start + 3 * width * height]
         if self._sums is not None and not self._fit[index]:
-            if zlib.crc32(pixels) != self._sums[index]:
+            if zlib.crc32(pixels.data) != self._sums[index]:
                 return self._decoded_again(file, index)
             self._fit[index] = True
         return pixels.reshape(height, width, 3)

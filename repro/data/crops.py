@@ -182,21 +182,20 @@ class CropBatches:
         mirrored: np.ndarray,
     ) -> Iterator[dict[str, Tensor]]:
         """As ``_read``, on the device that holds the images; the columns travel once, then there is nothing to wait for."""
-        rows = resident.rows[self.persons.image_index]
-        columns = (rows, inverse_matrices(matrices), points, labelled, mirrored)
-        rows, inverses, points, labelled, mirrored = (torch.from_numpy(c).to(resident.device) for c in columns)
+        columns = (resident.rows[self.persons.image_index], inverse_matrices(matrices), points, labelled, mirrored)
+        rows, inverses, known, shown, turned = (torch.from_numpy(c).to(resident.device) for c in columns)
         for step in steps:
             index = torch.from_numpy(step).to(resident.device, non_blocking=True)
             place = rows[index], inverses[index]
             batch = {
                 "images": warp(resident.colours, *place, self.settings.size),
-                "points": points[index],
-                "labelled": labelled[index],
+                "points": known[index],
+                "labelled": shown[index],
                 "index": index,
             }
-            if self.parts:
+            if self.parts and resident.parts is not None:
                 parts = warp(resident.parts, *place, self.settings.size, nearest=True)[..., 0]
-                batch["parts"] = _turned(parts, mirrored[index])
+                batch["parts"] = _turned(parts, turned[index])
             yield batch
 
 

@@ -28,6 +28,12 @@ class WantedImages:
     skeleton: Skeleton = COCO17
     people: PeopleSettings | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The root of a data set that has files, which ``check_root`` has seen."""
+        assert self.root is not None, "a data set with files is read from a folder"
+        return self.root
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -86,12 +92,12 @@ def _people(wanted: WantedImages) -> ImageSet:
 
 
 def _coco(wanted: WantedImages) -> ImageSet:
-    files = coco.find_files(wanted.root, wanted.split)
+    files = coco.find_files(wanted.folder, wanted.split)
     return load_coco_images(*files, limit=wanted.limit, annotated_only=wanted.split == "train")
 
 
 def _crowdpose(wanted: WantedImages) -> ImageSet:
-    files, folder = find_crowdpose(wanted.root, wanted.split)
+    files, folder = find_crowdpose(wanted.folder, wanted.split)
     return load_crowdpose(files, folder, limit=wanted.limit, annotated_only=wanted.split in ("train", "trainval"))
 
 
@@ -133,7 +139,7 @@ def image_data(name: str) -> ImageData:
 
 def known_data(name: str) -> DataSet | ImageData:
     """What is known about a data set of either kind. Raises ReproError, with all names there are, for an unknown one."""
-    known = {**DATA_SETS, **{key: one for key, one in IMAGE_SETS.items() if key not in DATA_SETS}}
+    known: dict[str, DataSet | ImageData] = {**DATA_SETS, **{key: one for key, one in IMAGE_SETS.items() if key not in DATA_SETS}}
     if name not in known:
         raise choice_error("data set", name, known)
     return known[name]

@@ -258,9 +258,9 @@ def _keypoints(
 ) -> tuple[list[list[float]], np.ndarray]:
     """The joined lists of keypoints of each annotation, and (A, K, 3) float64 of them."""
     parts: list[np.ndarray] = []
-    joined: list[list[float]] = []
+    joined: list[list[list[float]]] = []
     for field, count in lists.items():
-        rows = [flat(a.get(field), 3) for a in raw]
+        rows: list[list[float]] = [flat(a.get(field), 3) for a in raw]
         points = numbers(rows, 3 * count, path, items, field).reshape(len(rows), count, 3)
         if order is not None and not parts:
             points = points[:, order]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from repro.data import coco, coco_wholebody, lspet, mpii
 from repro.data.people.load import load_people
@@ -41,6 +41,32 @@ class Wanted:
     skeleton: Skeleton = COCO17
     people: PeopleSettings | None = None
     look: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """The root of a data set that has files, which ``check_root`` has seen."""
+        assert self.root is not None, "a data set with files is read from a folder"
+        return self.root
+
+
+class Checked(Protocol):
+    """What ``check_root`` reads of a data set of either kind."""
+
+    @property
+    def name(self) -> str:
+        """As commands write it."""
+
+    @property
+    def title(self) -> str:
+        """As tables write it."""
+
+    @property
+    def layout(self) -> str:
+        """The files expected under the root."""
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether files have to be given."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +124,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=coco.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks"}),
-            load=lambda w: coco.load_coco(*coco.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes, look=w.look),
+            load=lambda w: coco.load_coco(*coco.find_files(w.folder, w.split), limit=w.limit, boxes=w.boxes, look=w.look),
             takes_boxes=True,
         ),
         DataSet(
@@ -108,7 +134,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=mpii.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks", "pckh"}),
-            load=lambda w: mpii.load_mpii(w.root, w.split, limit=w.limit),
+            load=lambda w: mpii.load_mpii(w.folder, w.split, limit=w.limit),
         ),
         DataSet(
             name="lspet",
@@ -117,7 +143,7 @@ DATA_SETS: dict[str, DataSet] = {
             layout=lspet.LAYOUT,
             needs_root=True,
             measures=frozenset({"oks", "pckh"}),
-            load=lambda w: lspet.load_lspet(w.root, w.split, limit=w.limit),
+            load=lambda w: lspet.load_lspet(w.folder, w.split, limit=w.limit),
         ),
         DataSet(
             name="coco-wholebody",
@@ -127,7 +153,7 @@ DATA_SETS: dict[str, DataSet] = {
             needs_root=True,
             measures=frozenset({"oks"}),
             load=lambda w: coco_wholebody.load_coco_wholebody(
-                *coco_wholebody.find_files(w.root, w.split), limit=w.limit, boxes=w.boxes, look=w.look
+                *coco_wholebody.find_files(w.folder, w.split), limit=w.limit, boxes=w.boxes, look=w.look
             ),
             takes_boxes=True,
         ),
@@ -183,7 +209,7 @@ def load_persons(
     return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton, people, look))
 
 
-def check_root(chosen: DataSet, root: Path | None) -> Path | None:
+def check_root(chosen: Checked, root: Path | None) -> Path | None:
     """The root as a path, None where none is needed. Raises ReproError when it is needed and missing."""
     if not chosen.needs_root:
         return None

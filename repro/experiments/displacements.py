@@ -54,7 +54,7 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
     device = open_device(machine)
     samples, recipes = trained_recipes("cal", 8, list(ROWS.values()), [seed])
     networks = {
-        label: summarise(collect(recipes[row, seed], samples.val, device)) | {"run": recipes[row, seed].training_key}
+        label: summarise(collect(recipes[row, seed], samples.persons[1], device)) | {"run": recipes[row, seed].training_key}
         for label, row in ROWS.items()
     }
     about = {"data": "people", "scale": "laptop", "seed": seed, "persons": len(samples.val)}

@@ -55,7 +55,7 @@ def run_enlarged(machine: Machine, seeds: tuple[int, ...]) -> Path:
         for seed in seeds:
             for crops in CROPS:
                 recipe, enlarger = shown(recipes[row, seed], crops, device)
-                figures = decoded_by({crops: recipe.method.decoder}, recipe, samples, device, enlarger)[crops]
+                figures = decoded_by({crops: recipe.method.person_decoder}, recipe, samples, device, enlarger)[crops]
                 lines.append({"network": name, "seed": seed, "crops": crops} | rounded(figures, SHOWN))
     return keep("cal", "enlarged", {"runs": lines}, machine)
 

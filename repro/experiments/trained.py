@@ -12,7 +12,7 @@ from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.plan import table_recipes, table_samples
-from repro.recipe import Decoder, Recipe
+from repro.recipe import PersonDecoder, Recipe
 from repro.run_files import final_weights
 from repro.runs import Samples, is_trained
 from repro.scales import SCALES
@@ -62,7 +62,7 @@ def load_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn
 
 
 def decoded_by(
-    decoders: dict[str, Decoder],
+    decoders: dict[str, PersonDecoder],
     recipe: Recipe,
     samples: Samples,
     device: torch.device,
@@ -77,10 +77,11 @@ def decoded_by(
         device: to compute on.
         enlarger: of crops that the recipe enlarges; None for the package's.
     """
-    network = load_network(recipe, samples.val, device)
-    found = predict_with(network, samples.val, recipe, device, list(decoders.values()), enlarger=enlarger)
+    persons = samples.persons[1]
+    network = load_network(recipe, persons, device)
+    found = predict_with(network, persons, recipe, device, list(decoders.values()), enlarger=enlarger)
     return {
-        name: measure(samples.val, poses, recipe, samples.measures) for name, poses in zip(decoders, found, strict=True)
+        name: measure(persons, poses, recipe, samples.measures) for name, poses in zip(decoders, found, strict=True)
     }
 
 

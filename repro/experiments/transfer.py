@@ -54,7 +54,8 @@ def baseline(data: Data, start: Literal["warm", "random"], crops: int | None) ->
 
 def as_trained(recipe: Recipe) -> Recipe:
     """The recipe with the weights of its warm start as large as its own training left them."""
-    return recipe.but(initialisation=replace(recipe.initialisation, size=None))
+    start = recipe.initialisation
+    return recipe.but(initialisation=None if start is None else replace(start, size=None))
 
 
 def run_transfer(name: str, root: Path, machine: Machine) -> Path:
@@ -89,7 +90,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
         "persons": {"train": photo_data.train_count, "val": photo_data.val_count},
         "on photographs": {
             "random weights": _figures(photos, _predict(plain, None, photos), plain),
-            "mean pose": _figures(photos, mean_pose(photos.train, photos.val), plain),
+            "mean pose": _figures(photos, mean_pose(*photos.persons), plain),
             **{
                 f"trained on {label}": _figures(photos, _predict(recipe, final_weights(recipe), photos), plain)
                 for label, recipe in on_drawn.items()
@@ -106,11 +107,11 @@ def _predict(recipe: Recipe, weights: Path | None, samples: Samples) -> Poses:
     network = build_network(recipe, samples.val, torch.device("cpu"))
     if weights is not None:
         load_weights(network, weights)
-    return predict(network, samples.val, recipe, torch.device("cpu"))
+    return predict(network, samples.persons[1], recipe, torch.device("cpu"))
 
 
 def _figures(samples: Samples, poses: Poses, recipe: Recipe) -> dict[str, float]:
-    measured = measure(samples.val, poses, recipe, samples.measures)
+    measured = measure(samples.persons[1], poses, recipe, samples.measures)
     return {metric: round(measured[metric], 4) for metric in SHOWN}
 
 

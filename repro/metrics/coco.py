@@ -164,7 +164,7 @@ def predictions_to_coco(
 
 def _ground_truth(annotations: Iterable[dict[str, Any]], images: set[int], size: int) -> list[dict[str, Any]]:
     """What COCOeval reads of the annotations of ``images``, checked, as new dicts with ids from 1."""
-    persons = []
+    persons: list[dict[str, Any]] = []
     for position, annotation in enumerate(annotations):
         who = f"Annotation {annotation.get('id', f'at position {position}')}"
         _require(annotation, who, ("image_id", "category_id", "keypoints", "area", "bbox"))

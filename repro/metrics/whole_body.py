@@ -77,7 +77,7 @@ def evaluate_whole_body(
     labels, poses = _rows(persons, "Annotation", len(skeleton)), _rows(found, "Prediction", len(skeleton))
     body = poses[:, [skeleton.index(n) for n in parts["body"]], :2]
     areas = np.prod(np.ptp(body, axis=1), axis=-1)
-    figures = {}
+    figures: dict[str, float] = {}
     for part, members in (*skeleton.parts, (WHOLE, skeleton.keypoints)):
         index = np.array([skeleton.index(n) for n in members])
         seen = (poses[:, index, 2] > 0).any(1) if drop_unseen else np.ones(len(found), dtype=bool)
@@ -120,7 +120,7 @@ def part_oks(
     skeleton, sigmas = persons.skeleton, persons.skeleton.sigma_array
     if len(predicted) != len(persons):
         raise ReproError(f"Got {len(predicted)} poses for {len(persons)} persons: give each person its own, in order.")
-    figures = {}
+    figures: dict[str, float] = {}
     for part, members in (*skeleton.parts, (WHOLE, skeleton.keypoints)):
         own = np.array([skeleton.index(n) for n in members])
         each = oks(predicted[:, own], persons.keypoints[:, own], persons.visibility[:, own], persons.areas, sigmas[own])

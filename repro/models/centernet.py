@@ -40,7 +40,7 @@ def pose_heads(before: int, channels: int, keypoints: int) -> nn.ModuleDict:
     maps |= {"heatmaps": keypoints, "keypoint_offsets": 2}
     heads = {name: pose_head(before, channels, count) for name, count in maps.items()}
     for name in ("centres", "heatmaps"):
-        nn.init.constant_(cast(nn.Conv2d, heads[name][-1]).bias, RARE)
+        nn.init.constant_(cast(Tensor, heads[name][-1].bias), RARE)
     return nn.ModuleDict(heads)
 
 
@@ -75,5 +75,5 @@ class CenterNet(nn.Module):
         maps: dict[str, Tensor] = {}
         for number, (features, heads) in enumerate(zip(self.backbone(images), self.heads, strict=True), start=1):
             prefix = "" if number == len(self.heads) else f"stack{number}."
-            maps |= {f"{prefix}{name}": head(features) for name, head in heads.items()}
+            maps |= {f"{prefix}{name}": head(features) for name, head in cast(nn.ModuleDict, heads).items()}
         return maps

@@ -51,7 +51,8 @@ def deformable_convolution(
         (B, C', H, W) in the dtype of ``x``.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
-    wide, offsets, weight, bias, mask = (t if t is None else t.to(dtype) for t in (x, offsets, weight, bias, mask))
+    wide, offsets, weight = (t.to(dtype) for t in (x, offsets, weight))
+    bias, mask = (t if t is None else t.to(dtype) for t in (bias, mask))
     if x.device.type == "cpu":
         narrow = torch.is_grad_enabled() and x.shape[1] <= NARROW
         form = interpolated_convolution if narrow else gathered_convolution

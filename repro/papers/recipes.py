@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -127,7 +128,7 @@ def table_rows(paper: str, number: int) -> TableRows | None:
 def shown_rows(paper: str, number: int) -> pd.DataFrame:
     """The printed table as ``spec.reported`` gives it, with the rows that this package adds, of kind ``extra``."""
     printed, rows = reported(paper, number), table_rows(paper, number)
-    lines = printed.to_dict("records")
+    lines: list[dict[Any, Any]] = printed.to_dict("records")
     for slug, extra in (rows.extras if rows else {}).items():
         place = next(i for i, line in enumerate(lines) if line["row"] == extra.after) + 1
         while place < len(lines) and lines[place]["kind"] == "extra":

@@ -18,7 +18,7 @@ FILE = "evidence.npz"
 
 def write_evidence(folder: Path, evidence: Mapping[tuple[str, int], Mapping[str, Evidence]]) -> None:
     """Keep the evidence of the runs of a table by (row, seed); no file where no run has any."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for (row, seed), metrics in evidence.items():
         arrays |= packed(metrics, f"{row}|{seed}")
     if arrays:

@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -97,7 +98,7 @@ def learning_curves(outcome: Outcome) -> Figure:
             if run.row in groups[group] and p.get(metric) is not None
         ]
         own = [name for name in groups[group].values() if any(point["row"] == name for point in points)]
-        lines = {"hue": "row", "hue_order": own, "palette": {name: palette[name] for name in own}, "marker": "o"}
+        lines: dict[str, Any] = {"hue": "row", "hue_order": own, "palette": {name: palette[name] for name in own}, "marker": "o"}
         sns.lineplot(pd.DataFrame(points), x="seen", y=label, errorbar="sd", ax=axis, **lines)
         legend |= dict(zip(own, axis.get_legend_handles_labels()[0], strict=True))
         axis.set_xlabel(measured_on(outcome))
@@ -251,7 +252,7 @@ def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skele
     for a, b in skeleton.link_indices:
         if shown[a] and shown[b]:
             axis.plot(points[[a, b], 0], points[[a, b], 1], color=color, linewidth=width, solid_capstyle="round")
-    axis.scatter(*points[shown].T, s=6 * width, color=color, zorder=3)
+    axis.scatter(points[shown, 0], points[shown, 1], s=6 * width, color=color, zorder=3)
 
 
 def save_photograph(figure: Figure, target: Path | BytesIO) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -44,6 +46,25 @@ def make_batches(
     kept = residence.persons(samples.images, samples.image_index, parts=parts) if residence else None
     workers = residence.workers(kept, workers) if residence else workers
     return CropBatches(samples, recipe.crop_input, workers=workers, parts=parts, resident=kept)
+
+
+def training_epoch(
+    batches: CropBatches | SceneBatches, recipe: Recipe, epoch: int, batch: int, rank: int = 0, world: int = 1
+) -> Iterator[dict[str, Tensor]]:
+    """The batches of an epoch of a recipe, augmented as it says.
+
+    Args:
+        batches: of ``make_batches``.
+        recipe: for seed and augmentation.
+        epoch: counted from 0.
+        batch: persons, or images, a step, over all processes.
+        rank: of this process.
+        world: number of processes.
+    """
+    how = {"seed": recipe.seed, "epoch": epoch, "batch": batch, "rank": rank, "world": world}
+    if isinstance(batches, SceneBatches):
+        return batches.training_epoch(recipe.scene_augmentation, **how)
+    return batches.training_epoch(recipe.crop_augmentation, **how)
 
 
 def make_targets(

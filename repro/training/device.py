@@ -17,7 +17,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ def checked_compiled(value: str) -> Compiled:
     value = {"1": "auto", "0": "off", "": "off"}.get(value, value)
     if value not in get_args(Compiled):
         raise choice_error("way to start a network's kernels (COMPILE)", value, get_args(Compiled))
-    return value
+    return cast(Compiled, value)
 
 
 def prepare(device: torch.device) -> None:
@@ -46,7 +46,7 @@ def prepare(device: torch.device) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=on_gpu)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a training
+    cast(Any, torch.utils.deterministic).fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a training
 
 
 def set_float32(device: torch.device) -> None:

@@ -58,7 +58,8 @@ def predict_with(
     """
     network.eval()
     set_float32(device)
-    found, size = [([], []) for _ in decoders], None
+    found: list[tuple[list[Tensor], list[Tensor]]] = [([], []) for _ in decoders]
+    size = None
     for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger, residence=residence):
         images = normalise(images)
         outputs = network_outputs(network, images, recipe, persons)

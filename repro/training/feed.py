@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,7 +54,8 @@ class Feed:
         main = torch.cuda.current_stream(self.device)
         self._stream.wait_stream(main)  # images that are still on their way to the device
         batches = iter(batches)
-        step, begun = self._ahead(batches), deque()
+        begun: deque[Any] = deque()
+        step = self._ahead(batches)
         while step is not None:
             main.wait_stream(self._stream)
             for value in (*step.batch.values(), *(step.targets or {}).values()):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from repro.errors import ReproError
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.sealed import Damaged
-from repro.training.batches import make_batches
+from repro.training.batches import make_batches, training_epoch
 from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
 from repro.training.device import compile_network, network_products, prepare
 from repro.training.distributed import World, share_of_batch
@@ -58,7 +59,7 @@ def build_network(recipe: Recipe, persons: PersonSet | ImageSet, device: torch.d
     network = recipe.method.network.build(persons.skeleton)
     if recipe.initialisation is not None:
         load_initialisation(network, recipe.initialisation)
-    return network.to(device, memory_format=torch.channels_last)  # convolutions are fastest so, in either precision
+    return cast(Any, network).to(device, memory_format=torch.channels_last)  # convolutions are fastest so, in either precision
 
 
 def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job, before: Path | None = None) -> None:
@@ -142,16 +143,10 @@ def _train_epoch(
 ) -> dict[str, float]:
     """One pass; returns the line for the log."""
     optimisation, device = recipe.optimisation, job.world.device
-    started, sums = time.perf_counter(), {}
+    started = time.perf_counter()
+    sums: dict[str, Any] = {}
     model.train()
-    crops = batches.training_epoch(
-        recipe.augmentation,
-        seed=recipe.seed,
-        epoch=epoch,
-        batch=optimisation.batch,
-        rank=job.world.rank,
-        world=job.world.size,
-    )
+    crops = training_epoch(batches, recipe, epoch, optimisation.batch, job.world.rank, job.world.size)
     for number, step in enumerate(feed.steps(crops)):
         rate = learning_rate(optimisation, epoch * steps + number, steps)
         for group in optimiser.param_groups:

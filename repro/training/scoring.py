@@ -19,7 +19,7 @@ from repro.errors import ReproError
 from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_scoring
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
-from repro.recipe import Recipe
+from repro.recipe import Recipe, Scoring
 from repro.run_files import is_sealed
 from repro.sealed import Damaged, check_file, read_sealed, tell, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, predict_scenes
@@ -52,7 +52,7 @@ def fit_scorer(
     """
     if (model := _kept_model(file, recipe, weights, images)) is not None:
         return Scorer(model=model, skeleton=images.skeleton)
-    scoring = recipe.scene_evaluation.scoring
+    scoring = recipe.scene_evaluation.scoring or Scoring()
     index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
     plain = recipe.but(evaluation=replace(recipe.scene_evaluation, scales=(1.0,), scoring=None))
     poses = predict_scenes(network, images, plain, device, index=index, workers=workers)["final"]

@@ -120,7 +120,7 @@ class DrawnImages:
             except OSError as error:
                 raise Damaged(self.folder / name, f"was lost ({error.strerror})", self.folder) from error
         data = self._maps[name][offsets[index] : offsets[index + 1]]
-        if self._sums is not None and zlib.crc32(data) != self._sums[index, column]:
+        if self._sums is not None and zlib.crc32(data.data) != self._sums[index, column]:
             data = self._drawn_again(name, index, int(offsets[index]), int(self._sums[index, column]))
         return data
 

@@ -201,8 +201,8 @@ def head_shapes(head: Head, hair: str, hat: str, detail: bool) -> None:
     """
     front = -head.frame[2, 2]  # 1 when the face looks at the camera
     middle = head.place(_MIDDLES)
-    skull = SKULL[1] if hair == "bald" else _HAIRY
-    skull = _ellipse(middle[0], skull * head.size, head.frame), "skin" if hair == "bald" else "hair"
+    axes = SKULL[1] if hair == "bald" else _HAIRY
+    skull = _ellipse(middle[0], axes * head.size, head.frame), "skin" if hair == "bald" else "hair"
     jaw = _ellipse(middle[1], JAW[1] * head.size, head.frame), "skin"
     if hair in ("long", "tail", "bun"):
         _long_hair(head, hair, front)
@@ -225,6 +225,7 @@ def head_shapes(head: Head, hair: str, hat: str, detail: bool) -> None:
 
 def _long_hair(head: Head, hair: str, front: float) -> None:
     """Hair that hangs over the neck, a tail or a bun: behind the head from the front, before it from the back."""
+    radii: tuple[float, ...]
     if hair == "long":
         centers, radii = np.array([(0, 0.1, -0.1), (0.2, -0.45, -0.22), (-0.2, -0.45, -0.22)]), (0.37, 0.2, 0.2)
     elif hair == "tail":

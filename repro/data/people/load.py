@@ -92,9 +92,10 @@ def load_people(
         ReproError: for an unknown split or skeleton, a limit below 1, or a cache that cannot be written.
     """
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
-    pictures = PictureSet("crop", split, limit, tuple(size), settings)
+    size = (size[0], size[1])
+    pictures = PictureSet("crop", split, limit, size, settings)
     images, labels, image_index = open_pictures(
-        pictures, partial(draw_crop, settings, split, size=tuple(size)), crop_image_size(size)
+        pictures, partial(draw_crop, settings, split, size=size), crop_image_size(size)
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "crop_noise")
@@ -127,13 +128,14 @@ def load_scenes(
     ``size`` is that of the images; the people's heights in the settings are those in a scene of 512 px and shrink with it.
     """
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
-    pictures = PictureSet("scene", split, limit, tuple(size), settings)
+    size = (size[0], size[1])
+    pictures = PictureSet("scene", split, limit, size, settings)
     images, labels, image_index = open_pictures(
-        pictures, partial(draw_scene, settings, split, size=tuple(size)), tuple(size)
+        pictures, partial(draw_scene, settings, split, size=size), size
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "scene_noise")
-    annotations = annotation_dicts(skeleton, points, visibility, labels, images.ids[image_index], tuple(size))
+    annotations = annotation_dicts(skeleton, points, visibility, labels, images.ids[image_index], size)
     boxes = labels.boxes.astype(np.float64)
     of_image = [np.flatnonzero(image_index == i) for i in range(limit)]
     crowd = np.array([crowd_index(points[n], visibility[n] > 0, boxes[n]) for n in of_image])

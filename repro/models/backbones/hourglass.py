@@ -131,7 +131,8 @@ class HourglassBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) to one (B, channels[0], H / 4, W / 4) a stack; sizes are rounded up."""
-        x, outputs = self.base(images), []
+        x = self.base(images)
+        outputs: list[Tensor] = []
         for i, (hourglass, features) in enumerate(zip(self.hourglasses, self.features, strict=True)):
             if i:
                 x = self.next[i - 1](F.relu(self.keep[i - 1](x) + self.add[i - 1](outputs[-1])))

@@ -136,7 +136,7 @@ class ExchangeModule(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """List of (B, C_j, H_j, W_j), one a branch, to the list of outputs."""
         blocks = [branch(x) for branch, x in zip(self.branches, features, strict=True)]
-        return [fuse(blocks, cast(nn.ModuleList, paths), i) for i, paths in enumerate(self.fuse_layers)]
+        return [fuse(blocks, cast(Sequence[nn.Module], paths), i) for i, paths in enumerate(self.fuse_layers)]
 
 
 def transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
