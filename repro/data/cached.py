@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from repro import paths
 from repro.data.image_files import checked_images
-from repro.data.limits import VARIABLE, cache_limit
+from repro.data.limits import VARIABLE, cache_limit, enough
 from repro.data.persons import ImageFiles, ImageSource
 from repro.errors import ReproError
 from repro.locks import Hold, remove_left
@@ -142,7 +142,7 @@ def cache_images(
         return _open(folder, source)
     if needed > limit:
         reason = f"{needed / 1e9:.2f} GB are more than the limit of {limit / 1e9:.2f} GB"
-        return _fall_back(source, f"{reason}, which {VARIABLE}={needed / 1e9 + 0.01:.2f} raises")
+        return _fall_back(source, f"{reason}, which {VARIABLE}={enough(needed)} raises")
     try:
         _build(source, folder, manifest, workers or min(os.cpu_count() or 1, 8))
         return _open(folder, source)

@@ -22,3 +22,8 @@ def cache_limit(default: float) -> float:
     if not limit > 0:
         raise ReproError(f"{VARIABLE} is {text!r}: give the GB that a cache of images may take, as in 4 or 0.5.")
     return limit * 1e9
+
+
+def enough(size: float) -> str:
+    """The limit, in GB with one digit, that holds so many bytes."""
+    return f"{math.ceil(size / 1e8) / 10:g}"

@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from repro import paths
-from repro.data.limits import VARIABLE, cache_limit
+from repro.data.limits import VARIABLE, cache_limit, enough
 from repro.data.people.effects import decode_jpeg
 from repro.data.people.labels import Labels
 from repro.data.people.painters import draw_picture, draw_pictures, painters_for
@@ -281,7 +281,7 @@ def _announce(pictures: PictureSet, draw: Callable[[int], Picture]) -> None:
     if size > (limit := cache_limit(LIMIT_BYTES)):
         raise ReproError(
             f"{pictures.count} images of people at {pictures.size[0]}x{pictures.size[1]} would take about {size / 1e9:.1f} GB on "
-            f"disk, the limit is {limit / 1e9:g} GB: ask for fewer images, or raise the limit, as in {VARIABLE}={size / 1e9:.1f}."
+            f"disk, the limit is {limit / 1e9:g} GB: ask for fewer images, or raise the limit, as in {VARIABLE}={enough(size)}."
         )
     print(
         f"Drawing {pictures.count} images ({pictures.kind}, {pictures.split}), about {size / 1e6:.0f} MB, into {pictures.folder}",
@@ -332,6 +332,6 @@ def _make_room(needed: int, keep: Path) -> None:
     if total > limit:
         print(
             f"Drawn images in {keep.parent} take {total / 1e9:.2g} GB, more than the limit of {limit / 1e9:.2g} GB: all of them "
-            f"are in use and stay. {VARIABLE}={total / 1e9:.2g} raises the limit.",
+            f"are in use and stay. {VARIABLE}={enough(total)} raises the limit.",
             file=sys.stderr,
         )

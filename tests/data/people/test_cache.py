@@ -154,7 +154,7 @@ def test_the_oldest_sets_make_room(folder, monkeypatch):
 
 def test_more_than_the_limit_is_refused(monkeypatch):
     monkeypatch.setattr(module, "LIMIT_BYTES", 1000)
-    with pytest.raises(ReproError, match="ask for fewer images"):
+    with pytest.raises(ReproError, match="ask for fewer images, or raise the limit, as in REPRO_CACHE_LIMIT=0.1"):
         open_pictures(pictures(), Painter(), SIZE)
 
 
@@ -229,7 +229,7 @@ def test_sets_in_use_stay_and_the_limit_that_is_passed_names_its_option(folder, 
     size = sum(f.stat().st_size for f in pictures().folder.iterdir())
     monkeypatch.setenv("REPRO_CACHE_LIMIT", str(1.5 * size / 1e9))
     second = open_pictures(pictures(seed=1), Painter(), SIZE)
-    assert "are in use and stay. REPRO_CACHE_LIMIT=" in " ".join(capsys.readouterr().err.split())
+    assert "are in use and stay. REPRO_CACHE_LIMIT=0.1 raises the limit." in " ".join(capsys.readouterr().err.split())
     check(*first)
     check(*second)
     del first
