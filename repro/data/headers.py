@@ -21,6 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 BITS = "has {} bits a channel, of which OpenCV keeps the upper 8: expected 8, convert it"
 CUT = "is cut off, its end is missing"
 DAMAGED = "is damaged"
+READ_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended and progressive JPEG, by either entropy coder
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the colour types of PNG
 _DEEP = {"I": 32, "F": 32}  # bits of Pillow's modes
 
@@ -87,6 +88,8 @@ def _jpeg(data: bytes) -> tuple[int, int]:
             if position + 9 > len(data):
                 raise HeaderFault(CUT)
             bits, height, width = struct.unpack(">BHH", data[position + 4 : position + 9])
+            if marker not in READ_FRAMES:
+                raise HeaderFault("is a lossless or hierarchical JPEG, which OpenCV does not read: convert it")
             if bits != 8:
                 raise HeaderFault(BITS.format(bits))
             size = (width, height)

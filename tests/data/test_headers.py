@@ -86,6 +86,17 @@ def test_more_than_8_bits_are_told(tmp_path):
         header(deep, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("frame", "bits", "fault"), [(0xC3, 8, "lossless"), (0xC7, 8, "lossless"), (0xC1, 12, "12 bits")]
+)
+def test_frames_of_jpeg_that_opencv_lacks_are_told(frame, bits, fault, tmp_path):
+    data = bytearray(GOOD["jpeg"])
+    start = data.find(b"\xff\xc0")
+    data[start + 1], data[start + 4] = frame, bits
+    with pytest.raises(HeaderFault, match=fault):
+        header(bytes(data), tmp_path)
+
+
 @pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 1), (32_767, 10), (14_000, 14_000), (0, 5)])
 def test_sizes_that_nothing_holds_are_told(size, tmp_path):
     with pytest.raises(HeaderFault, match=f"claims a size of {size[0]} x {size[1]} px"):
