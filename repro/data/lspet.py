@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.io import loadmat
 
 from repro.data.image_files import checked_images
-from repro.data.matlab import plain_numbers
+from repro.data.matlab import read_arrays
 from repro.data.persons import ImageFiles, PersonSet, coco_annotations, images_for_limit
 from repro.data.values import LARGEST, refused, short
 from repro.errors import ReproError, choice_error
@@ -70,8 +69,8 @@ def read_joints(root: Path) -> np.ndarray:
     if not path.is_file():
         raise ReproError(f"LSPET has no {path}: expected {LAYOUT}; give the folder that holds them.")
     try:
-        joints = plain_numbers(loadmat(path)["joints"])
-    except Exception as error:  # SciPy raises many kinds on damaged files
+        joints = read_arrays(path, ("joints",))["joints"]
+    except (OSError, ValueError) as error:
         raise ReproError(f"{path} cannot be read as a MATLAB file with `joints` ({error}): fetch it again.") from error
     if joints.ndim != 3 or joints.shape[:2] != (14, 3):
         raise ReproError(f"`joints` of {path} has shape {joints.shape}, expected (14, 3, N): use LSPET's joints.mat.")

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.io import loadmat
 
 from repro.data.image_files import checked_images
-from repro.data.matlab import plain_numbers
+from repro.data.matlab import read_arrays
 from repro.data.persons import PersonSet, coco_annotations, images_for_limit
 from repro.data.records import read_json
 from repro.data.values import LARGEST, flat, name_fault, number, numbers, refused, short
@@ -125,16 +124,10 @@ def read_truth(path: Path, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
         ReproError: when the file is damaged or does not hold ``count`` persons.
     """
     try:
-        data = loadmat(path)
-        positions, missing, corners = (
-            plain_numbers(data[name]) for name in ("pos_gt_src", "jnt_missing", "headboxes_src")
-        )
-        joints = positions.transpose(2, 0, 1) - 1
-        missing = missing.T
-    except Exception as error:  # SciPy raises many kinds on damaged files
-        raise ReproError(
-            f"{path} is not MPII's ground truth ({type(error).__name__}: {error}): fetch it again."
-        ) from error
+        positions, missing, corners = read_arrays(path, ("pos_gt_src", "jnt_missing", "headboxes_src")).values()
+        joints, missing = positions.transpose(2, 0, 1) - 1, missing.T
+    except (OSError, ValueError) as error:
+        raise ReproError(f"{path} is not MPII's ground truth ({error}): fetch it again.") from error
     shapes = (joints.shape, missing.shape, corners.shape)
     if shapes != ((count, 16, 2), (count, 16), (2, 2, count)):
         raise ReproError(
