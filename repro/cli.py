@@ -15,6 +15,7 @@ import click
 
 from repro import paths, processes
 from repro.cli_values import (
+    check_keep,
     device_option,
     optional_path,
     parse_machine,
@@ -24,6 +25,7 @@ from repro.cli_values import (
     parse_seeds,
     parse_switch,
     say_version,
+    writing,
 )
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
@@ -71,9 +73,13 @@ def main() -> None:
 @click.option("--table", required=True, help="number of the table")
 @click.option("--row", "rows", default="", help="slugs of rows, separated by commas; all when empty")
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
-@click.option("--length", default="", help="of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's; 1 when empty")
+@click.option(
+    "--length", default="", help="of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's; 1 when empty"
+)
 @click.option("--minutes", default="", help="that all may take here: the largest length that fits is taken")
-@click.option("--plan", default="", is_flag=False, flag_value="1", help="say what would be made, with its costs, and stop")
+@click.option(
+    "--plan", default="", is_flag=False, flag_value="1", help="say what would be made, with its costs, and stop"
+)
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
 @click.option(
@@ -185,8 +191,10 @@ def _papers_with(paper: str, number: int) -> list[str]:
 @click.option("--depth", default="", help="of a ResNet, 50, 101 or 152, in place of the HRNet")
 @device_option
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
+@writing("REPRO_RUNS")
 def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> None:
     """Train the backbone that all rows start from, on the body parts of drawn people."""
+    check_keep(keep)
     from repro.models.backbones.hrnet import HRNet
     from repro.models.backbones.resnet import ResNet
     from repro.pretrain import make_warm_start
@@ -199,8 +207,10 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
 @main.command()
 @device_option
 @click.option("--keep", is_flag=True, help="keep it in the package, not in runs/weights")
+@writing("REPRO_RUNS")
 def enlarger(device: str, keep: bool) -> None:
     """Train the small super-resolution network that stands for SPSR in table 2 of cal."""
+    check_keep(keep)
     from repro.enlarger_training import make_enlarger
 
     processes.take_one_thread()
@@ -274,6 +284,7 @@ def check(name: str, root: str, split: str, decode: bool) -> None:
 @click.option("--root", default="", help="folder of the data set")
 @click.option("--split", default="train", show_default=True, help="train or val")
 @click.option("--label", default="", help="name that the statistics are kept under; the data set's when empty")
+@writing("REPRO_RESULTS")
 def statistics(name: str, root: str, split: str, label: str) -> None:
     """Print statistics of a data set's persons and keep them in results/people/statistics.json."""
     import json

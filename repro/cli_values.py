@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,29 @@ def optional_path(what: str, given: object) -> Path | None:
     """A path as a user gives it, on the command line or in a notebook; None for an empty one. Raises ReproError."""
     text = text_of(what, given)
     return paths.user_path(what, text) if text else None
+
+
+def writing(*variables: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator of commands that write, at their end, to folders that variables name: this is tried before they begin."""
+
+    def wrap(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def tried(*arguments: object, **named: object) -> None:
+            paths.check_writable(*variables)
+            command(*arguments, **named)
+
+        return tried
+
+    return wrap
+
+
+def check_keep(keep: bool) -> None:
+    """Raise ReproError where weights are to be kept in a package that cannot be written."""
+    place = paths.ROOT / "repro" / "weights"
+    if keep and not os.access(place, os.W_OK):
+        raise ReproError(
+            f"--keep writes to {place}, which cannot be written: leave it out, or make the folder writable."
+        )
 
 
 def say_version(context: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -6,11 +6,16 @@ import errno
 import json
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from repro.cli import main
+from repro.errors import ReproError
+from repro.experiments.commands import COMMANDS
 
 REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")
 DETECTED = ("reproduce", "--table", "1", "--paper", "cal", "--scale", "smoke")
@@ -123,3 +128,37 @@ def test_other_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("repro.reporting.folders.manifests", fail)
     assert isinstance(run("results", "list").exception, FileNotFoundError)
+
+
+@pytest.mark.parametrize("command", [*(one.name for one in COMMANDS), "warm-start", "enlarger"])
+def test_what_cannot_be_written_at_the_end_is_said_at_the_beginning(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("repro.paths.tempfile.TemporaryFile", refuse)
+    for name in ("RUNS", "RESULTS", "CACHE"):
+        monkeypatch.setenv(f"REPRO_{name}", str(tmp_path / name.lower()))
+    needed = ("--data-root", str(tmp_path)) if "--data-root" in run(command, "--help").output else ()
+    result = run(command, *needed)
+    assert result.exit_code == 2 and "Folders cannot be written" in result.output and "REPRO_RUNS" in result.output
+
+
+ODD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.sampled_from(
+    ["-1", "1e9", str(2**31), str(2**64), "nan", "None", "[]", "0-", "a/b", "~", "..", "--", "é"]
+)
+OPTIONS = ("table", "paper", "row", "scale", "data", "seeds", "start", "device", "threads", "jobs", "workers")
+
+
+@settings(max_examples=60, deadline=None)
+@given(option=st.sampled_from(OPTIONS), value=ODD)
+def test_any_value_of_an_argument_is_taken_or_answered_in_one_sentence(option: str, value: str) -> None:
+    """Nothing is planned: what is taken ends where planning would begin."""
+    with (
+        mock.patch("repro.reproduce.plan_tables", side_effect=ReproError("planned")),
+        mock.patch("repro.last_step.try_kernel"),
+    ):
+        result = run(*REPRODUCE, f"--{option}={value}")
+    assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.exception
+    assert "Error: " in result.output
