@@ -1,4 +1,4 @@
-"""Speed of training steps in both precisions and memory formats: HRNet-W32 at 256x192, and what the laptop scale trains.
+"""Speed of training steps in both precisions and memory formats, of what the laptop scale trains.
 
 Images a second of processor time on one thread (of the clock on a GPU); the four variants of a network take turns. Each network
 is measured in a process of its own, on either kind of processor (see ``common``). Run on a quiet machine: ``make bench``.
@@ -16,18 +16,16 @@ import torch
 from torch import nn
 
 from repro.data.crops import normalise
-from repro.models.backbones.hrnet import HRNet
 from repro.models.guided import GuidedNetwork
 from repro.models.networks import HeatmapNetwork
-from repro.scales import small_backbone, small_network
+from repro.scales import small_network
 from repro.skeletons import COCO17
 from repro.training.distributed import choose_device
 from repro.training.loop import peak_memory
 
 CASES = {  # network, (width, height), batch on a CPU, batch on a GPU
-    "HRNet-W32": (HeatmapNetwork(), (192, 256), 4, 128),
-    "laptop HRNet (W16), 64x48": (HeatmapNetwork(backbone=small_backbone(HRNet())), (48, 64), 32, 512),
-    "laptop HRNet (W16), 128x96": (HeatmapNetwork(backbone=small_backbone(HRNet())), (96, 128), 32, 256),
+    "laptop HRNet (W16), 64x48": (small_network(HeatmapNetwork()), (48, 64), 32, 512),
+    "laptop HRNet (W16), 128x96": (small_network(HeatmapNetwork()), (96, 128), 32, 256),
     "laptop bottom-up (W16)": (small_network(GuidedNetwork()), (128, 128), 8, 128),
 }
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
