@@ -12,7 +12,9 @@ An estimate orders the trainings and weighs them in the bar; no number of a resu
 Where steps were measured on the machine at hand (``speeds``) their seconds take the place of the first four.
 
 The constants were fitted to the trainings of tables at laptop scale in bfloat16, from 64x48 crops to whole images of 192x192 px,
-on one core of an x86 server: half to twice the seconds that these took. Those of GPUs are assumed; there reading prevails.
+on one core of an x86 server: half to twice the seconds that these took. Those of GPUs were fitted to trainings of HRNet-W32 at
+256x192 and of the heatmap-guided network at 256x256 on an H200, images on the GPU, kernels started one by one
+(``benchmarks/gpu.csv``); ``VALUE`` there is assumed.
 """
 
 from __future__ import annotations
@@ -36,10 +38,10 @@ from repro.speeds import UNMEASURED, Speeds
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
 
-MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 1e13}  # a second, of a forward pass
-LOOK_UPS = {"cpu": 1.8e8, "cuda": 1e10}  # values a second that deformable convolutions interpolate
+MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 2e13}  # a second, of a forward pass
+LOOK_UPS = {"cpu": 1.8e8, "cuda": 1.2e10}  # values a second that deformable convolutions interpolate
 STEP = 3  # forward passes that a step of training is worth
-PIXEL = 3e-7  # s: a pixel read, warped and turned into targets
+PIXEL = {"cpu": 3e-7, "cuda": 4e-9}  # s: a pixel read, warped and turned into targets
 VALUE = {"cpu": 3e-8, "cuda": 3e-10}  # s: a value of a heatmap, in targets and loss
 GROUPED = 0.01  # s: the people of one image
 WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
@@ -155,13 +157,13 @@ def task_cost(task: Task, samples: Counted, kind: str, *, trained: bool = False,
 def crop_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
     """Seconds of a crop, or an image, in training."""
     values = len(skeleton) / 16  # a pixel: maps are a quarter of the input wide and high
-    pixel = STEP * pass_seconds(recipe, skeleton, kind) + PIXEL + values * VALUE[kind]
+    pixel = STEP * pass_seconds(recipe, skeleton, kind) + PIXEL[kind] + values * VALUE[kind]
     return math.prod(recipe.input.size) * pixel
 
 
 def shown_pixel_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
     """Seconds of a pixel that evaluation shows to the network."""
-    return pass_seconds(recipe, skeleton, kind) + PIXEL
+    return pass_seconds(recipe, skeleton, kind) + PIXEL[kind]
 
 
 def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:

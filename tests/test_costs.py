@@ -69,7 +69,7 @@ def test_a_pass_costs_its_multiply_adds_and_what_it_looks_up(data, monkeypatch):
     recipe = tiny_recipe(data)
     width, height = SIZE
     assert pass_seconds(recipe, LSPET14, "cpu") == pytest.approx((0.1 + 1.0) / (width * height))
-    assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((9e-4 + 0.018) / (width * height))
+    assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((4.5e-4 + 0.015) / (width * height))
 
 
 def test_evaluation_shows_the_last_snapshot_every_person_and_the_others_the_first_ones(data):
@@ -98,7 +98,7 @@ def test_evaluation_of_scenes_shows_few_images_to_snapshots_and_all_scales_at_th
 def unit(monkeypatch) -> None:
     """A forward pass costs a second a pixel; reading and grouping are free."""
     monkeypatch.setattr(costs, "pass_seconds", lambda recipe, skeleton, kind: 1.0)
-    monkeypatch.setattr(costs, "PIXEL", 0.0)
+    monkeypatch.setattr(costs, "PIXEL", {"cpu": 0.0, "cuda": 0.0})
     monkeypatch.setattr(costs, "GROUPED", 0.0)
     monkeypatch.setattr(costs, "VALUE", {"cpu": 0.0})
 

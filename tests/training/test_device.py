@@ -151,3 +151,15 @@ def test_recorded_networks_have_the_same_gradients(precision, data, persons):
         torch.testing.assert_close(
             recorded(images[:3])["heatmaps"], plain(images[:3])["heatmaps"], rtol=1e-3, atol=1e-4
         )
+
+
+def test_a_compiled_network_with_another_gradient_is_done_without(data, capsys, monkeypatch):
+    def turn(network, recipe, images):
+        network._compiled_call_impl = lambda shown: {n: v.flip(-1) * v for n, v in network.forward(shown).items()}
+
+    monkeypatch.setattr(devices, "_compile", turn)
+    network, same = pair()
+    images = torch.randn(2, 3, 8, 8)
+    assert compile_network(network, tiny_recipe(data), images, "inductor") == "off"
+    assert "gradients are not those that it had before" in capsys.readouterr().err
+    assert all(torch.equal(a, b) for a, b in zip(gradients(network, images), gradients(same, images), strict=True))

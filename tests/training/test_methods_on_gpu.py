@@ -119,7 +119,7 @@ def test_a_recorded_network_has_the_gradient_of_itself(recipe: Recipe, skeleton:
     try:
         compiled = compile_network(recorded, recipe, torch.zeros_like(images), "auto")
         if compiled == "off" and device == "cuda":
-            warnings.warn(f"{type(recipe.method.network).__name__} cannot be recorded", stacklevel=1)
+            warnings.warn(f"{type(recipe.method.network).__name__} is not recorded", stacklevel=1)
         found = {}
         for name, network in (("plain", plain), ("recorded", recorded)):
             with autocast(recipe, torch.device(device)):
