@@ -143,14 +143,14 @@ def _plan_text(
     """Runs, trainings, steps and memory of a table."""
     if not table.recipes:
         return "counts alone, nothing is trained, "
-    steps = sum(len(stage.epochs) * (stage.data.train_count // stage.optimisation.batch) for stage in pending)
+    steps = sum(len(stage.epochs) * (stage.samples.train_count // stage.optimisation.batch) for stage in pending)
     parts = [f"{len(table.recipes)} runs from {len(stages)} trainings"]
     if len(new) < len(stages):
         parts.append(f"{len(stages) - len(new)} shared with tables before")
     if len(pending) < len(new):
         parts.append(f"{len(new) - len(pending)} complete already")
     parts.append(f"{steps:,} steps")
-    skeleton = table.samples.val.skeleton
+    skeleton = table.counted.val.skeleton
     memory = [speeds.memory.get(training_step(stage, skeleton), 0) for stage in pending]
     if any(memory):
         parts.append(f"up to {said_bytes(max(memory))} of GPU memory each")
@@ -173,7 +173,7 @@ def picture_bytes(pictures: PictureSet) -> float:
 def run_bytes(recipe: Recipe, table: PlannedTable) -> int:
     """What a training leaves on disk: weights at its end and those of its snapshots."""
     with torch.device("meta"):
-        network = recipe.method.network.build(table.samples.val.skeleton)
+        network = recipe.method.network.build(table.counted.val.skeleton)
     weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     return weights * (1 + len(snapshot_epochs(recipe.epochs)))
 

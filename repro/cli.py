@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import sys
 from dataclasses import replace
+from typing import Any, cast
 
 import click
 
@@ -200,7 +201,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.pretrain import make_warm_start
     from repro.scales import get_scale
 
-    backbone = ResNet(depth=parse_number("depth", depth, 1)) if depth else HRNet(width=parse_number("width", width, 1))
+    backbone = ResNet(depth=cast(Any, parse_number("depth", depth, 1))) if depth else HRNet(width=parse_number("width", width, 1))
     click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
 
 

@@ -7,10 +7,10 @@ import operator
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -37,7 +37,7 @@ def parse_seeds(given: object) -> tuple[int, ...]:
         seeds = [seed for part in split_parts(given) for seed in _seeds_of(part, given)]
     else:
         several = isinstance(given, (list, tuple, range)) or getattr(given, "ndim", 0) == 1
-        seeds = [_whole(seed, given) for seed in (given if several else [given])]
+        seeds = [_whole(seed, given) for seed in (cast(Iterable[object], given) if several else [given])]
     if not seeds or len(set(seeds)) != len(seeds):
         raise _seed_error(given, "at least one number and none twice")
     if len(seeds) > MOST_SEEDS:
@@ -70,7 +70,7 @@ def _seeds_of(part: str, given: str) -> range:
 
 def _whole(seed: Any, given: object) -> int:
     try:
-        return operator.index(None if isinstance(seed, bool) else seed)
+        return operator.index(cast(Any, None if isinstance(seed, bool) else seed))
     except TypeError:
         raise _seed_error(given, "whole numbers") from None
 

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
 from repro import paths
@@ -66,13 +66,13 @@ class OwnKernel(AsyncKernelManager):
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=command, display_name="Python 3", language="python")
 
-    async def start_kernel(self, **given: Any) -> None:
+    async def start_kernel(self, **given: Any) -> None:  # type: ignore[override]  # its types are those of a kernel without async
         """Start it in the environment of ``kernel_environment``."""
         own = Path(self._own.name)
         with open(own / "said.txt", "wb") as said:
             await super().start_kernel(**{**given, "env": kernel_environment(own), "stdout": said, "stderr": said})
 
-    async def cleanup_resources(self, restart: bool = False) -> None:
+    async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]  # as above
         """Remove what it left in its folder, and keep its last words."""
         await super().cleanup_resources(restart=restart)
         said = Path(self._own.name) / "said.txt"

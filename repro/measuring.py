@@ -117,7 +117,7 @@ def pending_work(tables: Iterable[PlannedTable], kind: str) -> tuple[dict[str, W
 
 def _add_work(works: dict[str, Work], task: Task, cost: Cost, table: PlannedTable, kind: str) -> None:
     """Add the steps of one task."""
-    skeleton, recipe = table.samples.val.skeleton, task.training
+    skeleton, recipe = table.counted.val.skeleton, task.training
     if task.crops:
         estimate = crop_seconds(recipe, skeleton, kind)
         work = works.setdefault(training_step(recipe, skeleton), Work(recipe, skeleton, table, True, estimate))

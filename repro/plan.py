@@ -241,7 +241,8 @@ def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tupl
             f"Scale {scale.name} takes all persons of {known_data(data_name).title}, so that the length of its trainings is not "
             "known before they are read: leave MINUTES out, or choose a smaller scale."
         )
-    return tuple(most if limit is None else limit for limit, most in zip(limits, endless, strict=True))
+    train, val = (most if limit is None else limit for limit, most in zip(limits, endless, strict=True))
+    return train, val
 
 
 def open_samples(

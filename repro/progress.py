@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from tqdm import tqdm
@@ -23,7 +23,7 @@ class _Bar(tqdm):
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        about = super().format_dict
+        about = cast("dict[str, Any]", super().format_dict)
         if self.begun is not None:
             done, seconds = about["n"] - self.begun[0], about["elapsed"] - self.begun[1]
             if done > 0 and seconds > 0:

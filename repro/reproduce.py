@@ -98,7 +98,7 @@ def _make_table(
 ) -> Path | None:
     """Make the runs of a table that are not complete, by estimate ``share`` seconds of its part, and write its folder."""
     started = time.perf_counter() - planned.seconds
-    request, samples, recipes = planned.request, planned.samples, planned.recipes
+    request, samples, recipes = planned.request, planned.opened, planned.recipes
     if samples is not None:
         make_runs(recipes.values(), samples, machine, progress, speeds)
     if not processes.leads():

@@ -82,6 +82,18 @@ class PlannedTable:
     recipes: dict[tuple[str, int], Recipe]
     seconds: float
 
+    @property
+    def counted(self) -> Samples | Numbers:
+        """The samples or their numbers, of a table that has runs."""
+        assert self.samples is not None, "a table of counts alone has no samples"
+        return self.samples
+
+    @property
+    def opened(self) -> Samples | None:
+        """The samples; None for a table that prints counts alone."""
+        assert not isinstance(self.samples, Numbers), "an outline is not made"
+        return self.samples
+
 
 def plan_tables(requests: list[Request]) -> list[PlannedTable]:
     """Load the samples of tables and name their recipes; all requests are checked before the first sample is read.

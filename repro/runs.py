@@ -345,7 +345,8 @@ def _write_evaluation(
     target.parent.mkdir(exist_ok=True)
     short = {n: column.astype(np.float32) if column.dtype.kind == "f" else column for n, column in poses.items()}
     with replacing(target.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **short, **packed(evidence))
+        arrays: dict[str, Any] = {**short, **packed(evidence)}
+        np.savez_compressed(file, **arrays)
     about = {"key": recipe.key, "weights": file_checksum(weights), "poses": about_file(target.with_suffix(".npz"))}
     content = {**about, "recipe": recipe.to_plain(), "metrics": metrics, "curve": curve}
     write_sealed(target, EVALUATION, content)

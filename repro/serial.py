@@ -12,7 +12,7 @@ import hashlib
 import json
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from repro.errors import ReproError, choice_error
 
@@ -52,11 +52,11 @@ def from_plain(expected: type[T], plain: Any, where: str = "value") -> T:
             raise choice_error(where, plain, typing.get_args(expected))
         return plain
     if origin is tuple:
-        return _from_list(typing.get_args(expected), plain, where)
+        return cast(T, _from_list(typing.get_args(expected), plain, where))
     if dataclasses.is_dataclass(expected):
         return _from_fields(expected, plain, where)
     if expected is float and isinstance(plain, int) and not isinstance(plain, bool):
-        return float(plain)
+        return cast(T, float(plain))
     if expected is type(None) and plain is None:
         return None
     if not isinstance(plain, expected) or (isinstance(plain, bool) and expected is not bool):
@@ -92,10 +92,14 @@ def _at_default(field: dataclasses.Field, value: Any) -> bool:
     return False
 
 
+def _is_settings(option: Any) -> bool:
+    return dataclasses.is_dataclass(option)
+
+
 def _from_union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
     if plain is None and type(None) in options:
         return None
-    classes = {option.__name__: option for option in options if dataclasses.is_dataclass(option)}
+    classes: dict[str, type] = {option.__name__: option for option in options if _is_settings(option)}
     if isinstance(plain, dict) and classes:
         if plain.get("type") not in classes:
             raise choice_error(f"type of {where}", plain.get("type"), classes)
@@ -126,7 +130,7 @@ def _from_fields(expected: type[T], plain: Any, where: str) -> T:
     if not isinstance(plain, dict) or plain.get("type", expected.__name__) != expected.__name__:
         raise ReproError(f"{where} is {plain!r}, expected the fields of {expected.__name__}: correct its value.")
     hints = typing.get_type_hints(expected)
-    known = {f.name: f for f in dataclasses.fields(expected)}
+    known = {f.name: f for f in dataclasses.fields(cast(Any, expected))}
     given = {k: v for k, v in plain.items() if k != "type"}
     if unknown := set(given) - set(known):
         raise choice_error(f"field of {where} ({expected.__name__})", sorted(unknown)[0], known)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import click
 import torch
@@ -116,7 +116,7 @@ def pending_seconds(
     for recipes, samples in tables:
         tasks = pending_tasks(recipe for recipe in recipes if recipe.key not in made)
         costs = [
-            task_cost(task, samples, kind, trained=task.training.training_key in trained, speeds=speeds)
+            task_cost(task, cast(Counted, samples), kind, trained=task.training.training_key in trained, speeds=speeds)
             for task in tasks
         ]
         seconds.append(wall_seconds(sorted((cost.seconds for cost in costs), reverse=True), jobs))
@@ -238,7 +238,9 @@ def _start_job(done_seconds: Any, free: Any, threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a job has a process that started it"
+    parent.join()
     os._exit(1)
 
 

@@ -30,7 +30,8 @@ from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.verdicts import VERDICTS
-from repro.reproduce import Request, reproduce
+from repro.reproduce import reproduce
+from repro.request import Request
 from repro.scales import get_scale
 from repro.tasks import Machine
 from repro.warm_start import backbone_name, plain_backbone
@@ -191,7 +192,9 @@ def open_table(
     if scale:
         root, file = optional_path("data_root", data_root), optional_path("boxes", boxes)
         request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file)
-        place = reproduce(request, Machine(device=device))
+        made = reproduce(request, Machine(device=device))
+        assert made is not None, "the process that leads writes the folder"
+        place = made
     else:
         try:
             place = _find(folder) if folder else newest_folder(paper, number, data)

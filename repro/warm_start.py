@@ -115,7 +115,7 @@ def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Init
     Raises:
         ReproError: for another name.
     """
-    if start == "random" or not takes_weights(backbone):
+    if start == "random" or isinstance(backbone, (DLA, Hourglass)):
         return None
     if start == "warm":
         return initialisation_for(backbone)

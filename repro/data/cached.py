@@ -83,7 +83,7 @@ class DecodedImages:
         """The image at ``index`` from its source, its pixels written to where they belong."""
         tqdm.write(f"{file} is damaged at image {self.ids[index]}: the image is decoded again.", file=sys.stderr)
         image = np.ascontiguousarray(self._source.read(index))
-        if zlib.crc32(image.data) != self._sums[index]:
+        if self._sums is None or zlib.crc32(image.data) != self._sums[index]:
             raise Damaged(file, f"is damaged at image {self.ids[index]}, which is another one today", self.folder)
         with contextlib.suppress(OSError), file.open("r+b") as stream:
             stream.seek(int(self._offsets[index]))
@@ -104,7 +104,7 @@ def image_key(images: ImageFiles) -> str:
     digests = checked_images(images.paths, images.ids, None, "the data set").digests  # as they are now
     digest = hashlib.sha256(str(VERSION).encode())
     digest.update(np.ascontiguousarray(images.sizes, dtype=np.int64).tobytes())
-    digest.update("\n".join(digests).encode())
+    digest.update("\n".join(digests or ()).encode())
     return digest.hexdigest()[:16]
 
 

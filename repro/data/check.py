@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
 
 from repro.data import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody
 from repro.data.image_sources import find_crowdpose, known_data, load_images
@@ -74,7 +73,7 @@ def _absent(root: Path, split: str) -> bool:
 def check_data(
     name: str,
     root: Path | None,
-    split: Literal["train", "val", "test"] | None = None,
+    split: str | None = None,
     *,
     decode: bool = False,
 ) -> list[Problem]:
@@ -106,16 +105,16 @@ def check_data(
     locate, check, name_images = _JSON_CHECKS[name]
     problems, images = [], []
     for one in (split,) if split else splits:
-        path = folder
+        file = folder
         try:
-            path = locate(folder, one)
-            data = read_json(path)
+            file = locate(folder, one)
+            data = read_json(file)
         except ReproError as error:
-            problems.append(Problem(str(path), "the file", "JSON", str(error)))
+            problems.append(Problem(str(file), "the file", "JSON", str(error)))
             continue
-        own = [Problem(str(path), *found) for found in check(data, folder, one, decode)]
+        own = [Problem(str(file), *found) for found in check(data, folder, one, decode)]
         problems += own + _refusals(name, folder, (one,), own)
-        images.append((str(path), one, name_images(data)))
+        images.append((str(file), one, name_images(data)))
     for (_, first, known), (path, second, others) in combinations(images, 2):
         if second == "trainval":  # holds what the two files before it hold
             continue

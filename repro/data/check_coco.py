@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from repro.data.headers import LARGEST_SIDE
 from repro.data.masks import region_fault
-from repro.data.problems import Found, Inspector, far_outside
+from repro.data.problems import Found, Inspector, Severity, far_outside
 from repro.data.records import keypoint_order, label, person_categories
 from repro.data.values import LARGEST, LARGEST_AREA, flat, is_id, is_number, list_fault, short
 from repro.skeletons import COCO17, CROWDPOSE14
@@ -122,11 +122,13 @@ def _check_images(images: list[Any], folder: Path, decode: bool, sizes: dict[int
         if not isinstance(image, dict):
             yield item, "images", f"is {short(image)}, expected an object", "error"
             continue
-        size = (image.get("width"), image.get("height"))
-        for field, value in zip(("width", "height"), size, strict=True):
+        width, height = image.get("width"), image.get("height")
+        for field, value in zip(("width", "height"), (width, height), strict=True):
             if not is_id(value) or not 0 < value <= LARGEST_SIDE:
                 yield item, field, f"is {short(value)}, expected a positive whole number of px", "error"
-        size = size if all(is_id(v) and 0 < v <= LARGEST_SIDE for v in size) else None
+        size = None
+        if is_id(width) and is_id(height) and min(width, height) > 0 and max(width, height) <= LARGEST_SIDE:
+            size = (width, height)
         if not is_id(image.get("id")):
             yield item, "id", f"is {short(image.get('id'))}, expected a whole number", "error"
         elif image["id"] in sizes:
@@ -157,7 +159,7 @@ def _check_image_file(
         fields = ", ".join(n for n, a, b in zip(("width", "height"), found.size, size, strict=True) if a != b)
         message = f"stated as {size[0]} x {size[1]}, the file has {found.size[0]} x {found.size[1]} (width x height)"
         exchanged = found.size == size[::-1]
-        severity = "warning" if exchanged and mend and not found.oddity else "error"
+        severity: Severity = "warning" if exchanged and mend and not found.oddity else "error"
         yield item, fields, message + (": the two are exchanged" if exchanged else ""), severity
 
 
@@ -209,7 +211,7 @@ def _check_points(item: str, points: np.ndarray, size: Size | None) -> Found:
         yield item, "keypoints", f"a visibility v is {odd[0]:g}, expected 0, 1 or 2", "error"
     labelled = points[points[:, 2] > 0, :2]
     if zeros := int((labelled == 0).all(axis=1).sum()):
-        severity = "warning" if zeros == 1 else "error"  # one may truly lie in the corner
+        severity: Severity = "warning" if zeros == 1 else "error"  # one may truly lie in the corner
         yield item, "keypoints", f"{zeros} labelled at (0, 0), expected v = 0 for keypoints without a place", severity
     if size is not None and (message := far_outside(labelled, size)):
         yield item, "keypoints", message, "warning"
@@ -244,7 +246,7 @@ def _check_box(item: str, box: Any, size: Size | None, labelled: bool) -> Found:
         return
     x, y, width, height = box
     if width <= 0 or height <= 0:
-        severity = "error" if labelled or min(width, height) < 0 else "warning"
+        severity: Severity = "error" if labelled or min(width, height) < 0 else "warning"
         yield item, "bbox", f"has the size {width:g} x {height:g}, expected more than 0", severity
     elif size is not None:
         over = max(-x, -y, x + width - size[0], y + height - size[1])

@@ -52,5 +52,5 @@ def _check_parts(item: str, annotation: dict[str, Any], size: Size | None) -> Fo
         if zeros := int((labelled == 0).all(axis=1).sum()):
             message = f"{zeros} labelled at (0, 0), expected v = 0 for keypoints without a place"
             yield item, field, message, "warning" if zeros == 1 else "error"
-        if size is not None and (message := far_outside(labelled, size)):
-            yield item, field, message, "warning"
+        if size is not None and (outside := far_outside(labelled, size)):
+            yield item, field, outside, "warning"

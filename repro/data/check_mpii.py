@@ -39,7 +39,8 @@ def check_mpii(data: Any, root: Path, split: str, decode: bool) -> Found:
         if not isinstance(entry, dict):
             yield item, "entry", f"is {short(entry)}, expected an object", "error"
             continue
-        name = entry.get("image") if isinstance(entry.get("image"), str) else ""
+        given = entry.get("image")
+        name = given if isinstance(given, str) else ""
         if name not in sizes or not name:
             found = inspector.inspect(entry.get("image"))
             sizes[name] = found.size
@@ -76,7 +77,7 @@ def _check_joints(item: str, entry: dict[str, Any], size: tuple[int, int] | None
     if fault := list_fault(flags, len(MPII16)):
         yield item, "joints_vis", fault, "error"
         flags = None
-    elif odd := [v for v in flags if v not in (0, 1)]:
+    elif odd := [v for v in flags or () if v not in (0, 1)]:
         yield item, "joints_vis", f"holds {odd[0]:g}, expected 0 or 1", "error"
     if fault := _joints_fault(joints):
         yield item, "joints", fault, "error"
@@ -104,7 +105,7 @@ def _check_truth(entries: list[Any], root: Path) -> Found:
         return
     if not labelled.any():
         yield "the file", "jnt_missing", "of gt_valid.mat says that no joint of any person is labelled", "error"
-    for position in np.flatnonzero(np.isnan(heads)):
+    for position in np.flatnonzero(np.isnan(heads)).tolist():
         yield f"entry {position + 1}", "headboxes_src", "has no size, PCKh leaves the person out", "warning"
     for position, entry in enumerate(entries):
         joints = entry.get("joints") if isinstance(entry, dict) else None

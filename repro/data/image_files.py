@@ -70,18 +70,18 @@ def look_at(files: Sequence[Path]) -> list[Look]:
     now = time.time()
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         looks = pool.map(_look, [files[n] for n in new])
-        for n, look in zip(new, tqdm(looks, total=len(new), desc="Reading images", disable=len(new) < MANY or None),
+        for n, seen in zip(new, tqdm(looks, total=len(new), desc="Reading images", disable=len(new) < MANY or None),
                            strict=True):  # fmt: skip
-            found[n] = look
+            found[n] = seen
     changed = set()
     for n in new:
-        state = states[n]
-        if state is not None and found[n].digest and now - max(state[1], state[2]) / 1e9 > SETTLED:
-            indices[files[n].parent][files[n].name] = [state, asdict(found[n])]
+        state, look = states[n], found[n]
+        if state is not None and look is not None and look.digest and now - max(state[1], state[2]) / 1e9 > SETTLED:
+            indices[files[n].parent][files[n].name] = [state, asdict(look)]
             changed.add(files[n].parent)
     for folder in changed:
         _write_index(folder, indices[folder])
-    return found
+    return [look for look in found if look is not None]  # each was looked at
 
 
 def checked_images(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from repro.data import coco
 from repro.data.images import ImageSet, from_scenes, load_coco_images, load_crowdpose
 from repro.data.people.load import load_scenes
 from repro.data.people.settings import PeopleSettings
-from repro.data.sources import DATA_SETS, DataSet, check_root
+from repro.data.sources import DATA_SETS, DataSet, Split, check_root
 from repro.errors import ReproError, choice_error
 from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
 
@@ -92,7 +93,7 @@ def _people(wanted: WantedImages) -> ImageSet:
 
 
 def _coco(wanted: WantedImages) -> ImageSet:
-    files = coco.find_files(wanted.folder, wanted.split)
+    files = coco.find_files(wanted.folder, cast(Split, wanted.split))
     return load_coco_images(*files, limit=wanted.limit, annotated_only=wanted.split == "train")
 
 

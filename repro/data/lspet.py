@@ -148,7 +148,7 @@ def _boxes(joints: np.ndarray) -> np.ndarray:
 
 def is_sample(joints: np.ndarray) -> np.ndarray:
     """(N,) bool: whether the labelled joints of (N, 14, 3) span an area, so that there is a crop."""
-    return (_boxes(joints)[:, 2:] > 0).all(axis=1)
+    return np.all(_boxes(joints)[:, 2:] > 0, axis=1)
 
 
 def _head_sizes(joints: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ import torch
 from repro import processes
 from repro.data.device_warps import Planes
 from repro.data.images import ImageSet
-from repro.data.persons import ImageSource
+from repro.data.persons import ImageSource, PartSource
 from repro.errors import ReproError
 
 SHARE = 0.4  # of the free memory: the rest is for the network's activations
@@ -112,7 +113,7 @@ class Residence:
         rows[wanted] = np.arange(len(wanted))
         return ResidentImages(
             colours=self._planes(images.read, wanted, sizes, 3),
-            parts=self._planes(images.parts, wanted, sizes, 1) if parts else None,
+            parts=self._planes(cast(PartSource, images).parts, wanted, sizes, 1) if parts else None,
             masks=None if image_set is None else self._masks(image_set, wanted, sizes),
             rows=rows,
         )

@@ -69,7 +69,7 @@ class Cut(NamedTuple):
     """An image to warp: its position, a (2, 3) matrix and a canvas (width, height) each time, and the stride of the mask,
     0 for none, which follows the first of them."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own method of that name is not asked for
     frames: tuple[tuple[np.ndarray, tuple[int, int]], ...]
     mask_stride: int
 
@@ -173,7 +173,7 @@ class SceneBatches:
         for step, ((images,), mask) in zip(steps, self._warped(steps, frames, self.settings.stride), strict=True):
             people = {**self.people(step, matrices[step], crops.mirrored[step]), "index": torch.from_numpy(step)}
             people = {name: value.to(images.device, non_blocking=True) for name, value in people.items()}
-            yield {"images": images, **people, "mask": mask}
+            yield {"images": images, **people, **({} if mask is None else {"mask": mask})}
 
     def evaluation(
         self, scales: Sequence[float] = (1.0,), *, batch: int = 1, index: np.ndarray | None = None
@@ -266,7 +266,7 @@ def _warped_on_device(
         matrices = np.stack([matrix for matrix, _ in framed])
         canvas = framed[0][1]
         images.append(warp(resident.colours, rows, on_device(inverse_matrices(matrices)), canvas))
-        if mask_stride and mask is None:
+        if mask_stride and mask is None and resident.masks is not None:
             small = (canvas[0] // mask_stride, canvas[1] // mask_stride)
             visible = warp(resident.masks, rows, on_device(inverse_matrices(matrices / mask_stride)), small)
             mask = (visible[..., 0] > 127).float()
@@ -282,5 +282,5 @@ def _runs(canvases: np.ndarray, most: int) -> list[np.ndarray]:
 
 def _stack(items: list[tuple[list[np.ndarray], np.ndarray | None]]) -> tuple[list[Any], Any]:
     images = [stack_arrays(frame) for frame in zip(*(warped for warped, _ in items), strict=True)]
-    masks = [mask for _, mask in items]
-    return images, None if masks[0] is None else stack_arrays(masks)
+    masks = [mask for _, mask in items if mask is not None]
+    return images, stack_arrays(masks) if masks else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 from repro.data import coco, coco_wholebody, lspet, mpii
 from repro.data.people.load import load_people
@@ -171,7 +171,7 @@ def data_set(name: str) -> DataSet:
 def load_persons(
     name: str,
     root: Path | None,
-    split: Split,
+    split: str,
     *,
     limit: int | None = None,
     boxes: Path | None = None,
@@ -206,7 +206,7 @@ def load_persons(
         raise ReproError(
             f"Detected boxes {boxes} cannot be used with {chosen.title}: only ground-truth boxes fit there."
         )
-    return chosen.load(Wanted(check_root(chosen, root), split, limit, boxes, size, skeleton, people, look))
+    return chosen.load(Wanted(check_root(chosen, root), cast(Split, split), limit, boxes, size, skeleton, people, look))
 
 
 def check_root(chosen: Checked, root: Path | None) -> Path | None:

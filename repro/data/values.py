@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -19,12 +19,12 @@ LARGEST = 1e5  # px: coordinates and lengths of annotations beyond it are no pla
 LARGEST_AREA = LARGEST**2
 
 
-def is_number(value: Any, largest: float = 1e12) -> bool:
+def is_number(value: Any, largest: float = 1e12) -> TypeGuard[float]:
     """Whether this is a finite number of a usable size; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
 
 
-def is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[int]:
     """Whether this is a whole number of 64 bits; 3.0 is one, as some tools write ids."""
     if isinstance(value, float):
         return value.is_integer() and abs(value) < 2**53

@@ -16,7 +16,7 @@ from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.papers.cal.rows import KERNEL
-from repro.recipe import Decoder, Recipe
+from repro.recipe import PersonDecoder, Recipe
 from repro.tasks import Machine, make_runs
 
 SIZE = "64x48"
@@ -25,7 +25,7 @@ ROWS = {
     for width in (32, 48)
     for name, row in (("HRNet", "hrnet"), ("DARK", "dark"))
 }
-DECODERS: dict[str, Decoder] = {
+DECODERS: dict[str, PersonDecoder] = {
     "highest pixel": Argmax(),
     "quarter offset": QuarterOffset(),
     "DARK": Dark(kernel=KERNEL[SIZE]),

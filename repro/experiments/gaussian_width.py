@@ -37,18 +37,24 @@ def with_sigma(recipe: Recipe, sigma: float) -> Recipe:
     Raises:
         ReproError: for a recipe with another encoder.
     """
+    encoder = guided_targets(recipe)
+    narrower = replace(encoder, heatmaps=replace(encoder.heatmaps, sigma=sigma))
+    return recipe.but(method=recipe.method.but(encoder=narrower))
+
+
+def guided_targets(recipe: Recipe) -> GuidedTargets:
+    """The encoder of a heatmap-guided recipe. Raises ReproError for another one."""
     encoder = recipe.method.encoder
     if not isinstance(encoder, GuidedTargets):
         raise ReproError(
             f"The recipe's encoder is {type(encoder).__name__}: a basic width of Gaussians belongs to GuidedTargets."
         )
-    narrower = replace(encoder, heatmaps=replace(encoder.heatmaps, sigma=sigma))
-    return recipe.but(method=recipe.method.but(encoder=narrower))
+    return encoder
 
 
 def variants(recipes: dict[str, Recipe]) -> list[tuple[str, float, Recipe]]:
     """(row, sigma, recipe) of all trainings: the table's own first, then each other width."""
-    own = [(row, recipe.method.encoder.heatmaps.sigma, recipe) for row, recipe in recipes.items()]
+    own = [(row, guided_targets(recipe).heatmaps.sigma, recipe) for row, recipe in recipes.items()]
     return own + [(row, sigma, with_sigma(recipe, sigma)) for sigma in SIGMAS for row, recipe in recipes.items()]
 
 

@@ -37,15 +37,21 @@ def with_radius(recipe: Recipe, radius: float) -> Recipe:
     Raises:
         ReproError: for a recipe without offsets.
     """
+    encoder, decoder = offset_parts(recipe)
+    return recipe.but(
+        method=recipe.method.but(encoder=replace(encoder, radius=radius), decoder=replace(decoder, radius=radius))
+    )
+
+
+def offset_parts(recipe: Recipe) -> tuple[OffsetField, OffsetDecoder]:
+    """Encoder and decoder of a recipe with offsets. Raises ReproError for another one."""
     encoder, decoder = recipe.method.encoder, recipe.method.decoder
     if not (isinstance(encoder, OffsetField) and isinstance(decoder, OffsetDecoder)):
         raise ReproError(
             f"The recipe's encoder is {type(encoder).__name__} and its decoder {type(decoder).__name__}: a radius belongs to an "
             "OffsetField and an OffsetDecoder."
         )
-    return recipe.but(
-        method=recipe.method.but(encoder=replace(encoder, radius=radius), decoder=replace(decoder, radius=radius))
-    )
+    return encoder, decoder
 
 
 def longer(recipe: Recipe, times: int) -> Recipe:
@@ -56,7 +62,7 @@ def longer(recipe: Recipe, times: int) -> Recipe:
 
 def variants(hrnet: Recipe, udp: Recipe) -> list[tuple[str, float | None, Recipe]]:
     """(method, radius or None, recipe) of all trainings: the table's length with every radius, then the longer ones."""
-    radii = {radius: with_radius(udp, radius) for radius in RADII} | {udp.method.encoder.radius: udp}
+    radii = {radius: with_radius(udp, radius) for radius in RADII} | {offset_parts(udp)[0].radius: udp}
     once = [("HRNet", None, hrnet), *(("UDP", radius, one) for radius, one in radii.items())]
     return once + [(method, radius, longer(one, LONGER)) for method, radius, one in once]
 

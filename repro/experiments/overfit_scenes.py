@@ -17,7 +17,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from tqdm import tqdm
 from repro.data.cached import cache_images
 from repro.data.image_sources import load_images
 from repro.data.images import ImageSet
+from repro.data.persons import ImageFiles
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.encoders.people_batch import PeopleBatch
@@ -74,7 +75,7 @@ def load_photographs(root: Path, limit: int = LIMIT) -> ImageSet:
 
 def take_images(images: ImageSet, index: np.ndarray) -> ImageSet:
     """The images of files at rising positions ``index``, with their people."""
-    files, own = images.images, np.isin(images.image_index, index)
+    files, own = cast(ImageFiles, images.images), np.isin(images.image_index, index)
     ids = set(files.ids[index].tolist())
     people = {name: getattr(images, name)[own] for name in ("person_ids", "keypoints", "visibility", "boxes", "areas")}
     return replace(
@@ -98,8 +99,8 @@ def overfit_recipe(images: ImageSet, steps: int = STEPS) -> Recipe:
         steps: of the optimiser; rounded up to whole passes over the images.
     """
     print_, count = images.fingerprint(), len(images)
-    about = {"train_fingerprint": print_, "train_count": count, "val_fingerprint": print_, "val_count": count}
-    scaled = apply_scale(guided(scoring=False), SCALES["laptop"], divisor=2, data=Data(name="coco", **about))
+    data = Data(name="coco", train_fingerprint=print_, train_count=count, val_fingerprint=print_, val_count=count)
+    scaled = apply_scale(guided(scoring=False), SCALES["laptop"], divisor=2, data=data)
     ratio, grouper = EVALUATED / PAPER_SIDE, GuidedGrouper()
     method = scaled.method.but(
         decoder=replace(grouper, radius=grouper.radius * ratio, same_distance=grouper.same_distance * ratio)

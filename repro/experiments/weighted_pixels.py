@@ -14,10 +14,10 @@ from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
 from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
-from repro.recipe import Decoder
+from repro.recipe import PersonDecoder
 from repro.tasks import Machine
 
-DECODERS: dict[str, Decoder] = {
+DECODERS: dict[str, PersonDecoder] = {
     "highest pixel": Argmax(),
     "quarter offset": QuarterOffset(),
     **{f"N = {n}": WeightedInference(n=n) for n in (2, 4, 10, 20, 40)},

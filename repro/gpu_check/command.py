@@ -40,8 +40,8 @@ def gpu_check(
 ) -> None:
     """Use a GPU's minutes: its tests, its speeds, a warm start, then tables as long as the time allows."""
     from repro.cli_values import parse_number, parse_seeds
+    from repro.processes import available_cores
     from repro.scales import get_scale
-    from repro.tasks import available_cores
     from repro.training.distributed import choose_device
 
     started = time.monotonic()

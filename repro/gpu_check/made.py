@@ -74,11 +74,9 @@ def short_scale(order: Order) -> Any:
 
     scale = get_scale(order.scale)
     if order.scenes:
-        few = {
-            "train": _least(scale.scenes.train, order.scenes),
-            "val": _least(scale.scenes.val, max(8, order.scenes // 10)),
-        }
-        scale = replace(scale, scenes=replace(scale.scenes, **few))
+        train = _least(scale.scenes.train, order.scenes)
+        val = _least(scale.scenes.val, max(8, order.scenes // 10))
+        scale = replace(scale, scenes=replace(scale.scenes, train=train, val=val))
     if order.persons:
         val = _least(scale.drawn_val, max(32, order.persons // 10))
         scale = replace(scale, drawn_train=_least(scale.drawn_train, order.persons), drawn_val=val)
@@ -138,8 +136,8 @@ def make_table(order: Order) -> dict[str, Any]:
     told = json.loads(sys.stdin.readline())
     started, seconds = time.perf_counter(), told["seconds"]
     factor, starting = factor_for(told["factors"], min(order.jobs, tasks)), STARTING[machine.kind]
-    times = (told[name] - starting for name in ("seconds", "most"))
-    length = fitting_length(*times, factor, training, evaluation)
+    within, most = (told[name] - starting for name in ("seconds", "most"))
+    length = fitting_length(within, most, factor, training, evaluation)
     about = {"length": length, "tasks": tasks, "training": round(training, 1), "evaluation": round(evaluation, 1)}
     about |= {"factor": round(factor, 4), "whole": round(factor * (training + evaluation), 1)}
     if not length:
@@ -148,8 +146,8 @@ def make_table(order: Order) -> dict[str, Any]:
     print(f"{order.paper} {order.table}: {text}", flush=True)
     request = request_of(order, length)
     (planned,) = plan_tables([request])
-    if planned.samples is not None:
-        make_runs(planned.recipes.values(), planned.samples, machine)
+    if planned.opened is not None:
+        make_runs(planned.recipes.values(), planned.opened, machine)
     about["made_in"] = round(time.perf_counter() - started, 1)
     if training and about["made_in"] > 2 * starting:
         about["ratio"] = round((about["made_in"] - starting) / factor / (length * training + evaluation), 3)
@@ -232,8 +230,8 @@ def rest_of_tables(known: Iterable[tuple[str, int, str]]) -> list[tuple[str, int
 
     taken = {(paper, number) for paper, number, _ in known}
     all_tables = [(key, table.number) for key, paper in PAPERS.items() for table in paper.tables]
-    rest = [one for one in all_tables if one not in taken and table_rows(*one) is not None]
-    return [(*one, "") for one in sorted(rest, key=lambda one: len(table_rows(*one).rows))]
+    rest = {one: rows for one in all_tables if one not in taken and (rows := table_rows(*one)) is not None}
+    return [(*one, "") for one in sorted(rest, key=lambda one: len(rest[one].rows))]
 
 
 def _end_with_parent() -> None:

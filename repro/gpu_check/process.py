@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from repro import paths
 from repro.gpu_check.box import Box
@@ -55,7 +55,7 @@ class Process:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for line in io.TextIOWrapper(self._process.stdout, errors="replace", newline=None):
+        for line in io.TextIOWrapper(cast(IO[bytes], self._process.stdout), errors="replace", newline=None):
             if text := line.rstrip():
                 self._box.say(self._indent + text)
                 with self._news:
@@ -81,8 +81,9 @@ class Process:
     def tell(self, **values: Any) -> None:
         """Send a line of JSON."""
         with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(values).encode() + b"\n")
-            self._process.stdin.flush()
+            into = cast(IO[bytes], self._process.stdin)
+            into.write(json.dumps(values).encode() + b"\n")
+            into.flush()
 
     def end(self) -> int | None:
         """End it with all that it started; its exit code, None where it had to be ended."""

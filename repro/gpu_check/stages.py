@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from repro import paths
 from repro.gpu_check.process import Check, Process
@@ -51,7 +52,7 @@ def check_versions(check: Check) -> None:
     import torch
 
     from repro.environment import describe
-    from repro.tasks import available_cores
+    from repro.processes import available_cores
     from repro.training.distributed import choose_device
 
     device = choose_device(check.order.device)
@@ -108,7 +109,8 @@ def learn_speeds(check: Check, file: Path) -> None:
     with file.open(encoding="utf-8") as opened:
         loops = [line for line in csv.DictReader(opened) if line["kind"] == "loop" and line["images_per_second"]]
     for kind, network in (("crops", "w32"), ("scenes", "hgr")):
-        found, own = {}, [line for line in loops if line["network"] == network]
+        found: dict[int, Any] = {}
+        own = [line for line in loops if line["network"] == network]
         recorded = [line for line in own if line["mode"] == "graph"]  # as tables are trained
         for line in recorded or own:
             factor = 1e3 / float(line["images_per_second"]) / float(line["estimated_image_ms"])

@@ -245,7 +245,7 @@ def _require_whole(value: Any, who: str, field: str) -> None:
 
 def _require_finite(value: Any, who: str, field: str) -> None:
     """Raise ReproError unless ``value`` is a finite number."""
-    if not isinstance(value, int | float | np.number) or not abs(value) < np.inf:
+    if not isinstance(value, int | float | np.number) or not abs(float(value)) < np.inf:
         raise ReproError(f"{who} has {field} {short(value)}: it must be a finite number.")
 
 

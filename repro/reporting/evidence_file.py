@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ FILE = "evidence.npz"
 
 def write_evidence(folder: Path, evidence: Mapping[tuple[str, int], Mapping[str, Evidence]]) -> None:
     """Keep the evidence of the runs of a table by (row, seed); no file where no run has any."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for (row, seed), metrics in evidence.items():
         arrays |= packed(metrics, f"{row}|{seed}")
     if arrays:

@@ -7,13 +7,12 @@ import textwrap
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -89,7 +88,7 @@ def learning_curves(outcome: Outcome) -> Figure:
     names = list(dict.fromkeys(name for rows in groups.values() for name in rows.values()))
     # A row has one colour in all groups.
     palette = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
-    legend: dict[str, Artist] = {}
+    legend: dict[str, Any] = {}
     for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [
             {"seen": p["persons"], label: 100 * p[metric], "row": groups[group][run.row]}
@@ -111,7 +110,8 @@ def learning_curves(outcome: Outcome) -> Figure:
             axis.get_legend().remove()
         where = "outside right center" if len(groups) > 1 else "outside upper center"
         columns = 1 if len(groups) > 1 or max(map(len, names)) > LONG_NAME else 2
-        figure.legend([legend[name] for name in names], names, loc=where, ncol=columns, frameon=False)
+        # its types know no place outside
+        cast(Any, figure).legend([legend[name] for name in names], names, loc=where, ncol=columns, frameon=False)
     return figure
 
 

@@ -58,7 +58,7 @@ def unit(metric: str) -> float:
 def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
     """The printed columns that can be ours, then the extra ones that these runs measured."""
     printed = [column for column in spec.columns if column.metric is not None]
-    taken = {column.metric for column in printed}
+    taken = {column.metric for column in printed if column.metric is not None}
     have = {name for run in outcome.runs for name in run.metrics}
     if not any(metric.startswith("pckh") for metric in taken):
         have -= {"pckh@0.10"}  # the second reading of a column that is not printed

@@ -96,14 +96,13 @@ def evaluation_images(
     source = recipe.crop_evaluation.enlarged_from
     settings = recipe.crop_input if source is None else replace(recipe.crop_input, size=source)
     times = recipe.input.size[0] // settings.size[0]
-    if source is not None and enlarger is None:
-        enlarger = load_enlarger(device)
+    larger = load_enlarger(device) if source is not None and enlarger is None else enlarger
     residence = residence or Residence(device)
     kept = residence.persons(persons.images, persons.image_index)
     batches = CropBatches(persons, settings, workers=residence.workers(kept, workers), resident=kept)
     for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
         images = batch["images"].to(device, non_blocking=True)
-        yield images if source is None else enlarge(enlarger, images, times, recipe.crop_input.convention)
+        yield images if source is None or larger is None else enlarge(larger, images, times, recipe.crop_input.convention)
 
 
 def plain_maps(outputs: dict[str, Tensor]) -> dict[str, Tensor]:

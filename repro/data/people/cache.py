@@ -105,7 +105,7 @@ class DrawnImages:
         self.sizes = sizes
         self.offsets, self.part_offsets = offsets, part_offsets
         self._sums, self._draw = sums, draw
-        self._hold = Hold(folder / "manifest.json")
+        self._hold: Hold | None = Hold(folder / "manifest.json")
         self._maps: dict[str, np.ndarray] = {}
         self._kept: dict[int, np.ndarray] = {}
         self._room = KEPT_BYTES
@@ -128,6 +128,7 @@ class DrawnImages:
         """The bytes that entry ``index`` should have, written to where they belong."""
         file = self.folder / name
         tqdm.write(f"{file} is damaged at image {index}: the image is drawn again.", file=sys.stderr)
+        assert self._draw is not None, "sums are kept of pictures that can be drawn again"
         picture = draw_picture(self._draw, index)
         data = picture.jpeg if name == "images.bin" else picture.parts
         if zlib.crc32(data) != known:
@@ -301,7 +302,7 @@ def _draw_into(folder: Path, pictures: PictureSet, draw: Callable[[int], Picture
             sums.append([zlib.crc32(picture.jpeg), zlib.crc32(picture.parts)])
             labels.append(picture.labels)
             owners += [index] * len(picture.labels.areas)
-    columns = {
+    columns: dict[str, Any] = {
         f.name: np.concatenate([getattr(one, f.name) for one in labels]) for f in fields(Labels) if f.name != "masks"
     }
     masks = [mask for one in labels for mask in one.masks]

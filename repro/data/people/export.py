@@ -13,13 +13,15 @@ All but MPII's files are in COCO's format and load in pycocotools.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import numpy as np
 from scipy.io import savemat
 from tqdm import tqdm
 
+from repro.data.people.cache import DrawnImages
 from repro.data.people.formats import coco_file, image_name
 from repro.data.people.load import SceneSet, load_people, load_scenes
 from repro.data.people.settings import PeopleSettings
@@ -45,7 +47,7 @@ def export_people(
     root: Path,
     skeleton_name: str = "coco17",
     *,
-    kind: Literal["persons", "scenes"] = "scenes",
+    kind: str = "scenes",
     counts: dict[str, int],
     size: tuple[int, int] = (512, 512),
     settings: PeopleSettings | None = None,
@@ -74,7 +76,7 @@ def export_people(
         raise ReproError("MPII's format is written for single persons only: export mpii16 with kind 'persons'.")
     written = []
     for split, count in counts.items():
-        load = load_people if kind == "persons" else load_scenes
+        load: Callable[..., PersonSet | SceneSet] = load_people if kind == "persons" else load_scenes
         data = load(split, skeleton_name, limit=count, size=size, settings=settings)
         try:
             written.append(_write_split(Path(root), split, data))
@@ -89,22 +91,22 @@ def _write_split(root: Path, split: str, data: PersonSet | SceneSet) -> Path:
     path, images = root / name.format(split=_word(data, split)), root / folder.format(split=split)
     path.parent.mkdir(parents=True, exist_ok=True)
     images.mkdir(parents=True, exist_ok=True)
-    shift = FIRST_ID[split] - 1
+    shift, drawn = FIRST_ID[split] - 1, cast(DrawnImages, data.images)
     for i in tqdm(range(len(data.images.ids)), desc=f"Writing images ({split})", unit="image", disable=None):
-        (images / image_name(int(data.images.ids[i]) + shift)).write_bytes(data.images.jpeg(i))
-    if data.skeleton.name == MPII16.name:
+        (images / image_name(int(data.images.ids[i]) + shift)).write_bytes(drawn.jpeg(i))
+    if isinstance(data, PersonSet) and data.skeleton.name == MPII16.name:
         content: Any = mpii_entries(data, shift)
         if split == "val":
             savemat(path.parent / "gt_valid.mat", mpii_truth(data))
     else:
         annotations = tuple({**a, "id": a["id"] + shift, "image_id": a["image_id"] + shift} for a in data.annotations)
         crowd = data.crowd_indices if isinstance(data, SceneSet) else np.zeros(len(data.images.ids))
-        size = tuple(int(v) for v in data.images.sizes[0])
+        width, height = (int(v) for v in data.images.sizes[0])
         content = coco_file(
             data.skeleton,
             annotations,
             data.images.ids + shift,
-            size,
+            (width, height),
             crowd if data.skeleton.name == "crowdpose14" else None,
         )
     path.write_text(json.dumps(content), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _checked(split: str, skeleton_name: str, limit: int, size: tuple[int, int]) 
 
 
 def load_people(
-    split: Split,
+    split: str,
     skeleton_name: str = "coco17",
     *,
     limit: int,
@@ -92,10 +92,10 @@ def load_people(
         ReproError: for an unknown split or skeleton, a limit below 1, or a cache that cannot be written.
     """
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
-    size = (size[0], size[1])
-    pictures = PictureSet("crop", split, limit, size, settings)
+    size, part = (size[0], size[1]), cast(Split, split)
+    pictures = PictureSet("crop", part, limit, size, settings)
     images, labels, image_index = open_pictures(
-        pictures, partial(draw_crop, settings, split, size=size), crop_image_size(size)
+        pictures, partial(draw_crop, settings, part, size=size), crop_image_size(size)
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "crop_noise")
@@ -116,7 +116,7 @@ def load_people(
 
 
 def load_scenes(
-    split: Split,
+    split: str,
     skeleton_name: str = "coco17",
     *,
     limit: int,
@@ -128,10 +128,10 @@ def load_scenes(
     ``size`` is that of the images; the people's heights in the settings are those in a scene of 512 px and shrink with it.
     """
     skeleton, settings = _checked(split, skeleton_name, limit, size), settings or PeopleSettings()
-    size = (size[0], size[1])
-    pictures = PictureSet("scene", split, limit, size, settings)
+    size, part = (size[0], size[1]), cast(Split, split)
+    pictures = PictureSet("scene", part, limit, size, settings)
     images, labels, image_index = open_pictures(
-        pictures, partial(draw_scene, settings, split, size=size), size
+        pictures, partial(draw_scene, settings, part, size=size), size
     )
     points, visibility = skeleton_labels(labels, skeleton)
     points = _noisy(points, labels.areas, image_index, skeleton, settings, split, "scene_noise")

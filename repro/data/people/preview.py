@@ -48,7 +48,7 @@ def draw_keypoints(
     return out
 
 
-def _color(skeleton: Skeleton, a: int, b: int) -> tuple[int, int, int]:
+def _color(skeleton: Skeleton, a: int | np.integer, b: int | np.integer) -> tuple[int, int, int]:
     """Red for a link on the left side, blue on the right, yellow between them."""
     sides = {skeleton.keypoints[k].partition("_")[0] for k in (a, b)}
     return _LEFT if sides == {"left"} else _RIGHT if sides == {"right"} else _MIDDLE

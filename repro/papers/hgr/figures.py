@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
 from repro.grouping.candidates import Candidates
@@ -128,8 +130,8 @@ def _draw_nine(axis: Axes, nine: np.ndarray, width: float, colour: str) -> None:
     net = nine.reshape(3, 3, 2)
     for line in (*net, *net.swapaxes(0, 1)):
         axis.plot(line[:, 0], line[:, 1], color=colour, linewidth=width)
-    axis.scatter(*nine.T, s=14 * width, color=colour, zorder=3)
-    axis.scatter(*nine[0], s=5 * width, color="white", zorder=4)
+    axis.scatter(nine[:, 0], nine[:, 1], s=14 * width, color=colour, zorder=3)
+    axis.scatter(nine[0, 0], nine[0, 1], s=5 * width, color="white", zorder=4)
 
 
 def sampling_figure(
@@ -177,7 +179,7 @@ def grouping_figure(
         keypoint: whose absorption is drawn.
     """
     figure, axes = plt.subplots(1, 4, figsize=(15, 4))
-    everything = cues.points.new_ones(cues.points.shape[:2], dtype=bool)
+    everything = cues.points.new_ones(cues.points.shape[:2], dtype=torch.bool)
     name = skeleton.keypoints[keypoint].replace("_", " ")
     titles = ("1. regressed poses G", "2. candidates S", f"3. {name}: within the radius", "4. grouped poses")
     for axis, title in zip(axes, titles, strict=True):
@@ -190,7 +192,7 @@ def grouping_figure(
         zip(cues.points[:, keypoint], points[:, keypoint], absorbed[:, keypoint], strict=True)
     ):
         colour = PEOPLE[person % len(PEOPLE)]
-        axes[2].add_patch(plt.Circle(start.tolist(), radius, fill=False, color=colour, linestyle="--", linewidth=0.8))
+        axes[2].add_patch(Circle(start.tolist(), radius, fill=False, color=colour, linestyle="--", linewidth=0.8))
         axes[2].plot(*start.tolist(), "x", color=colour, markersize=7)
         if found:
             axes[2].annotate("", end.tolist(), start.tolist(), arrowprops={"arrowstyle": "->", "color": colour})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from repro.encoders.people_gaussian import PeopleGaussian, people_heatmaps
 from repro.encoders.scale_aware import ScaleAwareGaussian, adaptive_sigmas, visible_radii
+from repro.errors import ReproError
 from repro.losses.redistributed import redistribution_weights
 from repro.skeletons import Skeleton
 
@@ -31,9 +33,13 @@ def kernel(generator: PeopleGaussian | ScaleAwareGaussian, scale: float, side: i
     scales = torch.tensor([scale])
     if isinstance(generator, ScaleAwareGaussian):
         sigmas = adaptive_sigmas(scales, generator.sigma, generator.scale_threshold)
-        window, radii = "disc", visible_radii(sigmas, generator.threshold, generator.radius)
+        radii = visible_radii(sigmas, generator.threshold, generator.radius)
+        window: Literal["released", "square", "disc"] = "disc"
     else:
-        sigmas, window, radii = scales.new_full((1,), generator.sigma), generator.window, None
+        sigmas, radii = scales.new_full((1,), generator.sigma), None
+        if generator.window == "full":
+            raise ReproError("The window is 'full', which has no edge to be drawn: give 'released' or 'square'.")
+        window = generator.window
     drawn = torch.ones(1, 1, 1, dtype=torch.bool)
     return people_heatmaps(point, drawn, (side, side), sigmas, window=window, radii=radii)[0, 0]
 

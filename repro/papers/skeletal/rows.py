@@ -14,6 +14,7 @@ Every recipe is HRNet's own but for the exchanged parts. Where the paper is sile
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
@@ -38,15 +39,17 @@ MPII_AUGMENTATION = Augmentation(scale=0.25, rotation=30.0, half_body=0.0)
 
 def with_width(method: Method, width: int) -> Method:
     """The method on a backbone of another width."""
-    return method.but(network=replace(method.network, backbone=HRNet(width=width)))
+    network: Any = method.network  # any of those with an HRNet
+    return method.but(network=replace(network, backbone=HRNet(width=width)))
 
 
 def with_sigma(method: Method, sigma: float) -> Method:
     """The method with keypoint heatmaps of another sigma."""
     keypoints = GaussianHeatmap(sigma=sigma)
     encoder = method.encoder
-    skeletal = isinstance(encoder, SkeletalHeatmap)
-    return method.but(encoder=replace(encoder, keypoints=keypoints) if skeletal else keypoints)
+    if isinstance(encoder, SkeletalHeatmap):
+        return method.but(encoder=replace(encoder, keypoints=keypoints))
+    return method.but(encoder=keypoints)
 
 
 def coco_row(method: Method, width: int, size: tuple[int, int]) -> Row:
