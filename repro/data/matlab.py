@@ -100,7 +100,7 @@ def _numbers(
     if flags & COMPLEX:
         raise ValueError(f"{name} holds complex numbers, expected real ones")
     stored, body = next(parts, (0, memoryview(b"")))
-    kind = np.dtype(order + NUMBERS.get(stored, "f8"))
-    if stored not in NUMBERS or min(shape) < 0 or math.prod(shape) * kind.itemsize != len(body):
+    form = np.dtype(order + NUMBERS.get(stored, "f8"))
+    if stored not in NUMBERS or min(shape) < 0 or math.prod(shape) * form.itemsize != len(body):
         raise ValueError(f"{name} is damaged")
-    return np.frombuffer(body, dtype=kind).astype(np.float64).reshape(shape, order="F")
+    return np.frombuffer(body, dtype=form).astype(np.float64).reshape(shape, order="F")
