@@ -212,12 +212,7 @@ def check_current(outcome: Outcome) -> None:
     if not outcome.runs:
         return
     try:
-        recipe = Recipe.from_plain(outcome.runs[0].recipe)
-        rows = list(dict.fromkeys(run.row for run in outcome.runs))
-        scale = get_scale(outcome.scale).of_length(outcome.length)
-        own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
-        today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
-        changed = ", ".join(stale_runs(outcome, with_warm_starts(outcome, today)))
+        changed = ", ".join(stale_runs(outcome, recipes_of_today(outcome)))
     except ReproError as error:  # a field, a row or a start that is no more
         changed = str(error).rstrip(".")
     if changed:
@@ -229,6 +224,15 @@ def check_current(outcome: Outcome) -> None:
             f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={named} DATA={outcome.data}{root} "
             f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
         )
+
+
+def recipes_of_today(outcome: Outcome) -> dict[tuple[str, int], Recipe]:
+    """The recipes that the rows of an outcome with runs have today, by (row, seed), on the samples that it was made on."""
+    recipe = Recipe.from_plain(outcome.runs[0].recipe)
+    rows = list(dict.fromkeys(run.row for run in outcome.runs))
+    scale = get_scale(outcome.scale).of_length(outcome.length)
+    own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
+    return with_warm_starts(outcome, table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs)))
 
 
 def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> dict[tuple[str, int], Recipe]:

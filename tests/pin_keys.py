@@ -22,7 +22,9 @@ from repro.papers.recipes import table_rows
 from repro.plan import counts_alone, runnable_rows, table_recipes, table_samples, table_skeleton
 from repro.recipe import Data, Recipe
 from repro.run_files import stages_of
+from repro.reporting.outcome import Outcome
 from repro.scales import SCALES, Scale
+from repro.view import recipes_of_today
 
 FILE = Path(__file__).parent / "pins" / "keys.json"
 TABLES = [
@@ -88,11 +90,7 @@ def result_keys(folder: str) -> dict[str, str]:
 
 def remade_keys(folder: str) -> dict[str, str]:
     """The keys of the recipes that the rows of a result folder have today on the samples that it was made on."""
-    about = json.loads((RESULTS / folder / "runs.json").read_text())
-    seeds = sorted({run["seed"] for run in about["runs"]})
-    data = Recipe.from_plain(about["runs"][0]["recipe"]).data
-    assert data is not None
-    made = table_recipes(about["paper"], about["table"], SCALES[about["scale"]], data, seeds)
+    made = recipes_of_today(Outcome.read(RESULTS / folder / "runs.json"))
     return {f"{row} {seed}": keys(recipe) for (row, seed), recipe in made.items()}
 
 

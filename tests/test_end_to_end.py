@@ -97,6 +97,7 @@ def test_the_folder_is_complete(folder, places):
         *(
             "manifest.json",
             "runs.json",
+            "evidence.npz",
             "table.csv",
             "table.md",
             "notebook.ipynb",
@@ -123,9 +124,10 @@ def test_the_manifest_says_where_every_number_comes_from(folder, places):
     assert manifest["samples"]["train_count"] == 32 and manifest["samples"]["val_count"] == 12
     assert len(manifest["samples"]["train_fingerprint"]) == len(manifest["samples"]["val_fingerprint"]) == 16
     assert list(manifest["rows"]) == ROWS
+    precision = manifest["computed_with"][0]["fast_precision"]
     assert manifest["rows"]["attention-weighted"] == (
         "32x32 · biased crops · ground-truth boxes · flip test, shifted · decoder WeightedInference · rescoring > 0.2 · "
-        "OKS-NMS 0.9 · from random weights"
+        f"OKS-NMS 0.9 · from random weights · computed in {precision}"
     )
     assert manifest["recipes"] == {f"{row} seed 0": r.key for row, r in zip(ROWS, recipes, strict=True)}
     trainings = {recipe.training_key for recipe in recipes}

@@ -39,14 +39,20 @@ def adaptive_wing(
     # The exponent is above 1, so the power and its gradient are 0 at a distance of 0. Beyond theta the curved branch is
     # not used: it is held at theta, so that a large error cannot overflow there and spoil the gradient.
     curved = omega * torch.log1p((distance.clamp(max=theta) / epsilon) ** exponent)
+    if distance.device.type != "cpu":  # that it is few pixels would have to be waited for
+        return torch.where(distance < theta, curved, _straight(distance, exponent, omega, theta, epsilon))
     far = (distance >= theta).flatten().nonzero()[:, 0]  # few: the straight branch is computed for them alone
     if not len(far):
         return curved
-    beyond, exponent = distance.flatten()[far], exponent.flatten()[far]
+    beyond = _straight(distance.flatten()[far], exponent.flatten()[far], omega, theta, epsilon)
+    return curved.flatten().index_copy(0, far, beyond).view(curved.shape)
+
+
+def _straight(distance: Tensor, exponent: Tensor, omega: float, theta: float, epsilon: float) -> Tensor:
+    """A d - C, the branch of large errors."""
     at_theta = (theta / epsilon) ** exponent
     slope = omega / theta * exponent * at_theta / (1 + at_theta)
-    offset = theta * slope - omega * torch.log1p(at_theta)
-    return curved.flatten().index_copy(0, far, slope * beyond - offset).view(curved.shape)
+    return slope * distance - (theta * slope - omega * torch.log1p(at_theta))
 
 
 @dataclass(frozen=True, kw_only=True)
