@@ -139,6 +139,7 @@ def reproduce(
     chosen, machine = get_scale(scale).of_length(factor), Machine(device, *settings, checked_compiled(compiled))
     known_data(data)
     choose_device(device)
+    processes.check_started()
     root, file = optional_path("DATA_ROOT", data_root), optional_path("BOXES", boxes)
     requests = []
     for key in papers:
@@ -201,7 +202,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.pretrain import make_warm_start
     from repro.scales import get_scale
 
-    backbone = ResNet(depth=cast(Any, parse_number("depth", depth, 1))) if depth else HRNet(width=parse_number("width", width, 1))
+    backbone = ResNet(depth=cast(Any, parse_number("depth", depth, 1))) if depth else HRNet(width=parse_number("width", width, 1, 256))
     click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
 
 
@@ -293,12 +294,14 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     from repro import paths
     from repro.data.sources import load_persons
     from repro.data.statistics import person_statistics
-    from repro.sealed import read_json, write_json
+    from repro.sealed import Damaged, read_json, write_json
 
     persons = load_persons(name, optional_path("DATA_ROOT", root), split, limit=12_000)
     path = paths.results() / "people" / "statistics.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     known = read_json(path) if path.exists() else {}
+    if not isinstance(known, dict):
+        raise Damaged(path, "holds no statistics by name")
     write_json(path, known | {label or f"{name} {split}": person_statistics(persons)})
     click.echo(f"{json.dumps(person_statistics(persons), indent=1)}\nKept in {path}")
 

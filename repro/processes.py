@@ -31,6 +31,28 @@ def _number(variable: str, default: int) -> int:
     return int(given)
 
 
+def check_started() -> None:
+    """Raise ReproError when the environment tells of several processes in a way that they could not meet in."""
+    here, of = rank(), count()
+    if here >= of:
+        raise ReproError(
+            f"RANK is {here} and WORLD_SIZE is {of}, expected a RANK below WORLD_SIZE: start the processes with `torchrun`, or "
+            "leave both variables out."
+        )
+    if of == 1:
+        return
+    local_rank()
+    missing = [one for one in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(one, "").strip()]
+    if missing:
+        raise ReproError(
+            f"WORLD_SIZE is {of} and {missing[0]} is not set: start the processes with `torchrun`, or leave WORLD_SIZE out."
+        )
+    if not 0 <= _number("MASTER_PORT", 0) < 2**16:
+        raise ReproError(
+            f"MASTER_PORT is {os.environ['MASTER_PORT']!r}, expected a number below 65536: start the processes with `torchrun`."
+        )
+
+
 def leads() -> bool:
     """Whether this process writes files and speaks."""
     return rank() == 0

@@ -66,6 +66,9 @@ def run(*arguments: str) -> Result:
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
+        (("data", "preview", ""), "PATH is empty, expected a path."),
+        (("data", "export", ""), "FOLDER is empty, expected a path."),
+        (("warm-start", "--width", "1000000"), "width is '1000000', expected a whole number of at most 256."),
     ],
 )
 def test_a_mistake_is_answered_in_one_sentence(
@@ -78,6 +81,40 @@ def test_a_mistake_is_answered_in_one_sentence(
     assert isinstance(result.exception, SystemExit), f"a traceback: {result.exception!r}"
     assert expected in " ".join(result.output.split())
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_statistics_that_are_none_are_named_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    monkeypatch.setattr("repro.data.sources.load_persons", lambda *_, **__: [])
+    monkeypatch.setattr("repro.data.statistics.person_statistics", lambda _: {})
+    file = tmp_path / "people" / "statistics.json"
+    file.parent.mkdir()
+    file.write_text("[1]")
+    result = run("data", "statistics", "people")
+    assert result.exit_code == 2 and f"{file} holds no statistics by name" in " ".join(result.output.split())
+    assert file.read_text() == "[1]"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE is 2 and RANK is not set"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_ADDR is not set"),
+        ({"RANK": "1"}, "RANK is 1 and WORLD_SIZE is 1, expected a RANK below WORLD_SIZE"),
+        ({"WORLD_SIZE": "2", "RANK": "2"}, "RANK is 2 and WORLD_SIZE is 2"),
+        ({"WORLD_SIZE": "0", "RANK": "0"}, "RANK is 0 and WORLD_SIZE is 0"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "x"}, "MASTER_PORT is 'x'"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "a", "MASTER_PORT": "70000"}, "MASTER_PORT is '70000'"),
+        ({"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "-1"}, "LOCAL_RANK is '-1'"),
+    ],
+)
+def test_processes_that_could_not_meet_are_refused(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = run(*REPRODUCE, "--plan")
+    assert result.exit_code == 2 and expected in " ".join(result.output.split())
 
 
 def test_list_shows_every_row_with_its_state() -> None:

@@ -64,7 +64,8 @@ def choose_device(name: str) -> torch.device:
 
 
 def join_world(device: str, compiled: Compiled = "off") -> World:
-    """Join the processes that ``torchrun`` started, if it did: NCCL on GPUs, gloo on CPUs."""
+    """Join the processes that ``torchrun`` started, if it did: NCCL on GPUs, gloo on CPUs. Raises ReproError."""
+    processes.check_started()
     size = processes.count()
     chosen = choose_device(device)
     if size == 1:

@@ -22,7 +22,7 @@ from scipy.io import savemat
 from tqdm import tqdm
 
 from repro.data.people.cache import DrawnImages
-from repro.data.people.formats import coco_file, image_name
+from repro.data.people.formats import EXPORTED, coco_file, image_name
 from repro.data.people.load import SceneSet, load_people, load_scenes
 from repro.data.people.settings import PeopleSettings
 from repro.data.persons import PersonSet
@@ -55,7 +55,7 @@ def export_people(
     """Write images and annotations.
 
     Args:
-        root: folder to create; files of an earlier export are replaced.
+        root: folder to create; files of an earlier export are replaced, those of another data set are not.
         skeleton_name: one of ``FILES``.
         kind: ``scenes`` of several people or images of single ``persons``; MPII's format takes persons only.
         counts: images by split, as in {"train": 1000, "val": 200}.
@@ -66,7 +66,7 @@ def export_people(
         the annotation files.
 
     Raises:
-        ReproError: for an unknown skeleton, split or kind, or when the folder cannot be written.
+        ReproError: for an unknown skeleton, split or kind, or when the folder cannot be written or holds another data set.
     """
     if skeleton_name not in FILES:
         raise choice_error("skeleton to export", skeleton_name, FILES)
@@ -74,6 +74,9 @@ def export_people(
         raise choice_error("kind of images to export", kind, ("persons", "scenes"))
     if skeleton_name == MPII16.name and kind != "persons":
         raise ReproError("MPII's format is written for single persons only: export mpii16 with kind 'persons'.")
+    for split in counts:
+        word = "valid" if skeleton_name == MPII16.name and split == "val" else split
+        _check_own(Path(root) / FILES[skeleton_name][0].format(split=word))
     written = []
     for split, count in counts.items():
         load: Callable[..., PersonSet | SceneSet] = load_people if kind == "persons" else load_scenes
@@ -83,6 +86,23 @@ def export_people(
         except OSError as error:
             raise ReproError(f"The folder {root} cannot be written ({error}): give one that can be.") from error
     return written
+
+
+def _check_own(path: Path) -> None:
+    """Raise ReproError for an annotation file that is there and was not exported: photographs' must not be lost."""
+    if not path.exists():
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        own = (
+            content["info"]["description"].startswith(EXPORTED)
+            if isinstance(content, dict)
+            else all("head_box" in entry for entry in content)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        own = False
+    if not own:
+        raise ReproError(f"{path} is there and was not exported from here: give another folder, or remove the file.")
 
 
 def _write_split(root: Path, split: str, data: PersonSet | SceneSet) -> Path:

@@ -13,6 +13,7 @@ from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
 from repro.wholebody import FACE, WHOLEBODY133
 
 SKELETONS = {s.name: s for s in (COCO17, MPII16, CROWDPOSE14, LSPET14, WHOLEBODY133)}
+EXPORTED = "people, drawn by repro"  # how the description of a file of drawn people begins
 AREA_OF_BOX = 0.53  # CrowdPose's rule: area = 0.53 x width x height of the box
 LEAST_VISIBLE = 0.5  # share of visible keypoints from which a hand, face or foot is annotated
 _WHOLEBODY_KEYS = (
@@ -149,7 +150,7 @@ def coco_file(
         "skeleton": [[a + 1, b + 1] for a, b in body.link_indices],
     }  # fmt: skip
     entries = [wholebody_dict(a) if skeleton is not body else a for a in annotations]
-    info = {"description": f"people, drawn by repro, skeleton {skeleton.name}"}
+    info = {"description": f"{EXPORTED}, skeleton {skeleton.name}"}
     return {"info": info, "images": images, "annotations": entries, "categories": [category]}
 
 

@@ -242,6 +242,20 @@ def test_what_cannot_be_exported_says_so(tmp_path):
         export_people(tmp_path, "lspet14", counts={"val": 1})
 
 
+@pytest.mark.parametrize(
+    ("skeleton", "file"), [("coco17", "annotations/person_keypoints_val2017.json"), ("mpii16", "annot/valid.json")]
+)
+def test_an_export_replaces_an_earlier_one_and_nobody_elses_annotations(tmp_path, skeleton, file):
+    for _ in range(2):
+        export_people(tmp_path, skeleton, kind="persons", counts={"val": 1}, size=SIZE)
+    for text in ('{"info": {"description": "photographs"}}', '[{"image": "a.jpg"}]', "cut {"):
+        (tmp_path / file).write_text(text)
+        with pytest.raises(ReproError, match="was not exported from here: give another folder, or remove the file"):
+            export_people(tmp_path, skeleton, kind="persons", counts={"train": 1, "val": 1}, size=SIZE)
+        assert (tmp_path / file).read_text() == text
+    assert not list(tmp_path.rglob("*train*")), "nothing is written before all splits are looked at"
+
+
 def test_contact_sheets_show_the_keypoints(tmp_path):
     persons, scenes = load_people("val", limit=12, size=SIZE), load_scenes("val", limit=10, size=SCENE)
     sheet = person_sheet(persons, 5, 3, zoom=2)
