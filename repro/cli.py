@@ -202,7 +202,8 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.pretrain import make_warm_start
     from repro.scales import get_scale
 
-    backbone = ResNet(depth=cast(Any, parse_number("depth", depth, 1))) if depth else HRNet(width=parse_number("width", width, 1, 256))
+    deep, wide = parse_number("depth", depth, 1) if depth else 0, parse_number("width", width, 1, 256)
+    backbone = ResNet(depth=cast(Any, deep)) if depth else HRNet(width=wide)
     click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
 
 

@@ -66,7 +66,7 @@ def _named(variable: str, default: Path) -> Path:
 
 
 def user_path(what: str, given: str | Path) -> Path:
-    """A path as a user gives it, with ``~`` expanded; ``what`` is for the message. Raises ReproError for an unknown home or none."""
+    """A path as a user gives it, with ``~`` expanded; ``what`` is for the message. ReproError for an unknown home or none."""
     if not str(given).strip():
         raise ReproError(f"{what} is empty, expected a path.")
     try:
