@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from tqdm import tqdm
 
 from repro.data.cached import cache_images
 from repro.data.detection_files import load_detected, takes_detections
@@ -25,6 +28,7 @@ from repro.errors import ReproError, choice_error
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
+from repro.processes import leads
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
 from repro.scales import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
@@ -321,6 +325,7 @@ def _described(
             f"Data set {name} under {root} has no labelled person in the {split} {what} that are taken: nothing can be "
             "learned or measured; run `repro data check` on it, or give a folder whose files hold labels."
         )
+    _tell_shared(name, root, train, val)
     return Data(
         name=name,
         train_fingerprint=train.fingerprint(),
@@ -329,6 +334,18 @@ def _described(
         val_count=len(val),
         drawn=drawn,
     )
+
+
+def _tell_shared(name: str, root: Path | None, train: PersonSet | ImageSet, val: PersonSet | ImageSet) -> None:
+    """Say so on stderr where images that are evaluated are trained on, byte for byte."""
+    known, digests = set(getattr(train.images, "digests", None) or ()), getattr(val.images, "digests", None) or ()
+    shared = [path for path, digest in zip(getattr(val.images, "paths", ()), digests, strict=False) if digest in known]
+    if shared and leads():
+        tqdm.write(
+            f"{len(shared)} of {len(digests)} evaluation images of {name} under {root} are training images too, the first is "
+            f"{shared[0]}: numbers on them say nothing about other images; give each image to one split.",
+            file=sys.stderr,
+        )
 
 
 def _cached(persons: PersonSet) -> PersonSet:

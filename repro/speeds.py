@@ -7,6 +7,7 @@ step. Remove it where the machine has become another one, or was busy otherwise 
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ def read_speeds(machine: str) -> dict[str, dict[str, float]]:
 
 
 def _is_sound(seconds: Any) -> bool:
-    return isinstance(seconds, dict) and all(isinstance(s, (int, float)) and s > 0 for s in seconds.values())
+    return isinstance(seconds, dict) and all(isinstance(s, (int, float)) and 0 < s < math.inf for s in seconds.values())
 
 
 def keep_speeds(machine: str, measured: dict[str, dict[str, float]]) -> None:
@@ -117,6 +118,6 @@ def keep_speeds(machine: str, measured: dict[str, dict[str, float]]) -> None:
 def _read_all() -> dict[str, Any]:
     try:
         known = json.loads(speeds_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -256,3 +256,14 @@ def test_estimates_of_pixels_are_those_that_tasks_are_made_of(data, tiny_samples
     recipe = tiny_recipe(data)
     cost = task_cost(Task(recipe, (recipe,)), tiny_samples, "cpu")
     assert cost.evaluation == pytest.approx(cost.pixels * shown_pixel_seconds(recipe, LSPET14, "cpu"))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "5", "{", '{"m": 5}', '{"m": {"step": 5}}', '{"m": {"step": {"crop": Infinity}}}']
+)
+def test_damaged_speeds_are_those_of_no_step(text):
+    speeds.speeds_file().parent.mkdir(parents=True, exist_ok=True)
+    speeds.speeds_file().write_text(text)
+    assert read_speeds("m") == {}
+    keep_speeds("m", {"step": {"crop": 2.0}})
+    assert read_speeds("m") == {"step": {"crop": 2.0}}

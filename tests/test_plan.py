@@ -156,6 +156,22 @@ def test_samples_are_limited_by_the_scale_described_by_content_and_decoded_once(
     assert samples.measures == {"oks", "pckh"}
 
 
+def test_evaluation_images_that_are_trained_on_are_said(loads, tmp_path, monkeypatch, capsys):
+    def digested(name, root, split, **kept):
+        persons = tiny_persons(tmp_path / split, 5, seed=1)
+        sums = tuple(f"{split if n else 'same'} {n}" for n in range(len(persons.images.ids)))
+        return replace(persons, images=replace(persons.images, digests=sums))
+
+    open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+    assert "training images too" not in capsys.readouterr().err
+    monkeypatch.setattr(plan, "load_persons", digested)
+    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+    count, first = len(samples.val.images.ids), tmp_path / "val"
+    said = capsys.readouterr().err
+    assert f"1 of {count} evaluation images of lspet under {tmp_path} are training images too" in said
+    assert f"the first is {first}" in said
+
+
 def test_drawn_people_have_limits_of_their_own_and_the_size_of_the_tables_largest_input(loads):
     table_samples("skeletal", 1, "people", None, replace(LAPTOP, drawn_train=12, drawn_val=7))
     assert [(c["split"], c["limit"]) for c in loads] == [("train", 12), ("val", 7)]

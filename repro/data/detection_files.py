@@ -33,6 +33,8 @@ def boxes_name(path: Path) -> str:
     Raises:
         ReproError: for a file that cannot be read.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ReproError(f"The detector's file {path} is no file: give the path of an existing JSON file.")
     try:
         return NAMED + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError as error:

@@ -67,6 +67,8 @@ class Records:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises ReproError when it is missing or is not JSON."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ReproError(f"{path} is no file: give the path of an existing JSON file.")
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -168,6 +170,10 @@ def _images(images: list[Any], path: Path) -> tuple[np.ndarray, np.ndarray, list
         crowd.append(number(image, "crowdIndex", path, item, 0.0, 1e6) if given else np.nan)
     if len(set(ids)) != len(ids):
         raise ReproError(f"{path} holds an image id more than once: give each image its own id; {ADVICE}")
+    if len(set(names)) != len(names):
+        n = next(n for n, name in enumerate(names) if name in names[:n])
+        fault = f"is {short(names[n])}, which another image has too, expected a file of its own"
+        raise refused(path, label("image", images[n], n), "file_name", fault)
     shape = np.array(sizes, dtype=np.int64).reshape(-1, 2)
     return np.array(ids, dtype=np.int64), shape, names, np.array(crowd, dtype=np.float64)
 

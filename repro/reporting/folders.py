@@ -25,7 +25,8 @@ from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tel
 KIND = "result folder"  # of the sealed manifest
 SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds
 CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
-NEEDED = {"paper", "table", "seeds", "rows", "created"}  # fields that every manifest has
+NEEDED = {"paper": str, "table": int, "seeds": list, "rows": (dict, list), "created": str}  # fields that every manifest has
+GIVEN = {"commit": (str, type(None)), "length": (int, float), "data": str}  # fields that are read where they are there
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
 
 
@@ -82,12 +83,17 @@ def read_manifest(folder: Path, *, named: bool = False) -> dict[str, Any]:
     file = folder / "manifest.json"
     try:
         content = read_json(file)
-        if not isinstance(content, dict) or not set(content) >= NEEDED:
+        if not isinstance(content, dict) or not set(content) >= set(NEEDED) or not _is_typed(content):
             raise Damaged(file, "is no manifest of a result folder")
         identity = {"version": folder_name(folder)} if named else {}
         return unsealed(content, file, KIND, **identity) if set(SEAL) & set(content) else content
     except Damaged as damaged:
         raise Damaged(file, damaged.why, advice=_advice(folder)) from damaged
+
+
+def _is_typed(manifest: dict[str, Any]) -> bool:
+    """Whether the fields that are read have the types that they are written with."""
+    return all(isinstance(manifest[name], kind) for name, kind in {**GIVEN, **NEEDED}.items() if name in manifest)
 
 
 def check_kept(file: Path) -> None:

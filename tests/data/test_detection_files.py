@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,14 @@ def test_a_file_that_is_not_there_is_told_with_what_to_give(tmp_path: Path) -> N
         ReproError, match="none.json cannot be read .No such file.*as in BOXES=/path/to/detections.json"
     ):
         boxes_name(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_and_not_waited_for(make: Any, tmp_path: Path) -> None:
+    make(tmp_path / "boxes.json")
+    for read in (boxes_name, read_boxes):
+        with pytest.raises(ReproError, match="boxes.json is no file: give the path of an existing JSON file"):
+            read(tmp_path / "boxes.json")
 
 
 def test_the_file_of_recipes_is_found_among_them() -> None:

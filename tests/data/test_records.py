@@ -161,3 +161,12 @@ def test_some_images_with_a_crowd_index_and_others_without_are_refused(coco_root
     change_json(coco_root / TRAIN, lambda c: [i.update(crowdIndex=0.5) for i in c["images"][:2]])
     with pytest.raises(ReproError, match="crowdIndex of image 3 is missing"):
         load_coco_images(*find_files(coco_root, "train"))
+
+
+def test_two_images_of_one_file_are_refused(coco_root):
+    def repeat(content):
+        content["images"][1]["file_name"] = content["images"][0]["file_name"]
+
+    change_json(find_files(coco_root, "train")[0], repeat)
+    with pytest.raises(ReproError, match="file_name of image .* which another image has too"):
+        load_coco(*find_files(coco_root, "train"))

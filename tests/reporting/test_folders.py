@@ -136,6 +136,21 @@ def write_table(folder: Path, lines: dict[tuple[str, str], tuple[float | None, s
     pd.DataFrame(rows, columns=["row", "metric", "ours", "spread", "verdict"]).to_csv(folder / "table.csv", index=False)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"seeds": 5}, {"rows": 7}, {"created": 5}, {"paper": None}, {"table": "3"}, {"commit": 7}, {"length": "1"}]
+)
+def test_a_manifest_with_a_field_of_another_type_is_named_and_left_out(wrong, tmp_path: Path, capsys) -> None:
+    for name, more in (("right", {}), ("wrong", wrong)):
+        folder = tmp_path / "skeletal" / "table3" / name
+        folder.mkdir(parents=True)
+        write_manifest(folder, "2026-01-01")
+        file = folder / "manifest.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | more))
+    assert list(manifests()) == ["skeletal/table3/right"]
+    write_index()
+    assert str(tmp_path / "skeletal" / "table3" / "wrong" / "manifest.json") in capsys.readouterr().err
+
+
 def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: Path) -> None:
     same = {("hrnet", "PCKh"): (40.0, ""), ("cited", "PCKh"): (None, "")}
     for version, ours, told in (("a", 41.0, "open"), ("b", 42.5, "open"), ("c", 41.0, "consistent")):
