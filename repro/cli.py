@@ -30,6 +30,7 @@ from repro.cli_values import (
 )
 from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
+from repro.fetch.command import fetch_command
 from repro.gpu_check.command import gpu_check
 from repro.lengths import parse_length, written
 from repro.papers import PAPERS
@@ -220,7 +221,7 @@ def enlarger(device: str, keep: bool) -> None:
     click.echo(f"Kept in {make_enlarger(device, keep=keep)}")
 
 
-for command in (*COMMANDS, gpu_check):
+for command in (*COMMANDS, gpu_check, fetch_command):
     main.add_command(command)
 
 
