@@ -40,7 +40,9 @@ def fetch_command(name: str, root: str, dry_run: bool, keep: bool) -> None:
             said = fetch(item, folder, keep=keep)
         click.echo(f"{item.name}: {said}")
     if not dry_run:
-        _say_then(bundle.then, folder, [item.file for item in bundle.items if item.by_hand and not is_there(item, folder)])
+        _say_then(
+            bundle.then, folder, [item.file for item in bundle.items if item.by_hand and not is_there(item, folder)]
+        )
 
 
 def _say_then(then: str, folder: Path, missing: list[str]) -> None:
@@ -61,4 +63,6 @@ def _list() -> None:
             click.echo(f"  {item.name}: {item.what}; {size}; {item.licence}")
             click.echo(f"    {where}")
             click.echo(f"    {item.checked}")
-    click.echo("repro fetch NAME --root FOLDER fetches a set or one file; no address was opened when this list was made.")
+    click.echo(
+        "repro fetch NAME --root FOLDER fetches a set or one file; no address was opened when this list was made."
+    )

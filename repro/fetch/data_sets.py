@@ -156,7 +156,7 @@ _MPII_LABELS = tuple(
 
 def _leeds(name: str, what: str, page: str) -> Item:
     return Item(
-        name,
+        f"{name}-archive",
         what,
         f"{name}_dataset.zip",
         "none stated; the authors ask to be cited",

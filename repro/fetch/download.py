@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from repro.errors import ReproError
 from repro.fetch.items import written_size
@@ -50,10 +50,6 @@ class _Secure(HTTPRedirectHandler):
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         check_address(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> OpenerDirector:
-    return build_opener(_Secure())
 
 
 @dataclass(frozen=True)
@@ -174,7 +170,8 @@ def _open(url: str, start: int, kept: _State | None) -> http.client.HTTPResponse
         headers |= {"Range": f"bytes={start}-", "If-Range": kept.condition}
     host = urlsplit(url).hostname
     try:
-        response: http.client.HTTPResponse = _opener().open(Request(url, headers=headers), timeout=TIMEOUT)
+        ask = build_opener(_Secure()).open
+        response: http.client.HTTPResponse = ask(Request(url, headers=headers), timeout=TIMEOUT)
         return response
     except HTTPError as error:
         with error:
@@ -218,7 +215,7 @@ def _total(response: http.client.HTTPResponse, start: int) -> int | None:
 
 def _receive(response: http.client.HTTPResponse, part: Path, start: int, total: int | None, count: Count) -> None:
     done = start
-    with _writing(part, "ab" if start else "wb") as file:
+    with _writing(part, start > 0) as file:
         count(done, total)
         while True:
             try:
@@ -238,9 +235,9 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, total: 
                 return
 
 
-def _writing(path: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:
+def _writing(path: Path, on: bool) -> IO[bytes]:
     try:
-        return path.open(mode, buffering=0)
+        return path.open("ab", buffering=0) if on else path.open("wb", buffering=0)
     except OSError as error:
         raise _unwritten(path, error) from error
 

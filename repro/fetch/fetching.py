@@ -34,7 +34,9 @@ def chosen(name: str) -> Bundle:
         for item in bundle.items:
             if item.name == name:
                 return Bundle(name, item.what, (item,), "{root} holds what was fetched.")
-    raise choice_error("name to fetch", name, [bundle.name for bundle in BUNDLES] + ["one of the files that `repro fetch` lists"])
+    raise choice_error(
+        "name to fetch", name, [bundle.name for bundle in BUNDLES] + ["one of the files that `repro fetch` lists"]
+    )
 
 
 def place_of(item: Item, root: Path) -> Path:
@@ -89,6 +91,7 @@ def fetch(item: Item, root: Path, *, keep: bool = False) -> str:
         if is_there(item, root):
             return "there already"
         file = work / item.file
+        _check_free(item, root)
         if not file.exists():
             _check_room(item, root)
             with _bar(f"{item.name}") as count:
@@ -98,16 +101,13 @@ def fetch(item: Item, root: Path, *, keep: bool = False) -> str:
             most = item.grows * file.stat().st_size + BLOCK
             with _bar(f"unpacking {item.file}") as count:
                 files = unpack(file, root / item.place, most, count)
-            files = {str(Path(item.place) / name): number for name, number in files.items()}
+            _remember(item, root, {str(Path(item.place) / name): number for name, number in files.items()})
+            if not keep:
+                file.unlink()
         else:
-            target = place_of(item, root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
-            files = {str(Path(item.place) / item.file): 1}
-        note = {"url": item.url, "checksum": item.checksum, "files": files}
-        _note(item, root).write_text(json.dumps(note, indent=1), encoding="utf-8")
-        if item.unpack and not keep:
-            file.unlink()
+            place_of(item, root).parent.mkdir(parents=True, exist_ok=True)
+            _remember(item, root, {str(Path(item.place) / item.file): 1})
+            file.replace(place_of(item, root))
     return f"fetched, {verified}"
 
 
@@ -150,6 +150,19 @@ def verify(item: Item, file: Path) -> str:
 
 def _note(item: Item, root: Path) -> Path:
     return root / FOLDER / f"{item.name}.json"
+
+
+def _remember(item: Item, root: Path, files: dict[str, int]) -> None:
+    """Note what was fetched, and the number of files by the first part of their path."""
+    note = {"url": item.url, "checksum": item.checksum, "files": files}
+    _note(item, root).write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+def _check_free(item: Item, root: Path) -> None:
+    """Raise ReproError where a file of the user stands where one that is fetched would go."""
+    target = place_of(item, root)
+    if not item.unpack and target.exists():
+        raise ReproError(f"{target} is there and was not fetched from {item.url}: use it, or move it away.")
 
 
 def _files(path: Path) -> int:

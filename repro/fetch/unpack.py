@@ -108,9 +108,10 @@ def _open_tar(path: Path) -> Iterator[Members]:
 
 
 def _read_rest(archive: tarfile.TarFile) -> None:
-    """Read to the end of the file, where compressions keep the checksum of the whole. Raises tarfile.ReadError for a long rest."""
+    """Read to the end of the file, where compressions keep a checksum of it. Raises tarfile.ReadError for a long rest."""
+    assert archive.fileobj is not None, "an archive that is open has a file"
     rest = 0
-    while archive.fileobj and (block := archive.fileobj.read(BLOCK)):
+    while block := archive.fileobj.read(BLOCK):
         rest += len(block)
         if rest > MOST_REST:
             raise tarfile.ReadError("data follow its end")
@@ -136,7 +137,9 @@ def _readable(archive: Path) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
-        raise ReproError(f"{archive} cannot be unpacked ({error}): delete it and call the same command again.") from error
+        raise ReproError(
+            f"{archive} cannot be unpacked ({error}): delete it and call the same command again."
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ReproError(
@@ -147,7 +150,9 @@ def _readable(archive: Path) -> Iterator[None]:
             raise ReproError(
                 f"{archive} cannot be unpacked ({error}): delete it and call the same command again."
             ) from error
-        raise ReproError(f"{error.filename or archive} cannot be written ({error.strerror}): mend that first.") from error
+        raise ReproError(
+            f"{error.filename or archive} cannot be written ({error.strerror}): mend that first."
+        ) from error
 
 
 def _checked(archive: Path, folder: Path, members: Iterator[_Member], most: int) -> dict[str, int]:
@@ -237,6 +242,8 @@ def _write(archive: Path, source: IO[bytes], target: Path, size: int, done: int,
             count(done + written, total)
     if written != size:
         part.unlink()
-        raise ReproError(f"{archive} is damaged: {target.name!r:.200} has another size than stated; delete it and call again.")
+        raise ReproError(
+            f"{archive} is damaged: {target.name!r:.200} has another size than stated; delete it and call again."
+        )
     part.replace(target)
     return done + written

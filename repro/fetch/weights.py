@@ -67,7 +67,9 @@ def _mmpose(path: str, what: str) -> Item:
 
 def _by_hand(file: str, what: str, page: str, place: str, *, size: int | None = None, checksum: str = "") -> Item:
     name = re.sub(r"[._]", "-", f"{place}-{file.removesuffix('.pth')}")
-    checked = _README if not checksum else "page and file name from the authors' README; checksum from public repositories"
+    checked = (
+        _README if not checksum else "page and file name from the authors' README; checksum from public repositories"
+    )
     return Item(name, what, file, "MIT", checked, page=page, size=size, checksum=checksum, place=place)
 
 
@@ -135,9 +137,7 @@ _RELEASED = (
     _by_hand("final_rescore_coco_kpt.pth", "its scoring network on COCO", _GUIDED, "rescore"),
     _by_hand("final_rescore_crowd_pose_kpt.pth", "its scoring network on CrowdPose", _GUIDED, "rescore"),
 )
-_HIGHER_ITEMS = (
-    _by_hand("pose_higher_hrnet_w32_512.pth", "HigherHRNet-W32 on COCO at 512x512", _HIGHER, "pose_coco"),
-)
+_HIGHER_ITEMS = (_by_hand("pose_higher_hrnet_w32_512.pth", "HigherHRNet-W32 on COCO at 512x512", _HIGHER, "pose_coco"),)
 
 WEIGHTS = (
     Bundle(

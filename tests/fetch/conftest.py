@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repro.fetch import download
+
 from .server import Server
 
 

@@ -1,4 +1,4 @@
-"""A server on this machine that misbehaves as asked: it breaks off, changes its file, ignores ranges, refuses, leads elsewhere."""
+"""A server on this machine that misbehaves as asked: breaks off, changes its file, ignores ranges, refuses, redirects."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 from repro.errors import ReproError
 from repro.fetch import download as module
 from repro.fetch.download import ATTEMPTS, check_address, download, part_of
+
 from .server import Served
 
 CONTENT = bytes(range(256)) * 40  # 10,240 bytes, none like its neighbours
