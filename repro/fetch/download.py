@@ -136,7 +136,7 @@ def _go_on(url: str, part: Path, size: int | None, count: Count) -> None:
     start = part.stat().st_size if kept else 0
     if kept and kept.size is not None and start == kept.size:
         return
-    response = _open(url, start, kept)
+    response = _open(url, part, start, kept)
     with response:
         if start and response.status == 206:
             same = kept is not None and _validators(response) in ((kept.etag, kept.modified), ("", ""))
@@ -164,7 +164,7 @@ def _forget(part: Path) -> None:
     _state_file(part).unlink(missing_ok=True)
 
 
-def _open(url: str, start: int, kept: _State | None) -> http.client.HTTPResponse:
+def _open(url: str, part: Path, start: int, kept: _State | None) -> http.client.HTTPResponse:
     headers = {"User-Agent": "repro-pose", "Accept-Encoding": "identity"}
     if start and kept:
         headers |= {"Range": f"bytes={start}-", "If-Range": kept.condition}
@@ -176,6 +176,7 @@ def _open(url: str, start: int, kept: _State | None) -> http.client.HTTPResponse
     except HTTPError as error:
         with error:
             if error.code == 416 and start:
+                _forget(part)
                 raise _Broken("the server's file is shorter by now") from error
             if error.code in (500, 502, 503, 504):
                 raise _Broken(f"its answer was {error.code}") from error

@@ -65,6 +65,18 @@ def test_the_date_alone_is_enough_to_go_on(server, tmp_path):
     server.files["/a"] = Served(CONTENT, etag='W/"1"', modified=date, breaks=[4000])
     download(server.url("/a"), tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == CONTENT and server.asked == ["", "bytes=4000-"]
+    assert server.conditions == ["", date]  # a weak ETag promises nothing of bytes
+
+
+@pytest.mark.parametrize("other", [CONTENT[::-1], CONTENT[:3000]], ids=["another", "shorter"])
+def test_a_server_that_ignores_the_condition_does_not_mix_two_files(server, tmp_path, other):
+    server.files["/a"] = Served(CONTENT, breaks=[4000] + [0] * ATTEMPTS)
+    with pytest.raises(ReproError):
+        download(server.url("/a"), tmp_path / "a")
+    server.files["/a"] = Served(other, etag='"2"', careless=True)
+    download(server.url("/a"), tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == other
+    assert server.asked[-2:] == ["bytes=4000-", ""]
 
 
 def test_without_a_condition_the_sentence_says_that_the_next_call_begins_again(server, tmp_path):
