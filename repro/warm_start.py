@@ -147,13 +147,15 @@ def read_start(path: Path) -> dict[str, Tensor]:
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raise ReproError, naming the first, for weights that are not finite."""
-    wrong = [n for n, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
-    if wrong:
-        raise ReproError(
-            f"The weights file {path} holds numbers that are not finite in {len(wrong)} tensors, the first is {wrong[0]}: give "
-            "the file of a training that went well."
-        )
+    """Raise ReproError, naming the first, for weights that are not finite in float32, or a variance below 0."""
+    wrong = [n for n, t in tensors.items() if t.is_floating_point() and not t.float().isfinite().all()]
+    negative = [n for n, t in tensors.items() if n.endswith("running_var") and (t < 0).any()]
+    for names, what in ((wrong, "that are not finite"), (negative, "below 0, where variances are,")):
+        if names:
+            raise ReproError(
+                f"The weights file {path} holds numbers {what} in {len(names)} tensors, the first is {names[0]}: give the file "
+                "of a training that went well."
+            )
 
 
 def import_weights(path: Path, tensors: dict[str, Tensor] | None = None) -> str:

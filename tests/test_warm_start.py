@@ -23,6 +23,7 @@ from repro.recipe import Initialisation
 from repro.skeletons import COCO17
 from repro.warm_start import (
     backbone_name,
+    check_finite,
     export_backbone,
     import_weights,
     initialisation_for,
@@ -247,3 +248,19 @@ def test_initial_weights_are_those_of_the_plain_backbone():
     assert initialisation_for(OffsetNetwork(backbone=small).widened()) == plain
     assert initialisation_for(HRNet(**{**vars(small), "multi_scale_stage4": True})) == plain
     assert initialisation_for(ResNet(width=24)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("conv1.weight", torch.tensor([1.0, torch.nan]), "not finite in 1 tensors, the first is conv1.weight"),
+        ("conv1.weight", torch.tensor([1e300], dtype=torch.float64), "not finite in 1 tensors"),  # not in float32
+        ("bn1.running_var", torch.tensor([1.0, -1e-3]), "below 0, where variances are, in 1 tensors, the first is bn1"),
+    ],
+)
+def test_weights_that_no_network_computes_with_are_refused(name, value, message, tmp_path):
+    sound = {"bn1.weight": torch.tensor([-1.0]), "bn1.running_var": torch.tensor([0.0]), "n": torch.tensor(1)}
+    check_finite(sound, tmp_path / "a.pth")
+    with pytest.raises(ReproError, match=message) as caught:
+        check_finite({**sound, name: value}, tmp_path / "a.pth")
+    assert str(tmp_path / "a.pth") in str(caught.value)
