@@ -66,6 +66,8 @@ def run(*arguments: str) -> Result:
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
+        (("transfer", "--data", "coco", "--data-root", "/"), "data is 'coco', whose joints are not those of Leeds"),
+        (("transfer", "--data", "people", "--data-root", "/"), "choose one of lspet."),
         (("data", "preview", ""), "PATH is empty, expected a path."),
         (("data", "export", ""), "FOLDER is empty, expected a path."),
         (("warm-start", "--width", "1000000"), "width is '1000000', expected a whole number of at most 256."),

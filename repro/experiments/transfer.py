@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from repro.data.persons import PersonSet
+from repro.data.sources import DATA_SETS, data_set
+from repro.errors import ReproError
 from repro.experiments.outcome import keep, kept
 from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
@@ -65,7 +67,13 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
         name: data set of photographs with the 14 joints, ``lspet``.
         root: its folder.
         machine: see ``tasks.Machine``.
+
+    Raises:
+        ReproError: for a data set with other joints.
     """
+    if data_set(name).skeleton != LSPET14:
+        fit = ", ".join(one.name for one in DATA_SETS.values() if one.skeleton == LSPET14)
+        raise ReproError(f"data is {name!r}, whose joints are not those of Leeds Sports Pose: choose one of {fit}.")
     laptop = SCALES["laptop"]
     photos, photo_data = open_samples(name, root, laptop, SIZE, LSPET14)
     drawn, drawn_data = open_samples("people", None, laptop, SIZE, LSPET14)
