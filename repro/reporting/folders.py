@@ -25,8 +25,8 @@ from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tel
 KIND = "result folder"  # of the sealed manifest
 SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds
 CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
-NEEDED = {"paper": str, "table": int, "seeds": list, "rows": (dict, list), "created": str}  # fields that every manifest has
-GIVEN = {"commit": (str, type(None)), "length": (int, float), "data": str}  # fields that are read where they are there
+NEEDED: dict[str, Any] = {"paper": str, "table": int, "seeds": list, "rows": (dict, list), "created": str}  # that all have
+GIVEN: dict[str, Any] = {"commit": (str, type(None)), "length": (int, float), "data": str}  # that some have
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")
 
 
