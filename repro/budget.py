@@ -108,11 +108,11 @@ def say_costs(tables: list[PlannedTable], machine: Machine, speeds: Speeds, *, a
 def say_plan(requests: list[Request], machine: Machine) -> None:
     """Say what a command would do: tables, trainings, what is complete of them, steps, time, disk and memory; trains nothing.
 
-    People that are not drawn yet stay so, and then nothing counts as complete. Photographs are read, as before a training.
+    People that are not drawn yet stay so, and then nothing counts as complete. Photographs are looked at, and not decoded.
     """
     undrawn = _still_drawn(requests)
     known = not undrawn
-    tables = plan_tables(requests) if known else outline_tables(requests)
+    tables = plan_tables(requests, decode=False) if known else outline_tables(requests)
     speeds = measured_speeds(tables, machine)
     seconds = table_seconds(tables, machine, speeds)
     if not processes.leads():

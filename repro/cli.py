@@ -116,6 +116,8 @@ def reproduce(
     compiled: str,
 ) -> None:
     """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
+    if not table.strip():
+        raise ReproError("TABLE is missing: name one as in TABLE=2; `repro list` shows all.")
     number = parse_number("TABLE", table, 1, 99)
     papers = _papers_with(paper, number)
     seed_list, only = parse_seeds(seeds), parse_rows(rows)

@@ -190,17 +190,24 @@ def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
 
 
 def table_samples(
-    paper: str, number: int, data_name: str, root: Path | None, scale: Scale, boxes: Path | None = None
+    paper: str,
+    number: int,
+    data_name: str,
+    root: Path | None,
+    scale: Scale,
+    boxes: Path | None = None,
+    *,
+    decode: bool = True,
 ) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
 
-    ``boxes`` is a detector's file for the evaluation split.
+    ``boxes`` is a detector's file for the evaluation split; ``decode`` as of ``open_samples``.
     """
     table = runnable_rows(paper, number)
     if table.takes_scenes:
         return open_scene_samples(data_name, root, scale, table_skeleton(paper, number, data_name), table.split)
     largest = _largest_input(paper, number, scale)
-    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes)
+    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes, decode=decode)
 
 
 def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:
@@ -256,6 +263,8 @@ def open_samples(
     size: tuple[int, int],
     skeleton: Skeleton,
     boxes: Path | None = None,
+    *,
+    decode: bool = True,
 ) -> tuple[Samples, Data]:
     """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache.
 
@@ -266,6 +275,7 @@ def open_samples(
         size: (width, height) that persons are drawn for.
         skeleton: that they are drawn with.
         boxes: a detector's file for the evaluation split; None for none.
+        decode: whether images are decoded into the cache, without which each is when it is read.
     """
     scale = scale.for_skeleton(skeleton)
     drawn = not data_set(name).needs_root
@@ -275,9 +285,10 @@ def open_samples(
         for split, limit in zip(("train", "val"), limits, strict=True)
     )
     data = _described(name, root, train, val, "persons", scale.people.fingerprint() if drawn else None)
-    val = _cached(val)
+    if decode:
+        train, val = _cached(train), _cached(val)
     detected = None if boxes is None else load_detected(name, root, boxes, val)
-    return Samples(_cached(train), val, data_set(name).measures, detected), data
+    return Samples(train, val, data_set(name).measures, detected), data
 
 
 def open_scene_samples(

@@ -95,14 +95,18 @@ class PlannedTable:
         return self.samples
 
 
-def plan_tables(requests: list[Request]) -> list[PlannedTable]:
+def plan_tables(requests: list[Request], *, decode: bool = True) -> list[PlannedTable]:
     """Load the samples of tables and name their recipes; all requests are checked before the first sample is read.
+
+    Args:
+        requests: the tables.
+        decode: whether photographs are decoded into the cache, which a plan alone does without.
 
     Raises:
         ReproError: for anything in a request that cannot be done.
     """
     check_requests(requests)
-    return [_plan(request) for request in requests]
+    return [_plan(request, decode) for request in requests]
 
 
 def check_requests(requests: list[Request]) -> None:
@@ -113,13 +117,13 @@ def check_requests(requests: list[Request]) -> None:
         check_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows)
 
 
-def _plan(request: Request) -> PlannedTable:
+def _plan(request: Request, decode: bool) -> PlannedTable:
     started = time.perf_counter()
     samples, recipes = None, {}
     if not counts_alone(request.paper, request.table):
         boxes = None if request.boxes is None else boxes_name(request.boxes)
         where = (request.paper, request.table)
-        samples, data = table_samples(*where, request.data, request.root, request.scale, request.boxes)
+        samples, data = table_samples(*where, request.data, request.root, request.scale, request.boxes, decode=decode)
         recipes = table_recipes(*where, request.scale, data, request.seeds, request.rows, request.start, boxes)
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
 

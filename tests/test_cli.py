@@ -29,7 +29,7 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("reproduce", "--table", ""), "TABLE is '', expected a whole number of at least 1."),
+        (("reproduce", "--table", ""), "TABLE is missing: name one as in TABLE=2"),
         (("reproduce", "--table", "\u00b2"), "TABLE is '\u00b2', expected a whole number of at least 1."),
         (("reproduce", "--table", "99"), "Unknown TABLE 99: choose one of 1, 2, 3, 4, 5, 6, 7, 8, 9."),
         (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal."),

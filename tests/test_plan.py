@@ -8,6 +8,7 @@ import pytest
 from repro import plan
 from repro.data.cached import DecodedImages
 from repro.data.people.settings import WHOLE_BODY
+from repro.data.persons import ImageFiles
 from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers.recipes import Row, TableRows
@@ -170,6 +171,14 @@ def test_evaluation_images_that_are_trained_on_are_said(loads, tmp_path, monkeyp
     said = capsys.readouterr().err
     assert f"1 of {count} evaluation images of lspet under {tmp_path} are training images too" in said
     assert f"the first is {first}" in said
+
+
+def test_a_plan_decodes_no_photograph(monkeypatch, tmp_path, places):
+    monkeypatch.setattr(plan, "load_persons", lambda name, root, split, **kept: tiny_persons(tmp_path / split, 5))
+    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14, decode=False)
+    assert isinstance(samples.train.images, ImageFiles) and isinstance(samples.val.images, ImageFiles)
+    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
+    assert not isinstance(samples.train.images, ImageFiles) and not isinstance(samples.val.images, ImageFiles)
 
 
 def test_drawn_people_have_limits_of_their_own_and_the_size_of_the_tables_largest_input(loads):
