@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from repro import processes
+
 PEAKS = {
     "H100": 989e12,
     "H200": 989e12,
@@ -310,21 +312,9 @@ class Bench:
         return run
 
 
-def end_with_parent() -> None:
-    """End this process when the one that started it has ended, however."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def work(device: str, seconds: float, tiny: bool) -> None:
     """A process that measures: takes cases from standard input, says ``ready``, waits for a line, and gives the numbers."""
-    end_with_parent()
+    processes.end_with_parent()
     out, sys.stdout = sys.stdout, sys.stderr
     bench = None
     for line in sys.stdin:
@@ -473,7 +463,7 @@ def main() -> None:
     if arguments.work:
         work(arguments.device, arguments.seconds, arguments.tiny)
         return
-    end_with_parent()
+    processes.end_with_parent()
     until = time.perf_counter() + arguments.limit
     workers = [Worker(arguments)]  # begins to import while this process does
     from repro.training.distributed import choose_device

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 
 from repro.errors import ReproError
 
@@ -70,3 +72,15 @@ def take_one_thread() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended, however."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -7,14 +7,13 @@ long as the estimate of ``costs`` allows, corrected by what was measured on the 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from repro import processes
 from repro.errors import ReproError
 
 STARTING = {"cuda": 25.0, "cpu": 8.0}  # s: processes that train side by side begin, a GPU loads its kernels
@@ -58,7 +57,7 @@ def main() -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    _end_with_parent()
+    processes.end_with_parent()
     given = json.loads(sys.argv[1])
     order = Order(**{**given, "seeds": tuple(given.get("seeds", (0,)))})
     try:
@@ -232,17 +231,6 @@ def rest_of_tables(known: Iterable[tuple[str, int, str]]) -> list[tuple[str, int
     all_tables = [(key, table.number) for key, paper in PAPERS.items() for table in paper.tables]
     rest = {one: rows for one in all_tables if one not in taken and (rows := table_rows(*one)) is not None}
     return [(*one, "") for one in sorted(rest, key=lambda one: len(rest[one].rows))]
-
-
-def _end_with_parent() -> None:
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":
