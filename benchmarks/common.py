@@ -23,7 +23,7 @@ import cv2
 import pandas as pd
 import torch
 
-from repro.environment import device_name, has_native_bfloat16
+from repro.support.environment import device_name, has_native_bfloat16
 
 FORBIDDEN = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}  # no bfloat16, as most laptops and cloud machines
 CPU = torch.device("cpu")

@@ -23,8 +23,8 @@ import torch
 
 from repro.data.coco import load_coco
 from repro.data.image_files import SETTLED, look_at
-from repro.environment import device_name
 from repro.skeletons import COCO17
+from repro.support.environment import device_name
 
 PERSONS, IMAGES, PHOTOGRAPHS = 150_000, 52_000, 2000
 

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from repro import processes
+from repro.support import processes
 
 PEAKS = {
     "H100": 989e12,
@@ -417,7 +417,7 @@ def line_of(case: Case, found: dict[str, Any], arguments: argparse.Namespace, se
     """The line of the table."""
     import torch
 
-    from repro.environment import device_name
+    from repro.support.environment import device_name
     from repro.training.distributed import choose_device
 
     device = choose_device(arguments.device)

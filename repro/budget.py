@@ -13,7 +13,7 @@ from dataclasses import replace
 import click
 import torch
 
-from repro import paths, processes
+from repro import paths
 from repro.costs import WRITTEN
 from repro.data.people.cache import PictureSet, is_complete
 from repro.data.people.crops import crop_image_size
@@ -25,6 +25,7 @@ from repro.recipe import Recipe
 from repro.request import PlannedTable, Request, outline_tables, plan_tables
 from repro.runs import is_trained, stages_of
 from repro.speeds import Speeds, training_step
+from repro.support import processes
 from repro.tasks import Machine, pending_seconds
 from repro.training.loop import snapshot_epochs
 

@@ -14,8 +14,15 @@ from typing import Any, cast
 
 import click
 
-from repro import paths, processes
-from repro.cli_values import (
+from repro import paths
+from repro.errors import ReproError, choice_error
+from repro.experiments.commands import COMMANDS
+from repro.fetch.command import fetch_command
+from repro.gpu_check.command import gpu_check
+from repro.lengths import parse_length, written
+from repro.papers import PAPERS
+from repro.support import processes
+from repro.support.options import (
     check_keep,
     device_option,
     optional_path,
@@ -28,13 +35,7 @@ from repro.cli_values import (
     say_version,
     writing,
 )
-from repro.errors import ReproError, choice_error
-from repro.experiments.commands import COMMANDS
-from repro.fetch.command import fetch_command
-from repro.gpu_check.command import gpu_check
-from repro.lengths import parse_length, written
-from repro.papers import PAPERS
-from repro.surroundings import settle
+from repro.support.surroundings import settle
 
 # What a file or folder can refuse for reasons that lie outside the package; other errors of the system keep their traceback.
 OUTSIDE = (
@@ -298,7 +299,7 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     from repro import paths
     from repro.data.sources import load_persons
     from repro.data.statistics import person_statistics
-    from repro.sealed import Damaged, read_json, write_json
+    from repro.support.sealed import Damaged, read_json, write_json
 
     persons = load_persons(name, optional_path("DATA_ROOT", root), split, limit=12_000)
     path = paths.results() / "people" / "statistics.json"

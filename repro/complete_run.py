@@ -13,7 +13,7 @@ from repro.metrics.evidence import Evidence, unpacked
 from repro.recipe import Recipe
 from repro.run_files import evaluation_file, read_evaluation, read_training, stages_of
 from repro.scene_runs import CURVE_IMAGES
-from repro.sealed import Damaged
+from repro.support.sealed import Damaged
 from repro.training.evaluate import Poses
 from repro.training.evaluate_scenes import ScenePoses
 

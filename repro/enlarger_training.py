@@ -22,16 +22,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from repro import paths, serial
+from repro import paths
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.people.load import load_people
 from repro.data.persons import PersonSet
-from repro.environment import describe, has_native_bfloat16
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices
-from repro.locks import locked
 from repro.models.checkpoints import file_sha256, save_weights
 from repro.models.enlarge import FILE, Enlarger, bicubic, enlarge, load_enlarger
+from repro.support import serial
+from repro.support.environment import describe, has_native_bfloat16
+from repro.support.locks import locked
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 

@@ -19,13 +19,11 @@ import click
 import torch
 from torch import nn
 
-from repro import processes
 from repro.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
 from repro.data.crops import normalise
 from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
 from repro.plan import table_samples
-from repro.progress import pixels_seen
 from repro.recipe import Recipe
 from repro.request import PlannedTable
 from repro.runs import Samples, Task, evaluated_together
@@ -40,6 +38,8 @@ from repro.speeds import (
     read_speeds,
     training_step,
 )
+from repro.support import processes
+from repro.support.progress import pixels_seen
 from repro.tasks import Machine, pending_tasks
 from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device

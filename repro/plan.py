@@ -28,11 +28,11 @@ from repro.errors import ReproError, choice_error
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
-from repro.processes import leads
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
 from repro.scales import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
 from repro.skeletons import Skeleton
+from repro.support.processes import leads
 
 NEEDS = {"pckh": "head sizes", "oks": "person areas", "crowd": "crowd indices"}
 COUNTED = {"params_M", "gflops"}

@@ -16,9 +16,7 @@ from repro.data.persons import PersonSet
 from repro.data.resident import Residence
 from repro.decoders.peaks import Argmax
 from repro.encoders.parts import PartMap
-from repro.environment import describe
 from repro.errors import ReproError
-from repro.locks import locked
 from repro.losses.parts import PartCrossEntropy
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
@@ -30,6 +28,8 @@ from repro.run_files import final_weights
 from repro.runs import make_training, training_of
 from repro.scales import Scale, apply_scale
 from repro.skeletons import COCO17
+from repro.support.environment import describe
+from repro.support.locks import locked
 from repro.training.batches import make_targets
 from repro.training.distributed import World, choose_device
 from repro.training.loop import build_network

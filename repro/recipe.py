@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from repro import serial
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
 from repro.data.scene_augment import SceneAugmentation
@@ -49,6 +48,7 @@ from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
+from repro.support import serial
 
 # Raise this when a change of the code alters the numbers of recipes that stay the same: recipes made from then on carry it and
 # have other keys. The default of ``Recipe.revision`` stays 1, because defaults are left out of keys.

@@ -13,19 +13,16 @@ import click
 import matplotlib.pyplot as plt
 import numpy as np
 
-from repro import processes
 from repro.budget import say_costs
 from repro.costs import WRITTEN
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
-from repro.environment import describe
 from repro.last_step import check_last_step, keep_without_notebook, notebook_of
 from repro.measuring import measured_speeds
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
 from repro.plan import counted_columns, table_divisor, table_skeleton
-from repro.progress import Progress
 from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import examples, figures, table
@@ -37,6 +34,9 @@ from repro.reporting.pictures import with_few_colours
 from repro.request import PlannedTable, Request, plan_tables
 from repro.runs import Samples, load_run, stages_of, training_of
 from repro.speeds import Speeds
+from repro.support import processes
+from repro.support.environment import describe
+from repro.support.progress import Progress
 from repro.tasks import Machine, announce, make_runs, pending_seconds
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device

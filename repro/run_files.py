@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from repro import paths, processes
+from repro import paths
 from repro.errors import ReproError
 from repro.recipe import Recipe
-from repro.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing, tell
+from repro.support import processes
+from repro.support.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing, tell
 from repro.training.checkpoints import check_state, check_tensors, log_lines, parsed, snapshot_file
 from repro.training.loop import snapshot_epochs
 

@@ -32,12 +32,9 @@ from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.data.resident import Residence
-from repro.environment import describe
 from repro.errors import ReproError
-from repro.locks import locked
 from repro.metrics.evidence import Evidence, packed
 from repro.models.checkpoints import load_weights
-from repro.progress import pixels_seen
 from repro.recipe import Recipe
 from repro.run_files import (
     EVALUATION,
@@ -54,7 +51,10 @@ from repro.run_files import (
     stages_of,
 )
 from repro.scene_runs import evaluate_scene_recipe
-from repro.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
+from repro.support.environment import describe
+from repro.support.locks import locked
+from repro.support.progress import pixels_seen
+from repro.support.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
 from repro.training.checkpoints import open_ledger, read_pointer
 from repro.training.device import about_gpu
 from repro.training.distributed import World

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from repro import serial
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
 from repro.metrics.evidence import Evidence
 from repro.models.checkpoints import load_weights
-from repro.progress import pixels_seen
 from repro.recipe import Recipe, SceneEvaluation
 from repro.run_files import is_sealed
-from repro.sealed import Damaged, file_checksum, read_json, sealed, tell, unsealed, write_sealed
+from repro.support import serial
+from repro.support.progress import pixels_seen
+from repro.support.sealed import Damaged, file_checksum, read_json, sealed, tell, unsealed, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
 from repro.training.loop import build_network
 from repro.training.scoring import fit_scorer, scorer_name

@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from repro import paths, serial
-from repro.environment import device_name, has_native_bfloat16
+from repro import paths
 from repro.recipe import Recipe
-from repro.sealed import replacing
 from repro.skeletons import Skeleton
+from repro.support import serial
+from repro.support.environment import device_name, has_native_bfloat16
+from repro.support.sealed import replacing
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,16 @@ from typing import Any, cast
 import click
 import torch
 
-from repro import paths, processes
+from repro import paths
 from repro.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.errors import ReproError
-from repro.processes import available_cores
-from repro.progress import Progress
 from repro.recipe import Recipe
 from repro.run_files import restore_text
 from repro.runs import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
 from repro.speeds import UNMEASURED, Speeds
+from repro.support import processes
+from repro.support.processes import available_cores
+from repro.support.progress import Progress
 from repro.training.device import Compiled
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 

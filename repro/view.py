@@ -14,7 +14,6 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
-from repro.cli_values import optional_path, parse_seeds, text_of
 from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
@@ -33,6 +32,7 @@ from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import reproduce
 from repro.request import Request
 from repro.scales import get_scale
+from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tasks import Machine
 from repro.warm_start import backbone_name, plain_backbone
 

@@ -27,7 +27,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from repro import paths, serial
+from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
@@ -37,7 +37,8 @@ from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, fitting_weights, 
 from repro.models.foreign_weights import named_hash, read_weights
 from repro.models.weight_scale import rescale_convolutions
 from repro.recipe import Initialisation
-from repro.sealed import Damaged, file_checksum, read_json, replacing, write_json
+from repro.support import serial
+from repro.support.sealed import Damaged, file_checksum, read_json, replacing, write_json
 
 HEAD = "final_layer."
 BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's and a ResNet's parts begin

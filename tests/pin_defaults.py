@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.recipe import Recipe
-from repro.serial import to_plain
+from repro.support.serial import to_plain
 
 FILE = Path(__file__).parent / "pins" / "defaults.json"
 REQUIRED = "(required)"  # stands for a field without a default

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from repro import budget, processes
+from repro import budget
 from repro.budget import fitting_length, length_seconds, said_bytes, said_minutes, say_costs, say_plan, table_seconds
 from repro.costs import WRITTEN, Cost
 from repro.errors import ReproError
@@ -16,6 +16,7 @@ from repro.request import Request, outline_tables, plan_tables
 from repro.runs import Task, make_task
 from repro.scales import SCALES
 from repro.speeds import UNMEASURED, Speeds, training_step
+from repro.support import processes
 from repro.tasks import Machine
 
 from .test_runs import ALONE

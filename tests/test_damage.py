@@ -17,7 +17,6 @@ import pandas as pd
 import pytest
 import torch
 
-from repro import sealed
 from repro.data.people.load import load_people
 from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
@@ -25,6 +24,7 @@ from repro.recipe import SecondStage
 from repro.reporting.folders import compare_folders, find_folder, manifests, new_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.runs import Task, folder, load_run, make_task
+from repro.support import sealed
 from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 

@@ -12,14 +12,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from repro import locks, runs
+from repro import runs
 from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import Evaluation, SecondStage
 from repro.runs import Task, crops_of, folder, is_trained, load_run, make_task
-from repro.sealed import read_sealed, write_sealed
+from repro.support import locks
+from repro.support.sealed import read_sealed, write_sealed
 from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure

@@ -19,7 +19,7 @@ from repro.reproduce import Request
 from repro.runs import Samples, folder, load_run
 from repro.scales import SCALES
 from repro.scene_runs import curve_name
-from repro.sealed import sealed
+from repro.support.sealed import sealed
 from repro.tasks import Machine, make_runs
 from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 

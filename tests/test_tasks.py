@@ -13,8 +13,8 @@ from repro import tasks
 from repro.costs import Cost
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
-from repro.progress import Progress
 from repro.runs import Task, folder, is_trained, load_run, make_task
+from repro.support.progress import Progress
 from repro.tasks import Machine, announce, make_runs, pending_seconds, plan_tasks
 
 from .test_runs import ALONE, CPU, files, two_stages

@@ -18,9 +18,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from repro import serial
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
+from repro.support import serial
 
 TRIES = 10  # places tried for a false box before it is given up
 LOWEST, HIGHEST = 0.01, 0.999  # of scores

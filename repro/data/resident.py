@@ -15,11 +15,11 @@ from typing import cast
 import numpy as np
 import torch
 
-from repro import processes
 from repro.data.device_warps import Planes
 from repro.data.images import ImageSet
 from repro.data.persons import ImageSource, PartSource
 from repro.errors import ReproError
+from repro.support import processes
 
 SHARE = 0.4  # of the free memory: the rest is for the network's activations
 MOST_READERS = 12  # processes that read images which do not stay

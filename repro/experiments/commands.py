@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from repro.cli_values import device_option, parse_seed, parse_seeds, writing
 from repro.paths import user_path
-from repro.processes import take_one_thread
+from repro.support.options import device_option, parse_seed, parse_seeds, writing
+from repro.support.processes import take_one_thread
 
 
 @click.command()

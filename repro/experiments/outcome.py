@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from repro import paths
-from repro.environment import describe
-from repro.sealed import Damaged, read_json, unsealed, write_sealed
+from repro.support.environment import describe
+from repro.support.sealed import Damaged, read_json, unsealed, write_sealed
 from repro.tasks import Machine
 from repro.training.distributed import choose_device
 

@@ -20,8 +20,8 @@ def fetch_command(name: str, root: str, dry_run: bool, keep: bool) -> None:
 
     A call that broke off is gone on with by the next one.
     """
-    from repro.cli_values import optional_path
     from repro.fetch.fetching import chosen, fetch, is_there, state
+    from repro.support.options import optional_path
 
     if not name:
         if root or dry_run or keep:

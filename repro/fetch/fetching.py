@@ -17,8 +17,8 @@ from repro.fetch.download import BLOCK, discard, download, part_of
 from repro.fetch.items import Bundle, Item, written_size
 from repro.fetch.unpack import unpack
 from repro.fetch.weights import WEIGHTS
-from repro.locks import locked
 from repro.paths import reason
+from repro.support.locks import locked
 
 BUNDLES = (*DATA_SETS, *WEIGHTS)
 FOLDER = ".fetch"  # below the root: what is on its way, and a note of each item that is done

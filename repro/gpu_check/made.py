@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from repro import processes
 from repro.errors import ReproError
+from repro.support import processes
 
 STARTING = {"cuda": 25.0, "cpu": 8.0}  # s: processes that train side by side begin, a GPU loads its kernels
 WARM_SHARE = 0.6  # of a warm start's seconds, in which it trains: it is read, measured and written in the rest

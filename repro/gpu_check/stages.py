@@ -51,8 +51,8 @@ def check_versions(check: Check) -> None:
     """Packages, device and driver."""
     import torch
 
-    from repro.environment import describe
-    from repro.processes import available_cores
+    from repro.support.environment import describe
+    from repro.support.processes import available_cores
     from repro.training.distributed import choose_device
 
     device = choose_device(check.order.device)

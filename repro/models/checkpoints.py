@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from repro.errors import ReproError
 from repro.models.foreign_weights import read_weights
-from repro.sealed import about_bytes, replacing
+from repro.support.sealed import about_bytes, replacing
 
 Shape = tuple[int, ...]
 
@@ -247,7 +247,7 @@ def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any]
         metadata: JSON values to keep in the file, see ``read_metadata``. Equal weights and metadata give equal files.
 
     Returns:
-        length and checksum of the file, for ``sealed.check_file``.
+        length and checksum of the file, for ``support.sealed.check_file``.
     """
     path = Path(path)
     state = model.state_dict()

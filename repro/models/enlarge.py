@@ -30,9 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro import serial
 from repro.errors import ReproError, choice_error
 from repro.models.checkpoints import load_weights
+from repro.support import serial
 
 Positions = Literal["biased", "unbiased", "half_pixel"]
 CUBIC = -0.75  # the kernel's parameter: that of OpenCV and PyTorch

@@ -17,7 +17,7 @@ from repro.data.persons import PersonSet
 from repro.geometry import box_to_center_scale, crop_matrices, transform_points
 from repro.reporting.figures import Example
 from repro.reporting.folders import check_kept
-from repro.sealed import read_json
+from repro.support.sealed import read_json
 from repro.training.evaluate import Poses
 from repro.training.evaluate_scenes import ScenePoses
 

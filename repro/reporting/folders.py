@@ -17,10 +17,20 @@ from typing import Any
 import pandas as pd
 
 from repro import paths
-from repro.checkout import known_to_git
 from repro.errors import ReproError
-from repro.locks import Hold, locked, remove_left
-from repro.sealed import Damaged, about_file, check_file, read_json, sealed, tell, unsealed, writable, write_json
+from repro.support.checkout import known_to_git
+from repro.support.locks import Hold, locked, remove_left
+from repro.support.sealed import (
+    Damaged,
+    about_file,
+    check_file,
+    read_json,
+    sealed,
+    tell,
+    unsealed,
+    writable,
+    write_json,
+)
 
 KIND = "result folder"  # of the sealed manifest
 SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from repro.sealed import (
+from repro.support.sealed import (
     Damaged,
     about_file,
     check_file,

@@ -12,8 +12,8 @@ from datetime import timedelta
 import torch
 from torch import distributed as dist
 
-from repro import processes
 from repro.errors import ReproError
+from repro.support import processes
 from repro.training.device import Compiled
 
 

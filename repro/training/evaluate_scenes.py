@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repro import processes
 from repro.data.crops import normalise
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
@@ -32,6 +31,7 @@ from repro.metrics.evidence import Evidence, Ratio
 from repro.metrics.people_oks import people_oks, reached_oks
 from repro.recipe import Recipe
 from repro.skeletons import CROWDPOSE14, Skeleton
+from repro.support import processes
 from repro.training.device import set_float32
 from repro.training.scene_outputs import scene_outputs
 

@@ -23,7 +23,7 @@ from repro.data.scene_batches import SceneBatches
 from repro.errors import ReproError
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
-from repro.sealed import Damaged
+from repro.support.sealed import Damaged
 from repro.training.batches import make_batches, training_epoch
 from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
 from repro.training.device import compile_network, network_products, prepare

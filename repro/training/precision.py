@@ -13,8 +13,8 @@ from typing import Literal
 
 import torch
 
-from repro.environment import has_native_bfloat16
 from repro.recipe import Recipe
+from repro.support.environment import has_native_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -17,7 +17,7 @@ import pytest
 from repro.data.cached import DecodedImages, cache_images, image_key
 from repro.data.persons import ImageFiles
 from repro.errors import ReproError
-from repro.locks import Hold
+from repro.support.locks import Hold
 
 from .tiny_data import write_image
 

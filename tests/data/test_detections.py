@@ -14,7 +14,6 @@ from pycocotools import mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from repro import serial
 from repro.data.detections import (
     DETECTORS,
     SimulatedDetector,
@@ -29,6 +28,7 @@ from repro.data.persons import PersonSet, coco_annotations
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.skeletons import COCO17
+from repro.support import serial
 
 PERFECT = SimulatedDetector(
     center=0, size=0, missed=0, hidden=0, small=0, duplicates=0, false_positives=0, score_noise=0

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from repro.data import loading
 from repro.data.loading import BatchLoader, stack_arrays
 from repro.errors import ReproError
-from repro.sealed import Damaged
+from repro.support.sealed import Damaged
 
 
 class Squares(Dataset):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from pycocotools import mask as run_length
 
-from repro import processes
 from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input
 from repro.data.persons import PersonSet
@@ -18,6 +17,7 @@ from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.errors import ReproError
 from repro.skeletons import LSPET14
+from repro.support import processes
 
 from ..tiny_scenes import tiny_scenes
 from .test_device_warps import LARGEST, MEAN, need_opencv_4

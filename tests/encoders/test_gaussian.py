@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro import serial
 from repro.decoders.peaks import heatmap_peaks
 from repro.encoders.gaussian import GaussianHeatmap, gaussian_heatmaps, round_to_pixel, weights_in_view
 from repro.errors import ReproError
 from repro.skeletons import COCO17
+from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 SIZE = (48, 64)

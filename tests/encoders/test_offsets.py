@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro import serial
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField, discs, gaussian_discs, offset_fields, way_to_points
 from repro.errors import ReproError
 from repro.skeletons import COCO17
+from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 SIZE = (24, 32)

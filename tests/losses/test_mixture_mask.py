@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
-from repro import serial
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
 from repro.losses.mixture_mask import (
@@ -25,6 +24,7 @@ from repro.losses.mixture_mask import (
     paste,
 )
 from repro.skeletons import COCO17
+from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 SIZE = (24, 32)

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from repro import serial
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
 from repro.losses.mixture_mask import MixtureMask
 from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss, offset_error
 from repro.skeletons import COCO17
+from repro.support import serial
 
 SIZE = (24, 32)
 # One image, two keypoints, maps of two pixels; the second keypoint is not labelled. All sums are over 4 pixels.

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro import serial
 from repro.errors import ReproError
 from repro.models.backbones.dla import (
     DLA,
@@ -20,6 +19,7 @@ from repro.models.backbones.dla import (
 from repro.models.backbones.hourglass import Hourglass, Residual, Scale
 from repro.models.centernet import CenterNetwork
 from repro.skeletons import COCO17
+from repro.support import serial
 
 SMALL_DLA = DLA(channels=(4, 4, 8, 8, 12, 12), levels=(1, 2, 1, 2, 1, 1))
 SMALL_HOURGLASS = Hourglass(channels=(8, 8, 12), blocks=(1, 2, 1), stacks=2)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro import serial
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.checkpoints import load_weights, save_weights
 from repro.models.heads.upsampled import UpsampledHeatmaps, deconvolution
 from repro.models.higher import HigherNetwork
 from repro.skeletons import COCO17, MPII16
+from repro.support import serial
 from repro.warm_start import BACKBONE
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torchvision
 
-from repro import serial
 from repro.errors import ReproError
 from repro.models.backbones.resnet import ResNet, ResNetBackbone
+from repro.support import serial
 
 
 def names_and_shapes(module: torch.nn.Module) -> dict[str, tuple[int, ...]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from repro import environment
-from repro.environment import has_native_bfloat16
 from repro.recipe import Optimisation, Recipe
+from repro.support import environment
+from repro.support.environment import has_native_bfloat16
 from repro.training import precision
 from repro.training.precision import autocast, computed_precision
 

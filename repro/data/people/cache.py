@@ -34,8 +34,8 @@ from repro.data.people.painters import draw_picture, draw_pictures, painters_for
 from repro.data.people.settings import PeopleSettings
 from repro.data.people.staging import Picture
 from repro.errors import ReproError
-from repro.locks import Hold, is_held, remove_left
-from repro.sealed import Damaged, about_file, check_file, read_json, unsealed, write_sealed
+from repro.support.locks import Hold, is_held, remove_left
+from repro.support.sealed import Damaged, about_file, check_file, read_json, unsealed, write_sealed
 
 FORMAT = 2
 LIMIT_BYTES = 2_000_000_000

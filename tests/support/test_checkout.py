@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from repro import paths
-from repro.checkout import code_state, known_to_git
 from repro.cli import main
 from repro.errors import ReproError
 from repro.reporting.folders import manifests
+from repro.support.checkout import code_state, known_to_git
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

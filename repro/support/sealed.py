@@ -22,8 +22,8 @@ from typing import Any
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from repro import processes
 from repro.errors import ReproError
+from repro.support import processes
 
 UNWRITABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.sealed import (
+from repro.support.sealed import (
     Damaged,
     about_bytes,
     about_file,

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from repro import paths, processes
+from repro import paths
 from repro.cli import main
 from repro.errors import ReproError
-from repro.surroundings import settle
+from repro.support import processes
+from repro.support.surroundings import settle
 
 
 def command(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:

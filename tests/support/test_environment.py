@@ -7,8 +7,8 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
-from repro import environment
 from repro.cli import main
+from repro.support import environment
 
 
 def missing(name: str) -> str:

@@ -10,7 +10,7 @@ import torch
 import tqdm.std
 from torch import nn
 
-from repro.progress import Progress, pixels_seen
+from repro.support.progress import Progress, pixels_seen
 
 
 class Terminal(io.StringIO):

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from repro.errors import ReproError
-from repro.serial import digest, from_plain, to_plain
+from repro.support.serial import digest, from_plain, to_plain
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 
-from repro.locks import Hold, is_held, remove_left
+from repro.support.locks import Hold, is_held, remove_left
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from repro.locks import Hold
+from repro.support.locks import Hold
 hold = Hold(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

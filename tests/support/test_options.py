@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.cli_values import (
+from repro.errors import ReproError
+from repro.support.options import (
     LARGEST_SEED,
     MOST_SEEDS,
     optional_path,
@@ -23,7 +24,6 @@ from repro.cli_values import (
     parse_switch,
     text_of,
 )
-from repro.errors import ReproError
 
 SEPARATORS = st.sampled_from([",", " ", ", ", " , ", "  "])
 

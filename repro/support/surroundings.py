@@ -7,7 +7,7 @@ import os
 import sys
 
 from repro import paths
-from repro.checkout import stated_commit
+from repro.support.checkout import stated_commit
 
 
 def settle() -> None:
