@@ -17,7 +17,7 @@ from repro.grouping.guided import GuidedGrouper
 from repro.grouping.multi_scale import MultiScale
 from repro.grouping.sampling import resample
 from repro.grouping.tags import TagGrouper
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 SIDE, STRIDE, PEOPLE = 512, 4, 10
 

@@ -16,7 +16,7 @@ from repro.encoders.people_batch import PeopleBatch
 from repro.encoders.people_gaussian import PeopleGaussian
 from repro.encoders.scale_aware import ScaleAwareGaussian
 from repro.encoders.tags import AssociativeTargets
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.training.distributed import choose_device
 
 SIZE = (128, 128)

@@ -23,7 +23,7 @@ import torch
 
 from repro.data.coco import load_coco
 from repro.data.image_files import SETTLED, look_at
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support.environment import device_name
 
 PERSONS, IMAGES, PHOTOGRAPHS = 150_000, 52_000, 2000

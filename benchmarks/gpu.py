@@ -201,7 +201,7 @@ class Bench:
         import torch
 
         from repro.data.crops import normalise
-        from repro.skeletons import COCO17
+        from repro.skeletons.skeleton import COCO17
 
         any_algorithm = case.mode != "deterministic"
         torch.use_deterministic_algorithms(not any_algorithm, warn_only=True)
@@ -248,7 +248,7 @@ class Bench:
 
         from repro.data.image_sources import load_images
         from repro.data.people.load import load_people
-        from repro.skeletons import COCO17
+        from repro.skeletons.skeleton import COCO17
         from repro.training.distributed import World
         from repro.training.loop import Job, train
 
@@ -404,7 +404,7 @@ def about(case: Case, device: Any, tiny: bool) -> tuple[float, float]:
     from repro.metrics.counts import count_gflops
     from repro.recipe import Data
     from repro.runs import Task
-    from repro.skeletons import COCO17
+    from repro.skeletons.skeleton import COCO17
 
     recipe = recipe_of(case, tiny)
     adds = count_gflops(recipe.method.network.build(COCO17), case.size, unit=1)

@@ -19,7 +19,7 @@ from repro.data.crops import normalise
 from repro.encoders.offsets import OffsetField
 from repro.losses.mixture_mask import MixtureMask
 from repro.models.networks import HeatmapNetwork
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.training.distributed import choose_device
 
 BATCH, WIDTH, HEIGHT = 128, 96, 128

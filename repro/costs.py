@@ -33,7 +33,7 @@ from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
 from repro.runs import CURVE_PERSONS, Task, evaluated_together, stages_of
 from repro.scene_runs import CURVE_IMAGES, plain_evaluation
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.speeds import UNMEASURED, Speeds
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs

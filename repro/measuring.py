@@ -28,7 +28,7 @@ from repro.recipe import Recipe
 from repro.request import PlannedTable
 from repro.runs import Samples, Task, evaluated_together
 from repro.scales import Scale
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.speeds import (
     UNMEASURED,
     Speeds,

@@ -20,7 +20,7 @@ from repro.plan import (
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
 from repro.scales import Scale
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

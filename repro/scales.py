@@ -47,7 +47,7 @@ from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
 from repro.scene_scales import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.warm_start import choose_start
 from repro.whole_body_scale import WholeBodyScale
 

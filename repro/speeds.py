@@ -18,7 +18,7 @@ import torch
 
 from repro import paths
 from repro.recipe import Recipe
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.support import serial
 from repro.support.environment import device_name, has_native_bfloat16
 from repro.support.sealed import replacing

@@ -15,7 +15,7 @@ from repro.models.foreign_weights import read_weights
 from repro.plan import counts_alone, table_recipes, table_skeleton
 from repro.recipe import Data, Network
 from repro.request import Request
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.warm_start import check_finite, check_fit, import_weights, read_start, takes_weights, weight_files
 
 WORDS = ("warm", "random")

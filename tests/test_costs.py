@@ -19,7 +19,7 @@ from repro.plan import table_recipes
 from repro.recipe import Evaluation, SceneEvaluation, Scoring, SecondStage
 from repro.runs import Task
 from repro.scales import SCALES
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 from .tiny_runs import BASELINE, SIZE, tiny_recipe
 from .tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes

@@ -14,7 +14,7 @@ from repro.papers.cal.rows import SECOND
 from repro.plan import table_recipes
 from repro.recipe import Data, Optimisation
 from repro.scales import SCALES
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 LAPTOP, GPU, PAPER = SCALES["laptop"], SCALES["gpu"], SCALES["paper"]
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=1000)

@@ -18,7 +18,7 @@ from repro.recipe import Evaluation, SecondStage
 from repro.request import PlannedTable, Request, outline_tables
 from repro.runs import Samples, Task
 from repro.scales import SCALES
-from repro.skeletons import COCO17, LSPET14
+from repro.skeletons.skeleton import COCO17, LSPET14
 from repro.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
 from repro.tasks import Machine
 from repro.training.loop import build_network

@@ -28,8 +28,8 @@ from repro.plan import (
 )
 from repro.recipe import Data
 from repro.scales import SCALES
-from repro.skeletons import COCO17, LSPET14, MPII16
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.skeleton import COCO17, LSPET14, MPII16
+from repro.skeletons.wholebody import WHOLEBODY133
 
 from .tiny_runs import BACKBONE, tiny_persons
 from .tiny_scenes import tiny_scenes

@@ -12,7 +12,7 @@ from repro.errors import ReproError
 from repro.recipe import Data
 from repro.request import Request, outline_tables, plan_tables
 from repro.scales import SCALES
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 FIRST = Request("cal", 1, SCALES["smoke"], "people", None, (0, 1), ("cal-w32-128x96",), "random")

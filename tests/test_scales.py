@@ -17,8 +17,8 @@ from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
 from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_network
-from repro.skeletons import COCO17
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.skeleton import COCO17
+from repro.skeletons.wholebody import WHOLEBODY133
 
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
 DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)

@@ -17,7 +17,7 @@ from repro.plan import table_recipes
 from repro.recipe import Data
 from repro.request import Request
 from repro.scales import SCALES
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.start import take_start
 from repro.warm_start import WEIGHT_SIZE, choose_start, initialisation_for, weight_files
 

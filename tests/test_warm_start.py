@@ -20,7 +20,7 @@ from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.weight_scale import normalised_convolutions
 from repro.recipe import Initialisation
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.warm_start import (
     backbone_name,
     check_finite,

@@ -19,7 +19,7 @@ from repro.losses.mse import HeatmapMSE, SkeletalLoss
 from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
 from repro.recipe import Data, Method, Optimisation, Recipe
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 SIZE = (48, 64)  # (width, height) of images and inputs
 BACKBONE = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)

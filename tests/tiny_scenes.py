@@ -13,7 +13,7 @@ from repro.data.scene_batches import SceneInput
 from repro.models.backbones.hrnet import HRNet
 from repro.papers.hgr.rows import guided
 from repro.recipe import Data, Optimisation, Recipe, SceneEvaluation
-from repro.skeletons import LSPET14, Skeleton
+from repro.skeletons.skeleton import LSPET14, Skeleton
 
 from .tiny_runs import STANDING
 

@@ -11,7 +11,7 @@ from repro.data import lspet
 from repro.data.problems import Found, Inspector, Problem, Severity, far_outside
 from repro.data.values import LARGEST, short
 from repro.errors import ReproError
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 
 def check_lspet(root: Path, split: str | None, decode: bool) -> list[Problem]:

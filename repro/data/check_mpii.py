@@ -13,7 +13,7 @@ from repro.data.problems import Found, Inspector, far_outside
 from repro.data.values import LARGEST, is_number, list_fault, short
 from repro.errors import ReproError
 from repro.geometry import PIXEL_STD
-from repro.skeletons import MPII16
+from repro.skeletons.skeleton import MPII16
 
 
 def check_mpii(data: Any, root: Path, split: str, decode: bool) -> Found:

@@ -19,7 +19,7 @@ from repro.data.image_files import checked_images
 from repro.data.persons import ImageFiles, PersonSet, images_for_limit
 from repro.data.records import Records, read_records
 from repro.errors import ReproError, choice_error
-from repro.skeletons import COCO17, Skeleton
+from repro.skeletons.skeleton import COCO17, Skeleton
 
 LAYOUT = (
     "annotations/person_keypoints_{train,val}2017.json and the images in {train,val}2017/ or images/{train,val}2017/"

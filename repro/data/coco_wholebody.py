@@ -17,7 +17,7 @@ from repro.data.persons import PersonSet
 from repro.data.records import read_records
 from repro.data.values import ADVICE
 from repro.errors import ReproError, choice_error
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 LAYOUT = (
     "annotations/coco_wholebody_{train,val}_v1.0.json and COCO's images in {train,val}2017/ or images/{train,val}2017/"

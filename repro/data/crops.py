@@ -24,7 +24,7 @@ from repro.data.persons import PartSource, PersonSet
 from repro.data.resident import ResidentImages
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices, transform_points
-from repro.skeletons import mirrored_name
+from repro.skeletons.skeleton import mirrored_name
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB, for images in [0, 1]
 STD = (0.229, 0.224, 0.225)

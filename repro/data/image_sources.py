@@ -13,7 +13,7 @@ from repro.data.people.load import load_scenes
 from repro.data.people.settings import PeopleSettings
 from repro.data.sources import DATA_SETS, DataSet, Split, check_root
 from repro.errors import ReproError, choice_error
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 CROWDPOSE_LAYOUT = "annotations/crowdpose_{train,val,test}.json (or json/) and the images in images/"
 

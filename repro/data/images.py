@@ -23,7 +23,7 @@ from repro.data.persons import ImageFiles, ImageSource, content_bytes
 from repro.data.records import read_records
 from repro.data.values import ADVICE, refused
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 
 @dataclass(frozen=True)

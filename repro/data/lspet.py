@@ -28,7 +28,7 @@ from repro.data.matlab import read_arrays
 from repro.data.persons import ImageFiles, PersonSet, coco_annotations, images_for_limit
 from repro.data.values import LARGEST, refused, short
 from repro.errors import ReproError, choice_error
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 LAYOUT = "joints.mat (14 x 3 x 10000) and images/im00001.jpg to images/im10000.jpg"
 VALIDATION = (4001, 5000)  # first and last image number of the validation split

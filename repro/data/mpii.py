@@ -24,7 +24,7 @@ from repro.data.values import LARGEST, flat, name_fault, number, numbers, refuse
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD
 from repro.metrics.pck import head_sizes_mpii
-from repro.skeletons import MPII16
+from repro.skeletons.skeleton import MPII16
 
 LAYOUT = (
     "annot/{train,valid}.json and annot/gt_valid.mat, or annotations/mpii_{train,val}.json and "

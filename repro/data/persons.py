@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from repro.errors import ReproError
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 class ImageSource(Protocol):

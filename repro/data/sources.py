@@ -12,8 +12,8 @@ from repro.data.people.load import load_people
 from repro.data.people.settings import PeopleSettings
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
-from repro.skeletons import COCO17, LSPET14, MPII16, Skeleton
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.skeleton import COCO17, LSPET14, MPII16, Skeleton
+from repro.skeletons.wholebody import WHOLEBODY133
 
 Split = Literal["train", "val"]
 

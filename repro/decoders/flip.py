@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def mirror_back(heatmaps: Tensor, permutation: tuple[int, ...], *, shift: bool) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from repro.encoders.people_batch import PeopleBatch, inside
 from repro.encoders.people_gaussian import lay_patches, window_patches
 from repro.errors import choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 RadiusRule = Literal["released", "exact"]
 OVERLAP = 0.7  # of a box whose corners are displaced by the radius with the true box (CornerNet)

@@ -16,7 +16,7 @@ from repro.encoders.people_batch import Centre, PeopleBatch, inside, person_cent
 from repro.encoders.people_gaussian import Background, PeopleGaussian, background_weights, people_heatmaps
 from repro.encoders.scale_aware import ScaleAwareGaussian
 from repro.errors import ReproError, choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 Region = Literal["square", "disc"]
 Winner = Literal["smaller", "nearest"]

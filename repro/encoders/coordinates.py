@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def weights_in_map(points: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from repro.errors import ReproError, choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 WINDOW = 3  # half width of a truncated Gaussian, in sigmas
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.errors import ReproError, choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def way_to_points(points: Tensor, size: tuple[int, int]) -> Tensor:

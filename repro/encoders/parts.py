@@ -9,7 +9,7 @@ from torch import Tensor
 
 from repro.errors import ReproError
 from repro.geometry import Convention, heatmap_factor
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def shrink_parts(parts: Tensor, size: tuple[int, int], convention: Convention) -> Tensor:

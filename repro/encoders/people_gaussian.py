@@ -19,7 +19,7 @@ from torch import Tensor
 from repro.encoders.gaussian import WINDOW
 from repro.encoders.people_batch import PeopleBatch, inside
 from repro.errors import ReproError, choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 Window = Literal["released", "square", "full"]
 Overlap = Literal["max", "sum"]

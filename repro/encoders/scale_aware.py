@@ -24,7 +24,7 @@ from torch import Tensor
 from repro.encoders.people_batch import PeopleBatch
 from repro.encoders.people_gaussian import Overlap, people_heatmaps
 from repro.errors import ReproError, choice_error
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 Radius = Literal["value", "eq5"]
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from repro.encoders.gaussian import WINDOW, GaussianHeatmap, round_to_pixel
 from repro.encoders.skeletal_links import link_indices
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def rasterise_lines(ends: Tensor, size: tuple[int, int]) -> Tensor:

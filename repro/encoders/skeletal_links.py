@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from repro.errors import ReproError
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 SKELETAL_LINKS: tuple[tuple[str, str], ...] = (
     ("left_shoulder", "left_elbow"),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from repro.encoders.people_batch import PeopleBatch, inside
 from repro.encoders.people_gaussian import PeopleGaussian
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def tag_positions(people: PeopleBatch, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.errors import ReproError
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 PARTS = ("body", "foot", "face", "hand")
 _PART_OF = {"lefthand": "hand", "righthand": "hand"}

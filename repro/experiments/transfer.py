@@ -29,7 +29,7 @@ from repro.recipe import Data, Recipe
 from repro.run_files import final_weights
 from repro.runs import Samples, load_run
 from repro.scales import SCALES, apply_scale
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 from repro.tasks import Machine, make_runs
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network

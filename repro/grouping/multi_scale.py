@@ -21,7 +21,7 @@ from repro.grouping.guided import GuidedGrouper, Scorer, fused_heatmaps, one_ima
 from repro.grouping.people import People
 from repro.grouping.regressed import Cues, offsets_by_joint, regressed_cues
 from repro.grouping.sampling import resample
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 Scales = Mapping[float, dict[str, Tensor]]
 

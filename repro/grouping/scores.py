@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from repro.errors import ReproError, choice_error
 from repro.grouping.people import People
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 SHORTEST_TORSO = 1.0  # px, of the released code; there in px of the original image
 

@@ -24,7 +24,7 @@ from repro.grouping.candidates import Candidates, keypoint_candidates
 from repro.grouping.guided import fused_heatmaps, one_image
 from repro.grouping.people import People, no_people
 from repro.grouping.sampling import resample, values_between
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 TORSO_FIRST = ("nose", "eye", "ear", "head", "neck", "shoulder", "hip", "elbow", "wrist", "knee", "ankle")
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from repro.metrics.oks import oks
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 CLASSES = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, NEAR = 0.85, 0.5

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from repro.errors import ReproError
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 HEAD_BOX_FACTOR = 0.6  # head size = 0.6 * diagonal of MPII's head box (SC_BIAS of the official code)
 NOT_IN_MEAN = ("pelvis", "thorax")  # keypoints that MPII's mean leaves out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from repro.metrics.oks import oks
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 AREA_RANGES = ((0.0, 1e10), (32.0**2, 96.0**2), (96.0**2, 1e10))  # all, medium, large
 

@@ -27,8 +27,8 @@ from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, number_array
 from repro.metrics.evidence import Evidence, ratio_of
 from repro.metrics.oks import oks
-from repro.skeletons import Skeleton
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.skeleton import Skeleton
+from repro.skeletons.wholebody import WHOLEBODY133
 
 WHOLE = "whole"
 HANDS = ("lefthand", "righthand")

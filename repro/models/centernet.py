@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 RARE = -2.19  # first bias of centres and heatmaps: their sigmoid starts at 0.1
 

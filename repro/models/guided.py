@@ -26,7 +26,7 @@ from repro.models.heads.adaptive import AdaptiveBlocks, PlainBlocks
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
 from repro.models.layers import conv_bn
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 MULTI_SCALE = HRNet(multi_scale_stage4=True)
 

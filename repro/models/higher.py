@@ -16,7 +16,7 @@ from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)

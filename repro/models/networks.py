@@ -17,7 +17,7 @@ from repro.models.backbones.resnet import ResNet
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.skeletal_attention import SkeletalAttention, check_width
 from repro.models.simple_baseline import DeconvResNet, check_channels
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)

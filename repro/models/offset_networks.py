@@ -14,7 +14,7 @@ from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone, next_stage, stage, transition
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import BasicBlock
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 AXES = 2  # dx, dy
 

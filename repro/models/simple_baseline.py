@@ -19,7 +19,7 @@ from repro.errors import ReproError
 from repro.models.backbones.resnet import STRIDE, ResNet, ResNetBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import INIT_STD, convolution
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 STEPS = 3  # transposed convolutions, from 1/32 to 1/4
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from repro.models.backbones.hrnet import HRNet
 from repro.models.layers import INIT_STD
 from repro.models.networks import HeatmapHRNet
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from repro.papers import PAPERS
 from repro.papers.spec import reported
 from repro.recipe import Network, Recipe
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

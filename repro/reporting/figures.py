@@ -20,7 +20,7 @@ from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows
 from repro.reporting.outcome import Outcome
 from repro.reporting.table import COUNTED, EXTRAS
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
 GREY = 7  # place of grey among the colours: on poses it is the truth

@@ -18,7 +18,7 @@ from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
 from repro.geometry import heatmap_factor
 from repro.recipe import Recipe
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def make_batches(

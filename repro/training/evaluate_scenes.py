@@ -30,7 +30,7 @@ from repro.metrics.diagnosis import diagnose
 from repro.metrics.evidence import Evidence, Ratio
 from repro.metrics.people_oks import people_oks, reached_oks
 from repro.recipe import Recipe
-from repro.skeletons import CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import CROWDPOSE14, Skeleton
 from repro.support import processes
 from repro.training.device import set_float32
 from repro.training.scene_outputs import scene_outputs

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.multi_scale import mirrored_offsets
 from repro.recipe import Recipe
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 from repro.training.device import network_products
 from repro.training.precision import autocast
 

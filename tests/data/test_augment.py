@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from repro.data.augment import Augmentation, draw_crops, half_body_crops, plain_crops
 from repro.data.persons import PersonSet
 from repro.geometry import box_to_center_scale
-from repro.skeletons import COCO17, LSPET14, MPII16, Skeleton
+from repro.skeletons.skeleton import COCO17, LSPET14, MPII16, Skeleton
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=40)
 ASPECT, PADDING = 0.75, 1.25

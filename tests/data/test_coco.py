@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from repro.data.coco import clean_boxes, find_files, load_coco
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
-from repro.skeletons import CROWDPOSE14
+from repro.skeletons.skeleton import CROWDPOSE14
 
 from .tiny_data import change_json, person, write_json
 

@@ -10,7 +10,7 @@ from repro.data.check import check_data
 from repro.data.coco_wholebody import find_files, joined_keypoints, load_coco_wholebody
 from repro.data.sources import DATA_SETS, load_persons
 from repro.errors import ReproError
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 from .tiny_data import change_json, coco_content, write_image, write_json
 

@@ -13,7 +13,7 @@ from repro.data.people.figures import PART
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.geometry import crop_matrices
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 LEFT, RIGHT = COCO17.index("left_wrist"), COCO17.index("right_wrist")
 SETTINGS = Input(size=(48, 64))

@@ -24,7 +24,7 @@ from repro.data.detection_files import (
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import load_persons
 from repro.errors import ReproError
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 from .tiny_data import write_json
 

@@ -27,7 +27,7 @@ from repro.data.people.load import load_people
 from repro.data.persons import PersonSet, coco_annotations
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 PERFECT = SimulatedDetector(

@@ -6,7 +6,7 @@ import pytest
 
 from repro.data.image_sources import IMAGE_SETS, load_images
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 from .tiny_data import coco_content, write_image, write_json
 

@@ -12,7 +12,7 @@ from pycocotools import mask as run_length
 from repro.data.images import from_scenes, load_coco_images, load_crowdpose
 from repro.data.people.load import load_scenes
 from repro.errors import ReproError
-from repro.skeletons import CROWDPOSE14
+from repro.skeletons.skeleton import CROWDPOSE14
 
 from .tiny_data import coco_content, person, write_image, write_json
 

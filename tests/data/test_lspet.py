@@ -8,7 +8,7 @@ from scipy.io import savemat
 
 from repro.data.lspet import count_images, load_lspet, read_joints
 from repro.errors import ReproError
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 from .tiny_data import lspet_joints
 

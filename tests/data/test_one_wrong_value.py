@@ -34,7 +34,7 @@ from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
-from repro.skeletons import CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import CROWDPOSE14, Skeleton
 
 from .one_wrong_value import ABSENT, VALUES, assert_names, assert_one_sentence, changed, places
 from .test_coco_wholebody import with_parts

@@ -10,7 +10,7 @@ from repro.data.coco import find_files, load_coco
 from repro.data.images import load_coco_images
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 from .tiny_data import change_json
 

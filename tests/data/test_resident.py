@@ -16,7 +16,7 @@ from repro.data.resident import Residence
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.errors import ReproError
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 from repro.support import processes
 
 from ..tiny_scenes import tiny_scenes

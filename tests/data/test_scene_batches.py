@@ -16,7 +16,7 @@ from repro.data.scene_augment import SceneAugmentation, draw_scene_crops, scene_
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.errors import ReproError
 from repro.geometry import transform_points
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 LEFT, RIGHT = COCO17.index("left_wrist"), COCO17.index("right_wrist")
 INPUT = SceneInput(size=(128, 128))

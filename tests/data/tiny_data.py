@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 
 def write_image(path: Path, width: int, height: int, seed: int = 0) -> None:

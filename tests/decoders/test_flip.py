@@ -7,7 +7,7 @@ from repro.decoders.dark import Dark
 from repro.decoders.flip import average_with_mirror, mirror_back, mirror_back_offsets
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.geometry import heatmap_factor
-from repro.skeletons import COCO17, MPII16, Skeleton
+from repro.skeletons.skeleton import COCO17, MPII16, Skeleton
 
 INPUT, HEATMAP = (192, 256), (48, 64)
 EYES = Skeleton(

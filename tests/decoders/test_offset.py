@@ -11,7 +11,7 @@ from repro.decoders.flip import average_with_mirror
 from repro.decoders.offset import OffsetDecoder, gaussian_blur, offset_points, reflected
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=40)
 SIZE = (48, 64)

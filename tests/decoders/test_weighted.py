@@ -12,7 +12,7 @@ from repro.decoders.peaks import Argmax
 from repro.decoders.weighted import WeightedInference, harmonic_weights, weighted_points
 from repro.encoders.gaussian import GaussianHeatmap, gaussian_heatmaps
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=50)
 SIZE = (48, 64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from repro.encoders.people_batch import PeopleBatch
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 SIZE = (40, 32)
 THREE = Skeleton(name="three", keypoints=("a", "b", "c"), sigmas=(0.025, 0.062, 0.107), links=(), upper_body=())

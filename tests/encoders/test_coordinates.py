@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from repro.encoders.coordinates import Coordinates, weights_in_map
 from repro.encoders.gaussian import round_to_pixel
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 
 @pytest.mark.parametrize(

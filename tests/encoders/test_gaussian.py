@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from repro.decoders.peaks import heatmap_peaks
 from repro.encoders.gaussian import GaussianHeatmap, gaussian_heatmaps, round_to_pixel, weights_in_view
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField, discs, gaussian_discs, offset_fields, way_to_points
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)

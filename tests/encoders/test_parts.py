@@ -6,7 +6,7 @@ import torch
 from repro.data.people.figures import PART
 from repro.encoders.parts import PartMap, shrink_parts
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 ARM = PART["left_upper_arm"]
 

@@ -7,7 +7,7 @@ import torch
 
 from repro.encoders.scale_aware import ScaleAwareGaussian, adaptive_sigmas, visible_radii
 from repro.errors import ReproError
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 from .some_people import people_of
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.encoders.skeletal import SkeletalHeatmap, filter_peak_one, rasterise_lines, skeletal_heatmaps
 from repro.encoders.skeletal_links import SKELETAL_LINKS, flip_permutation
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=100)
 SIZE = (48, 64)

@@ -5,7 +5,7 @@ import pytest
 
 from repro.encoders.skeletal_links import SKELETAL_LINKS, UPPER_LINKS, flip_permutation, link_indices, upper_links
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
 
 
 def test_links_of_coco_and_mpii():

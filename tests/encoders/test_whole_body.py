@@ -8,8 +8,8 @@ import torch
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.encoders.whole_body import PARTS, WholeBodyHeatmap, keypoint_parts
 from repro.errors import ReproError
-from repro.skeletons import COCO17
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.skeleton import COCO17
+from repro.skeletons.wholebody import WHOLEBODY133
 
 
 def test_the_parts_of_the_paper():

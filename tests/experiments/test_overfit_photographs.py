@@ -14,7 +14,7 @@ import torch
 from repro.data.people.load import load_people
 from repro.experiments.overfit_photographs import load_photographs, overfit, overfit_recipe, part_similarities
 from repro.losses.keypoint_adaptive import UniformHeatmapLoss
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from repro.grouping.multi_scale import (
 )
 from repro.grouping.regressed import Cues
 from repro.grouping.sampling import resample
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 from .rendered import crowd, nearest_error, rendered
 

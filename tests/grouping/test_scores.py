@@ -16,7 +16,7 @@ from repro.grouping.scores import (
     torso_lengths,
     train_scoring,
 )
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 # The 19 sticks of COCO's annotation files, from 1.
 STICKS = "16-14 14-12 17-15 15-13 12-13 6-12 7-13 6-7 6-8 7-9 8-10 9-11 2-3 1-2 1-3 2-4 3-5 4-6 5-7"

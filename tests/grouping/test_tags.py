@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from repro.errors import ReproError
 from repro.grouping.tags import TagGrouper, joint_order, match_tags, quarter_steps
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 from .rendered import crowd, gaussians
 

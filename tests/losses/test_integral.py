@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from repro.encoders.coordinates import Coordinates
 from repro.errors import ReproError
 from repro.losses.integral import JointL1, soft_argmax, weighted_l1
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=30)
 

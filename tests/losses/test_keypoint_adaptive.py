@@ -18,7 +18,7 @@ from repro.losses.keypoint_adaptive import (
     factor_variance,
     part_means,
 )
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 SIZES = {"body": 2, "foot": 1, "face": 3, "hand": 2}  # of the small example

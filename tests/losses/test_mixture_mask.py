@@ -23,7 +23,7 @@ from repro.losses.mixture_mask import (
     mask_grid,
     paste,
 )
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)

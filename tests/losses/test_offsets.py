@@ -9,7 +9,7 @@ from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
 from repro.losses.mixture_mask import MixtureMask
 from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss, offset_error
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 SIZE = (24, 32)

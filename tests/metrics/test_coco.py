@@ -13,7 +13,7 @@ import pytest
 from repro.data.persons import PersonSet, coco_annotations
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, matched_oks, mean_oks, predictions_to_coco
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 NAMES = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
 

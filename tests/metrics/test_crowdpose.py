@@ -11,7 +11,7 @@ import pytest
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco
 from repro.metrics.crowdpose import crowd_level, evaluate_crowdpose
-from repro.skeletons import CROWDPOSE14
+from repro.skeletons.skeleton import CROWDPOSE14
 
 # One keypoint of sigma .5, so that (2 sigma)^2 = 1: OKS = exp(-d^2 / (2 * area)), with the area .53 * width * height.
 DOT = np.array([0.5])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.metrics.diagnosis import CLASSES, classify, diagnose, keypoint_similarities, match
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=30)
 AREA = 10_000.0

@@ -10,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 
 from repro.errors import ReproError
 from repro.metrics.oks import oks, oks_nms, rescore
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from repro.errors import ReproError
 from repro.metrics.pck import head_sizes_mpii, pck, pck_torso, pckh
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16
 
 
 def mpii(labelled: dict[str, list[float]], persons: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

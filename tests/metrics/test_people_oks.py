@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from repro.errors import ReproError
 from repro.metrics.people_oks import assigned_oks, people_oks
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
 SIGMAS = np.array([0.1, 0.1])  # (2 sigma)^2 = 0.04

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repro.metrics.pose_labels import pose_labels
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 AREA = 5000.0  # medium: 32^2 to 96^2 px^2
 TRUTH = np.stack([100.0 * np.arange(17), 50.0 * (np.arange(17) % 4)], 1)[None]

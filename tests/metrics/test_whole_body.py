@@ -14,7 +14,7 @@ from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.metrics.coco import STATISTICS, mean_oks, predictions_to_coco
 from repro.metrics.whole_body import evaluate_whole_body, part_oks
-from repro.skeletons import COCO17, Skeleton
+from repro.skeletons.skeleton import COCO17, Skeleton
 
 NAMES = tuple(name for name, *_ in STATISTICS)
 NEAR = 1e-12  # COCOeval divides by 1 + np.spacing(1)

@@ -18,7 +18,7 @@ from repro.models.backbones.dla import (
 )
 from repro.models.backbones.hourglass import Hourglass, Residual, Scale
 from repro.models.centernet import CenterNetwork
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
 SMALL_DLA = DLA(channels=(4, 4, 8, 8, 12, 12), levels=(1, 2, 1, 2, 1, 1))

@@ -23,7 +23,7 @@ from repro.models.checkpoints import (
     save_weights,
 )
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 
 TINY = HRNet(width=16, stem=4, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 

@@ -18,7 +18,7 @@ from repro.models.networks import HeatmapNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.papers.spec import reported
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 W32, W48 = HRNet(width=32), HRNet(width=48)
 

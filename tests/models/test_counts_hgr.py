@@ -15,7 +15,7 @@ from repro.metrics.counts import GIGA, count_gflops, count_parameters
 from repro.models.backbones.hrnet import HRNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.models.higher import HigherNetwork
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 MODELS = {
     "HrHRNet-W32": HigherNetwork(),

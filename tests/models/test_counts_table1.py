@@ -8,7 +8,7 @@ import torch
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 SMALL, LARGE = (192, 256), (288, 384)  # (width, height)
 

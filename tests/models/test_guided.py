@@ -14,7 +14,7 @@ from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.checkpoints import load_weights, save_weights
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork, concatenated
 from repro.models.heads.adaptive import sampling_positions
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 from repro.warm_start import BACKBONE
 

@@ -12,7 +12,7 @@ from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.checkpoints import load_weights, save_weights
 from repro.models.heads.upsampled import UpsampledHeatmaps, deconvolution
 from repro.models.higher import HigherNetwork
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 from repro.support import serial
 from repro.warm_start import BACKBONE
 

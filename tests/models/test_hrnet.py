@@ -11,7 +11,7 @@ from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone, exchange_path, fuse, upsample_to
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.networks import HeatmapNetwork
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 
 REDUCED = HRNet(width=16, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
 

@@ -8,7 +8,7 @@ from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork, split_offset_maps
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 from repro.support import serial
 
 TINY = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)

@@ -11,7 +11,7 @@ from torch import nn
 from repro.errors import ReproError
 from repro.models.backbones.resnet import ResNet
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork, deconvolutions, upsample
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 from repro.support import serial
 
 TINY = ResNet(width=4, blocks=(1, 1, 1, 1))

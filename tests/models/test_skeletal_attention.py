@@ -17,7 +17,7 @@ from repro.models.heads.skeletal_attention import (
     downsize,
 )
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.skeletons import COCO17, Skeleton
+from repro.skeletons.skeleton import COCO17, Skeleton
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 UPPER = torch.tensor(UPPER_LINKS)

@@ -9,7 +9,7 @@ from repro.models.backbones.resnet import ResNet
 from repro.models.networks import HeatmapNetwork
 from repro.models.simple_baseline import DeconvNetwork
 from repro.models.weight_scale import normalised_convolutions, rescale_convolutions
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 HR = HeatmapNetwork(backbone=HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 2), blocks=1))
 RES = DeconvNetwork(backbone=ResNet(depth=50, width=8, blocks=(1, 1, 2, 1)), deconv_channels=8)

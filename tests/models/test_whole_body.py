@@ -7,7 +7,7 @@ from torch import nn
 from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 

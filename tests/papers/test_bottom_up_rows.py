@@ -11,7 +11,7 @@ from repro.plan import check_measurable, counted_columns, counts_alone, table_re
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
 from repro.scales import SCALES
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 DATA = Data(name="people", train_fingerprint="t", train_count=2000, val_fingerprint="v", val_count=400)
 ALL = [(paper, table.number) for paper in ("hgr", "sahg") for table in PAPERS[paper].tables]

@@ -21,7 +21,7 @@ from repro.papers.hgr.examples import (
     turned,
     without_peak,
 )
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 
 def nine(transform: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from repro.grouping.candidates import keypoint_candidates
 from repro.grouping.regressed import Cues
 from repro.papers.hgr import figures
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 IMAGE = np.full((32, 48, 3), 90, np.uint8)
 POSES = torch.rand(2, 14, 2, generator=torch.Generator().manual_seed(0)) * 28

@@ -17,7 +17,7 @@ from repro.papers.sahg.examples import (
     peaks,
     weight_forms,
 )
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 
 def test_the_printed_list_lacks_an_elbow():

@@ -24,7 +24,7 @@ from repro.reporting.ceiling import (
     pckh_ceiling,
     whole_body_ceiling,
 )
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 from ..tiny_runs import tiny_persons
 

@@ -24,7 +24,7 @@ from repro.reporting.figures import (
     row_labels,
     settings_label,
 )
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 
 from .sample_outcome import PCKH, make_outcome
 

@@ -12,7 +12,7 @@ from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.encoders.skeletal import SkeletalHeatmap
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 from repro.training.distributed import World
 from repro.training.loop import Job, train
 

@@ -14,7 +14,7 @@ from repro.errors import ReproError
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.people import People
 from repro.recipe import SceneEvaluation
-from repro.skeletons import CROWDPOSE14, LSPET14
+from repro.skeletons.skeleton import CROWDPOSE14, LSPET14
 from repro.training import evaluate_scenes
 from repro.training.batches import make_batches
 from repro.training.evaluate_scenes import (

@@ -11,7 +11,7 @@ from torch import nn
 from repro.data.scene_batches import SceneInput
 from repro.grouping.centernet import CenterNetGrouper
 from repro.recipe import SceneEvaluation
-from repro.skeletons import LSPET14
+from repro.skeletons.skeleton import LSPET14
 from repro.training.scene_outputs import mirrored_back, mirrored_images, scene_outputs
 
 from ..tiny_scenes import scene_data, scene_recipe, tiny_scenes

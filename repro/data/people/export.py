@@ -28,7 +28,7 @@ from repro.data.people.settings import PeopleSettings
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD
-from repro.skeletons import MPII16
+from repro.skeletons.skeleton import MPII16
 
 FILES = {
     "coco17": ("annotations/person_keypoints_{split}2017.json", "{split}2017"),

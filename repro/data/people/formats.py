@@ -9,8 +9,8 @@ import numpy as np
 from repro.data.people.labels import Labels
 from repro.data.people.people import FACE as FACE_POINTS
 from repro.data.people.people import POINT
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
-from repro.wholebody import FACE, WHOLEBODY133
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
+from repro.skeletons.wholebody import FACE, WHOLEBODY133
 
 SKELETONS = {s.name: s for s in (COCO17, MPII16, CROWDPOSE14, LSPET14, WHOLEBODY133)}
 EXPORTED = "people, drawn by repro"  # how the description of a file of drawn people begins

@@ -17,7 +17,7 @@ from repro.data.people.settings import SPLITS, PeopleSettings, Split, stream
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.metrics.pck import HEAD_BOX_FACTOR
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

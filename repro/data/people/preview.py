@@ -11,7 +11,7 @@ import numpy as np
 from repro.data.people.load import SceneSet
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 _LEFT, _RIGHT, _MIDDLE = (255, 96, 64), (64, 160, 255), (240, 220, 80)
 _HIDDEN = 0.45  # brightness of a hidden keypoint

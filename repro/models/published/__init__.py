@@ -19,7 +19,7 @@ from repro.models.published.bottom_up import guided, higherhrnet
 from repro.models.published.family import Family, without_prefixes
 from repro.models.published.scoring import scoring
 from repro.models.published.top_down import hrnet, simple_baseline
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 _ALL = (
     *(hrnet(width) for width in (32, 48)),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from repro.grouping.scores import ScoringNetwork, feature_count, neighbours
 from repro.models.published.family import Family
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 # The released order of the pairs (i, j), whose features are p_i - p_j and its length.
 COCO_PAIRS = (

@@ -44,7 +44,7 @@ from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.papers.recipes import Expected, Extra, Row, TableRows
 from repro.recipe import Evaluation, Method, Recipe, SecondStage
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 RADIUS = 4
 SIZES = {"64x48": (48, 64), "128x96": (96, 128), "256x192": (192, 256), "256x256": (256, 256), "384x288": (288, 384)}

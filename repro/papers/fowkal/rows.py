@@ -32,7 +32,7 @@ from repro.models.networks import HeatmapNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
 from repro.papers.recipes import Expected, Extra, Row, TableRows
 from repro.recipe import Loss, Method, Optimisation, Recipe
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 AUGMENTATION = Augmentation(scale=0.5, rotation=40.0)
 OPTIMISATION = Optimisation(batch=256, learning_rate=5e-4, warm_up=500)

@@ -11,7 +11,7 @@ from repro.data.people.people import sample_figure
 from repro.data.people.settings import MILD
 from repro.encoders.people_batch import PeopleBatch
 from repro.grouping.people import People
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 
 def people_of(poses: Tensor, areas: Tensor, size: tuple[int, int]) -> PeopleBatch:

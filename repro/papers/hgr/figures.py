@@ -19,7 +19,7 @@ from torch import Tensor
 from repro.grouping.candidates import Candidates
 from repro.grouping.regressed import Cues
 from repro.reporting.figures import draw_pose
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 PEOPLE = sns.color_palette("bright").as_hex()  # a colour a person
 

@@ -48,7 +48,7 @@ from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.models.higher import HigherNetwork
 from repro.papers.recipes import Expected, Row, TableRows
 from repro.recipe import Method, Optimisation, Recipe, SceneEvaluation, Scoring
-from repro.skeletons import COCO17, CROWDPOSE14
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 SCALES = (0.5, 1.0, 2.0)  # of multi-scale testing
 SIDES = {32: 512, 48: 640}  # of the input, by the width of the HRNet

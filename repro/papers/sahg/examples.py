@@ -12,7 +12,7 @@ from repro.encoders.people_gaussian import PeopleGaussian, people_heatmaps
 from repro.encoders.scale_aware import ScaleAwareGaussian, adaptive_sigmas, visible_radii
 from repro.errors import ReproError
 from repro.losses.redistributed import redistribution_weights
-from repro.skeletons import Skeleton
+from repro.skeletons.skeleton import Skeleton
 
 PRINTED_SCALES = (
     0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089,

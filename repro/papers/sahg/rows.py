@@ -36,7 +36,7 @@ from repro.models.guided import GuidedNetwork
 from repro.papers.hgr.rows import JUDGED, OKS_NOTE, better, rows_of, square
 from repro.papers.recipes import Extra, Row, TableRows
 from repro.recipe import Method, Optimisation, Recipe, SceneEvaluation, Scoring
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 THETA, S_THR = 0.01, 0.062  # the final configuration
 STANDARD = PeopleGaussian(window="square")

@@ -27,7 +27,7 @@ from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
 from repro.papers.recipes import Row, TableRows
 from repro.recipe import Method, Recipe
-from repro.skeletons import COCO17, MPII16
+from repro.skeletons.skeleton import COCO17, MPII16
 
 HRNET = Method(encoder=GaussianHeatmap(), network=HeatmapNetwork(), loss=HeatmapMSE(), decoder=QuarterOffset())
 ATTENTION = HRNET.but(encoder=SkeletalHeatmap(), network=SkeletalNetwork(), loss=SkeletalLoss())

@@ -20,7 +20,7 @@ from repro.data.people.figures import capsule_outlines, project
 from repro.data.people.hands import hand_points
 from repro.data.people.heads import LANDMARKS, visible_side
 from repro.data.people.poses import local_rotations, sample_pose
-from repro.wholebody import FACE_PAIRS
+from repro.skeletons.wholebody import FACE_PAIRS
 
 ADULT_BUILD = Build(dict(ADULT), dict(THICK), 1.7, 0.0, False)
 FACING = np.diag([1.0, -1.0, -1.0])  # the world seen by a camera in front: x right, y down, z away

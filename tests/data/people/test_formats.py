@@ -22,8 +22,8 @@ from repro.data.people.scenes import crowd_index
 from repro.data.people.settings import PeopleSettings
 from repro.data.sources import load_persons
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16
-from repro.wholebody import FACE_PAIRS, WHOLEBODY133
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16
+from repro.skeletons.wholebody import FACE_PAIRS, WHOLEBODY133
 
 SIZE, SCENE = (48, 64), (192, 192)
 NAMES = ("coco17", "mpii16", "crowdpose14", "lspet14", "wholebody133")

@@ -17,7 +17,7 @@ from repro.data.people.people import OWNERS, POINT, POINT_NAMES, Figure
 from repro.data.people.render import Canvas
 from repro.data.people.scenes import crowd_index, draw_scene
 from repro.data.people.settings import PeopleSettings
-from repro.skeletons import COCO17
+from repro.skeletons.skeleton import COCO17
 
 SETTINGS = PeopleSettings()
 NO_MATERIAL = np.zeros((1, MATERIAL_FIELDS), dtype=np.float32)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from repro.errors import ReproError
 from repro.models.published import FAMILIES, convert, load_published, recognise
 from repro.papers.recipes import Row
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 from . import official
 

@@ -11,7 +11,7 @@ from repro.errors import ReproError
 from repro.grouping.scores import ScoringNetwork, pose_features
 from repro.models.published import convert, load_published, recognise
 from repro.models.published.scoring import COCO_PAIRS
-from repro.skeletons import COCO17, CROWDPOSE14, Skeleton
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 SIZES = {"coco17": 74, "crowdpose14": 59}
 

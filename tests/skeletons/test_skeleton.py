@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repro.errors import ReproError
-from repro.skeletons import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton, mirrored_name
+from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton, mirrored_name
 
 ALL = (COCO17, CROWDPOSE14, LSPET14, MPII16)
 by_skeleton = pytest.mark.parametrize("skeleton", ALL, ids=lambda s: s.name)

@@ -10,7 +10,7 @@ as MMPose's version 0.x does, whose published rows are the baselines of FoWKAL. 
 
 from __future__ import annotations
 
-from repro.skeletons import COCO17, Skeleton
+from repro.skeletons.skeleton import COCO17, Skeleton
 
 FEET = tuple(f"{side}_{n}" for side in ("left", "right") for n in ("big_toe", "small_toe", "heel"))
 HANDS = tuple(f"{side}_hand_{i}" for side in ("left", "right") for i in range(21))

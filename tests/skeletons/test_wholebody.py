@@ -4,7 +4,7 @@ import numpy as np
 
 from repro.data.augment import half_body_crops
 from repro.data.persons import PersonSet
-from repro.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import WHOLEBODY133
 
 RANGES = {"body": (0, 17), "foot": (17, 23), "face": (23, 91), "lefthand": (91, 112), "righthand": (112, 133)}
 

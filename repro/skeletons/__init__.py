@@ -1,0 +1,1 @@
+"""Skeletons: the keypoints of a data set and what is known about them."""
