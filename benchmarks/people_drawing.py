@@ -15,9 +15,9 @@ import cv2
 import pandas as pd
 import torch
 
-from repro.data.people.crops import draw_crop
-from repro.data.people.scenes import draw_scene
-from repro.data.people.settings import MILD, PeopleSettings
+from repro.data.drawn.crops import draw_crop
+from repro.data.drawn.scenes import draw_scene
+from repro.data.drawn.settings import MILD, PeopleSettings
 
 CASES = [
     ("single persons", "default", PeopleSettings(), (96, 128), 1000),

@@ -15,8 +15,8 @@ import torch
 
 from repro import paths
 from repro.costs import WRITTEN
-from repro.data.people.cache import PictureSet, is_complete
-from repro.data.people.crops import crop_image_size
+from repro.data.drawn.cache import PictureSet, is_complete
+from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
 from repro.lengths import LENGTHS, written
 from repro.measuring import TINY, measured_speeds

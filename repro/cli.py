@@ -319,8 +319,8 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
 @click.option("--split", default="val", show_default=True, help="train, val or test")
 def preview(path: str, kind: str, skeleton: str, count: str, split: str) -> None:
     """Write a contact sheet of drawn people with their keypoints to PATH."""
-    from repro.data.people.load import load_people, load_scenes
-    from repro.data.people.preview import person_sheet, scene_sheet, write_sheet
+    from repro.data.drawn.load import load_people, load_scenes
+    from repro.data.drawn.preview import person_sheet, scene_sheet, write_sheet
 
     number, target = parse_number("count", count, 1), paths.user_path("PATH", path)
     if kind == "persons":
@@ -340,7 +340,7 @@ def preview(path: str, kind: str, skeleton: str, count: str, split: str) -> None
 @click.option("--val", default="200", show_default=True, help="validation images")
 def export(folder: str, kind: str, skeleton: str, train: str, val: str) -> None:
     """Write drawn people as image files and annotations in the real data sets' formats to FOLDER."""
-    from repro.data.people.export import export_people
+    from repro.data.drawn.export import export_people
 
     if kind not in ("persons", "scenes"):
         raise choice_error("kind", kind, ("persons", "scenes"))

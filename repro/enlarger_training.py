@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from repro import paths
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.geometry import Convention, crop_matrices

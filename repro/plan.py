@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from repro.data.cached import cache_images
 from repro.data.detection_files import load_detected, takes_detections
+from repro.data.drawn.cache import PictureSet
 from repro.data.image_sources import (
     DRAWN_SCENES,
     IMAGE_SETS,
@@ -21,7 +22,6 @@ from repro.data.image_sources import (
     training_split,
 )
 from repro.data.images import ImageSet
-from repro.data.people.cache import PictureSet
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, DRAWN, data_set, load_persons
 from repro.errors import ReproError, choice_error

@@ -11,7 +11,7 @@ import torch
 from repro import paths
 from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input, normalise
-from repro.data.people.figures import PARTS
+from repro.data.drawn.figures import PARTS
 from repro.data.persons import PersonSet
 from repro.data.resident import Residence
 from repro.decoders.peaks import Argmax

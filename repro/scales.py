@@ -39,8 +39,8 @@ from typing import Any, Literal
 
 from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
+from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.data.image_sources import known_data
-from repro.data.people.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.errors import choice_error
 from repro.lengths import limited_samples
 from repro.models.backbones.resnet import ResNet

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from repro.data.people.settings import MILD, PeopleSettings
+from repro.data.drawn.settings import MILD, PeopleSettings
 from repro.data.scene_augment import ROUNDED_TO
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.grouping.guided import GuidedGrouper

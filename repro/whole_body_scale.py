@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.settings import PeopleSettings
 
 
 @dataclass(frozen=True, kw_only=True)

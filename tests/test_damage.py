@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import SecondStage

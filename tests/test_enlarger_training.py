@@ -11,7 +11,7 @@ import torch
 
 from repro.data.augment import Augmentation, plain_crops
 from repro.data.crops import CropBatches, Input
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.data.persons import PersonSet
 from repro.enlarger_training import (
     EnlargerTraining,

@@ -7,7 +7,7 @@ import pytest
 
 from repro import plan
 from repro.data.cached import DecodedImages
-from repro.data.people.settings import WHOLE_BODY
+from repro.data.drawn.settings import WHOLE_BODY
 from repro.data.persons import ImageFiles
 from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters

@@ -6,7 +6,7 @@ import pytest
 
 from repro import scales
 from repro.data.detections import SIMULATED
-from repro.data.people.settings import WHOLE_BODY, PeopleSettings
+from repro.data.drawn.settings import WHOLE_BODY, PeopleSettings
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet

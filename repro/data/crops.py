@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.device_warps import inverse_matrices, warp
+from repro.data.drawn.figures import PARTS
 from repro.data.loading import BatchLoader, stack_arrays
-from repro.data.people.figures import PARTS
 from repro.data.persons import PartSource, PersonSet
 from repro.data.resident import ResidentImages
 from repro.errors import ReproError

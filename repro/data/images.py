@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as run_length
 
+from repro.data.drawn.load import SceneSet
 from repro.data.image_files import checked_images
 from repro.data.masks import codes, region_fault
-from repro.data.people.load import SceneSet
 from repro.data.persons import ImageFiles, ImageSource, content_bytes
 from repro.data.records import read_records
 from repro.data.values import ADVICE, refused

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input, normalise
-from repro.data.people.figures import PART
+from repro.data.drawn.figures import PART
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.geometry import crop_matrices

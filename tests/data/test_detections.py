@@ -23,7 +23,7 @@ from repro.data.detections import (
     miss_probability,
     shift_box,
 )
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.data.persons import PersonSet, coco_annotations
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco

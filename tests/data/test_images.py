@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_length
 
+from repro.data.drawn.load import load_scenes
 from repro.data.images import from_scenes, load_coco_images, load_crowdpose
-from repro.data.people.load import load_scenes
 from repro.errors import ReproError
 from repro.skeletons.skeleton import CROWDPOSE14
 

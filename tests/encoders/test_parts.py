@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from repro.data.people.figures import PART
+from repro.data.drawn.figures import PART
 from repro.encoders.parts import PartMap, shrink_parts
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17

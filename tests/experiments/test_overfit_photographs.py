@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.experiments.overfit_photographs import load_photographs, overfit, overfit_recipe, part_similarities
 from repro.losses.keypoint_adaptive import UniformHeatmapLoss
 from repro.skeletons.wholebody import WHOLEBODY133

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.data.people.load import load_people
+from repro.data.drawn.load import load_people
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax
 from repro.metrics.oks import oks

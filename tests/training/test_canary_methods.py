@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from repro.data.augment import Augmentation
-from repro.data.people.load import load_people
-from repro.data.people.settings import WHOLE_BODY
+from repro.data.drawn.load import load_people
+from repro.data.drawn.settings import WHOLE_BODY
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.grouping.scores import Scorer, ScoringTraining, pose_features, train_scoring
 from repro.papers.cal import rows as cal

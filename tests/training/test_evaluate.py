@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from repro.data.crops import normalise
-from repro.data.people.load import load_people
-from repro.data.people.settings import WHOLE_BODY
+from repro.data.drawn.load import load_people
+from repro.data.drawn.settings import WHOLE_BODY
 from repro.data.persons import coco_annotations
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.encoders.gaussian import GaussianHeatmap

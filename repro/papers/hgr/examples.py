@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.data.people.formats import point_indices
-from repro.data.people.people import sample_figure
-from repro.data.people.settings import MILD
+from repro.data.drawn.formats import point_indices
+from repro.data.drawn.people import sample_figure
+from repro.data.drawn.settings import MILD
 from repro.encoders.people_batch import PeopleBatch
 from repro.grouping.people import People
 from repro.skeletons.skeleton import Skeleton

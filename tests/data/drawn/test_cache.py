@@ -9,14 +9,14 @@ import pickle
 import numpy as np
 import pytest
 
-from repro.data.people import cache as module
-from repro.data.people.cache import PictureSet, open_pictures
-from repro.data.people.effects import encode_jpeg
-from repro.data.people.labels import Labels
-from repro.data.people.load import load_people, load_scenes
-from repro.data.people.people import POINT_NAMES
-from repro.data.people.settings import PeopleSettings
-from repro.data.people.staging import Picture
+from repro.data.drawn import cache as module
+from repro.data.drawn.cache import PictureSet, open_pictures
+from repro.data.drawn.effects import encode_jpeg
+from repro.data.drawn.labels import Labels
+from repro.data.drawn.load import load_people, load_scenes
+from repro.data.drawn.people import POINT_NAMES
+from repro.data.drawn.settings import PeopleSettings
+from repro.data.drawn.staging import Picture
 from repro.errors import ReproError
 
 P = len(POINT_NAMES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from repro.data.people.figures import Shapes
+from repro.data.drawn.figures import Shapes
 
 SCALE = 2
 _SHIFT = 4  # fractional bits of OpenCV's polygon corners

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from repro.data.people.load import SceneSet
+from repro.data.drawn.load import SceneSet
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.skeletons.skeleton import Skeleton

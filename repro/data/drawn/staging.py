@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from repro.data.people.labels import Labels, Placed
-from repro.data.people.render import Canvas
-from repro.data.people.things import sample_thing
+from repro.data.drawn.labels import Labels, Placed
+from repro.data.drawn.render import Canvas
+from repro.data.drawn.things import sample_thing
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from repro.data.people.appearance import sample_color, within
+from repro.data.drawn.appearance import sample_color, within
 
 TILE = 256
 SLOPES = (0.0, 0.9, 1.5, 2.1)  # of the amplitude spectrum: grain, gravel, grass and leaves, clouds

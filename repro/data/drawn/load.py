@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from repro.data.people.cache import DrawnImages, PictureSet, open_pictures
-from repro.data.people.crops import crop_image_size, draw_crop
-from repro.data.people.formats import SKELETONS, annotation_dicts, skeleton_labels
-from repro.data.people.labels import label_noise
-from repro.data.people.scenes import crowd_index, draw_scene
-from repro.data.people.settings import SPLITS, PeopleSettings, Split, stream
+from repro.data.drawn.cache import DrawnImages, PictureSet, open_pictures
+from repro.data.drawn.crops import crop_image_size, draw_crop
+from repro.data.drawn.formats import SKELETONS, annotation_dicts, skeleton_labels
+from repro.data.drawn.labels import label_noise
+from repro.data.drawn.scenes import crowd_index, draw_scene
+from repro.data.drawn.settings import SPLITS, PeopleSettings, Split, stream
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.metrics.pck import HEAD_BOX_FACTOR

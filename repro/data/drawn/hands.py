@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from repro.data.people.bodies import Build
-from repro.data.people.figures import PART, Limbs, Shapes, hull_of_circles, project
+from repro.data.drawn.bodies import Build
+from repro.data.drawn.figures import PART, Limbs, Shapes, hull_of_circles, project
 
 # A left hand that hangs down: x away from the body, y up, z to the front (the thumb's side); unit: length of the hand.
 _KNUCKLES = np.array([(0, -0.50, 0.19), (0, -0.52, 0.06), (0, -0.49, -0.07), (0, -0.44, -0.18)])

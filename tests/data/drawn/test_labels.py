@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from pycocotools import mask as rle
 
-from repro.data.people.appearance import MATERIAL_FIELDS
-from repro.data.people.bodies import ADULT, THICK, Build
-from repro.data.people.crops import draw_crop
-from repro.data.people.effects import decode_jpeg
-from repro.data.people.figures import PART, PARTS, Shapes
-from repro.data.people.heads import LANDMARKS
-from repro.data.people.labels import Placed, keypoint_states, label_noise, part_labels, person_mask
-from repro.data.people.people import OWNERS, POINT, POINT_NAMES, Figure
-from repro.data.people.render import Canvas
-from repro.data.people.scenes import crowd_index, draw_scene
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.appearance import MATERIAL_FIELDS
+from repro.data.drawn.bodies import ADULT, THICK, Build
+from repro.data.drawn.crops import draw_crop
+from repro.data.drawn.effects import decode_jpeg
+from repro.data.drawn.figures import PART, PARTS, Shapes
+from repro.data.drawn.heads import LANDMARKS
+from repro.data.drawn.labels import Placed, keypoint_states, label_noise, part_labels, person_mask
+from repro.data.drawn.people import OWNERS, POINT, POINT_NAMES, Figure
+from repro.data.drawn.render import Canvas
+from repro.data.drawn.scenes import crowd_index, draw_scene
+from repro.data.drawn.settings import PeopleSettings
 from repro.skeletons.skeleton import COCO17
 
 SETTINGS = PeopleSettings()

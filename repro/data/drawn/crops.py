@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from repro.data.people.backgrounds import Backdrop, grain_tile, sample_backdrop
-from repro.data.people.effects import blur_backdrop, photograph
-from repro.data.people.labels import Placed, read_labels
-from repro.data.people.people import HANDS, POINT, Figure, sample_camera, sample_figure
-from repro.data.people.render import Canvas
-from repro.data.people.settings import PeopleSettings, stream
-from repro.data.people.staging import Picture, cast_shadow, draw_person, draw_things, sample_light
+from repro.data.drawn.backgrounds import Backdrop, grain_tile, sample_backdrop
+from repro.data.drawn.effects import blur_backdrop, photograph
+from repro.data.drawn.labels import Placed, read_labels
+from repro.data.drawn.people import HANDS, POINT, Figure, sample_camera, sample_figure
+from repro.data.drawn.render import Canvas
+from repro.data.drawn.settings import PeopleSettings, stream
+from repro.data.drawn.staging import Picture, cast_shadow, draw_person, draw_things, sample_light
 
 MARGIN = 1.5
 PADDING = 1.25

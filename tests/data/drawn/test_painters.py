@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from repro.data.people import painters as module
-from repro.data.people.crops import draw_crop
-from repro.data.people.load import load_people
-from repro.data.people.painters import draw_pictures, painters_for
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn import painters as module
+from repro.data.drawn.crops import draw_crop
+from repro.data.drawn.load import load_people
+from repro.data.drawn.painters import draw_pictures, painters_for
+from repro.data.drawn.settings import PeopleSettings
 from repro.errors import ReproError
 
 draw = partial(draw_crop, PeopleSettings(), "val", size=(24, 32))

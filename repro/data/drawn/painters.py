@@ -19,8 +19,8 @@ from typing import IO, cast
 import cv2
 
 from repro import paths
-from repro.data.people.labels import Labels
-from repro.data.people.staging import Picture
+from repro.data.drawn.labels import Labels
+from repro.data.drawn.staging import Picture
 from repro.errors import ReproError
 
 PARALLEL_FROM = 1000  # pictures: fewer are drawn by the calling process, before painters have begun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from repro.data.people.bodies import (
+from repro.data.drawn.bodies import (
     ADULT,
     JOINTS,
     THICK,
@@ -16,10 +16,10 @@ from repro.data.people.bodies import (
     rotation_matrices,
     sample_build,
 )
-from repro.data.people.figures import capsule_outlines, project
-from repro.data.people.hands import hand_points
-from repro.data.people.heads import LANDMARKS, visible_side
-from repro.data.people.poses import local_rotations, sample_pose
+from repro.data.drawn.figures import capsule_outlines, project
+from repro.data.drawn.hands import hand_points
+from repro.data.drawn.heads import LANDMARKS, visible_side
+from repro.data.drawn.poses import local_rotations, sample_pose
 from repro.skeletons.wholebody import FACE_PAIRS
 
 ADULT_BUILD = Build(dict(ADULT), dict(THICK), 1.7, 0.0, False)

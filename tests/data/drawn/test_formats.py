@@ -13,13 +13,13 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from repro.data.check import check_data
-from repro.data.people.export import export_people
-from repro.data.people.formats import coco_file, point_indices, wholebody_dict
-from repro.data.people.load import load_people, load_scenes
-from repro.data.people.people import POINT_NAMES
-from repro.data.people.preview import draw_keypoints, person_sheet, scene_sheet, tile, write_sheet
-from repro.data.people.scenes import crowd_index
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.export import export_people
+from repro.data.drawn.formats import coco_file, point_indices, wholebody_dict
+from repro.data.drawn.load import load_people, load_scenes
+from repro.data.drawn.people import POINT_NAMES
+from repro.data.drawn.preview import draw_keypoints, person_sheet, scene_sheet, tile, write_sheet
+from repro.data.drawn.scenes import crowd_index
+from repro.data.drawn.settings import PeopleSettings
 from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16

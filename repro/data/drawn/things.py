@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from repro.data.people.appearance import MATERIAL_FIELDS, sample_cloth, sample_color
-from repro.data.people.figures import Shapes, capsule_outlines
+from repro.data.drawn.appearance import MATERIAL_FIELDS, sample_cloth, sample_color
+from repro.data.drawn.figures import Shapes, capsule_outlines
 
 _CIRCLE = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * np.pi / 10)], 1)
 

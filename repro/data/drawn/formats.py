@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.people.labels import Labels
-from repro.data.people.people import FACE as FACE_POINTS
-from repro.data.people.people import POINT
+from repro.data.drawn.labels import Labels
+from repro.data.drawn.people import FACE as FACE_POINTS
+from repro.data.drawn.people import POINT
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
 from repro.skeletons.wholebody import FACE, WHOLEBODY133
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 
-from repro.data.people.people import FACE, OWNERS, POINT, POINT_NAMES, Figure
-from repro.data.people.render import SCALE, Canvas
+from repro.data.drawn.people import FACE, OWNERS, POINT, POINT_NAMES, Figure
+from repro.data.drawn.render import SCALE, Canvas
 
 HEAD_CORNERS = np.array([POINT["upper_neck"], POINT["head"]])
 _FACE_POINTS = {"nose", "left_eye", "right_eye", "left_ear", "right_ear", *FACE}

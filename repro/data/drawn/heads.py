@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repro.data.people.figures import PART, Shapes, hull_of_circles, project
+from repro.data.drawn.figures import PART, Shapes, hull_of_circles, project
 
 SKULL = (np.array([0.0, 0.11, -0.05]), np.array([0.33, 0.39, 0.41]))
 JAW = (np.array([0.0, -0.19, 0.10]), np.array([0.235, 0.31, 0.27]))

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from repro.data.people.backgrounds import noise_tiles
-from repro.data.people.crops import crop_image_size, draw_crop
-from repro.data.people.effects import decode_jpeg, encode_jpeg
-from repro.data.people.people import POINT
-from repro.data.people.poses import ARMS, POSES
-from repro.data.people.scenes import draw_scene
-from repro.data.people.settings import MILD, STREAMS, WHOLE_BODY, PeopleSettings, stream
+from repro.data.drawn.backgrounds import noise_tiles
+from repro.data.drawn.crops import crop_image_size, draw_crop
+from repro.data.drawn.effects import decode_jpeg, encode_jpeg
+from repro.data.drawn.people import POINT
+from repro.data.drawn.poses import ARMS, POSES
+from repro.data.drawn.scenes import draw_scene
+from repro.data.drawn.settings import MILD, STREAMS, WHOLE_BODY, PeopleSettings, stream
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
 

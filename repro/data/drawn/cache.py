@@ -27,12 +27,12 @@ import numpy as np
 from tqdm import tqdm
 
 from repro import paths
+from repro.data.drawn.effects import decode_jpeg
+from repro.data.drawn.labels import Labels
+from repro.data.drawn.painters import draw_picture, draw_pictures, painters_for
+from repro.data.drawn.settings import PeopleSettings
+from repro.data.drawn.staging import Picture
 from repro.data.limits import VARIABLE, cache_limit, enough
-from repro.data.people.effects import decode_jpeg
-from repro.data.people.labels import Labels
-from repro.data.people.painters import draw_picture, draw_pictures, painters_for
-from repro.data.people.settings import PeopleSettings
-from repro.data.people.staging import Picture
 from repro.errors import ReproError
 from repro.support.locks import Hold, is_held, remove_left
 from repro.support.sealed import Damaged, about_file, check_file, read_json, unsealed, write_sealed

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repro.data.people.appearance import LOOK, Outfit, sample_outfit
-from repro.data.people.bodies import Build, J, axis_rotations, forward_kinematics, rest_offsets, sample_build
-from repro.data.people.figures import PART, Limbs, Shapes, project, skirt_shape, torso_shapes
-from repro.data.people.hands import foot_points, foot_shapes, hand_points, hand_shapes
-from repro.data.people.heads import LANDMARKS, POINTS, Surface, head_shapes, sight_head
-from repro.data.people.poses import sample_pose
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.appearance import LOOK, Outfit, sample_outfit
+from repro.data.drawn.bodies import Build, J, axis_rotations, forward_kinematics, rest_offsets, sample_build
+from repro.data.drawn.figures import PART, Limbs, Shapes, project, skirt_shape, torso_shapes
+from repro.data.drawn.hands import foot_points, foot_shapes, hand_points, hand_shapes
+from repro.data.drawn.heads import LANDMARKS, POINTS, Surface, head_shapes, sight_head
+from repro.data.drawn.poses import sample_pose
+from repro.data.drawn.settings import PeopleSettings
 
 _SIDES = (("left", 1.0), ("right", -1.0))
 LIMB_POINTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")

@@ -21,10 +21,10 @@ import numpy as np
 from scipy.io import savemat
 from tqdm import tqdm
 
-from repro.data.people.cache import DrawnImages
-from repro.data.people.formats import EXPORTED, coco_file, image_name
-from repro.data.people.load import SceneSet, load_people, load_scenes
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.cache import DrawnImages
+from repro.data.drawn.formats import EXPORTED, coco_file, image_name
+from repro.data.drawn.load import SceneSet, load_people, load_scenes
+from repro.data.drawn.settings import PeopleSettings
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD

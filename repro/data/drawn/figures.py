@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from repro.data.people.bodies import Build, J
+from repro.data.drawn.bodies import Build, J
 
 PARTS = (
     "background", "head", "torso",

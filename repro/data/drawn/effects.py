@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from repro.data.people.backgrounds import TILE, noise_tiles
-from repro.data.people.settings import PeopleSettings
+from repro.data.drawn.backgrounds import TILE, noise_tiles
+from repro.data.drawn.settings import PeopleSettings
 from repro.errors import ReproError
 
 _COLOR, _GRAY = np.eye(3), np.array([0.3, 0.59, 0.11])

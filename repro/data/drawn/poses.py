@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repro.data.people.bodies import JOINTS, J, axis_rotations, rotation_matrices
+from repro.data.drawn.bodies import JOINTS, J, axis_rotations, rotation_matrices
 
 # name: (share of everyday poses, share of athletic poses,
 #        root (pitch forward, roll, spread), spine (bend, lean, twist),
