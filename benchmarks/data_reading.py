@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from repro.data.coco import load_coco
 from repro.data.image_files import SETTLED, look_at
+from repro.data.sets.coco import load_coco
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import device_name
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
-from repro.data import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody
 from repro.data.image_sources import find_crowdpose, known_data, load_images
-from repro.data.mpii import FILES, find_file
 from repro.data.problems import Found, Problem, format_problems
-from repro.data.records import read_json
+from repro.data.sets import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody
+from repro.data.sets.mpii import FILES, find_file
+from repro.data.sets.records import read_json
 from repro.data.sources import DATA_SETS, check_root, load_persons
 from repro.errors import ReproError, choice_error
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from repro.data import coco
 from repro.data.drawn.load import load_scenes
 from repro.data.drawn.settings import PeopleSettings
 from repro.data.images import ImageSet, from_scenes, load_coco_images, load_crowdpose
+from repro.data.sets import coco
 from repro.data.sources import DATA_SETS, DataSet, Split, check_root
 from repro.errors import ReproError, choice_error
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton

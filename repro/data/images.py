@@ -20,7 +20,7 @@ from repro.data.drawn.load import SceneSet
 from repro.data.image_files import checked_images
 from repro.data.masks import codes, region_fault
 from repro.data.persons import ImageFiles, ImageSource, content_bytes
-from repro.data.records import read_records
+from repro.data.sets.records import read_records
 from repro.data.values import ADVICE, refused
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
@@ -125,7 +125,7 @@ def load_coco_images(
     The loss must not look at crowds (``iscrowd``) and at persons with ``num_keypoints`` 0, where they have segmentations.
 
     Args:
-        annotation_file: JSON with ``images``, ``annotations`` and ``categories``, as ``repro.data.coco.load_coco`` reads it.
+        annotation_file: JSON with ``images``, ``annotations`` and ``categories``, as ``repro.data.sets.coco.load_coco`` reads it.
         image_folder: where the ``file_name`` of the images lie.
         skeleton: the meaning of ``keypoints``.
         limit: the first so many images only.

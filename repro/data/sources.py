@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from repro.data import coco, coco_wholebody, lspet, mpii
 from repro.data.drawn.load import load_people
 from repro.data.drawn.settings import PeopleSettings
 from repro.data.persons import PersonSet
+from repro.data.sets import coco, coco_wholebody, lspet, mpii
 from repro.errors import ReproError, choice_error
 from repro.skeletons.skeleton import COCO17, LSPET14, MPII16, Skeleton
 from repro.skeletons.wholebody import WHOLEBODY133

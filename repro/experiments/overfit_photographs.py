@@ -21,8 +21,8 @@ import torch
 
 from repro.data.augment import Augmentation
 from repro.data.cached import cache_images
-from repro.data.coco_wholebody import load_coco_wholebody
 from repro.data.persons import PersonSet
+from repro.data.sets.coco_wholebody import load_coco_wholebody
 from repro.encoders.whole_body import PARTS, keypoint_parts
 from repro.experiments.outcome import keep, kept
 from repro.metrics.oks import oks

@@ -13,8 +13,8 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 from repro.data.check import Problem, check_data, format_problems, not_looked_at
-from repro.data.coco import find_files, load_coco
 from repro.data.image_sources import load_images
+from repro.data.sets.coco import find_files, load_coco
 from repro.errors import ReproError
 
 from .test_image_sources import crowdpose_root

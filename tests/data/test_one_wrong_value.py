@@ -23,13 +23,13 @@ from scipy.io import savemat
 
 from repro.data.boxes import read_boxes
 from repro.data.check import check_data, format_problems
-from repro.data.coco import load_coco
-from repro.data.coco_wholebody import load_coco_wholebody
 from repro.data.image_sources import load_images
 from repro.data.images import ImageSet, load_coco_images, load_crowdpose
-from repro.data.lspet import load_lspet
-from repro.data.mpii import load_mpii
 from repro.data.persons import PersonSet
+from repro.data.sets.coco import load_coco
+from repro.data.sets.coco_wholebody import load_coco_wholebody
+from repro.data.sets.lspet import load_lspet
+from repro.data.sets.mpii import load_mpii
 from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco
@@ -37,7 +37,7 @@ from repro.metrics.crowdpose import evaluate_crowdpose
 from repro.skeletons.skeleton import CROWDPOSE14, Skeleton
 
 from .one_wrong_value import ABSENT, VALUES, assert_names, assert_one_sentence, changed, places
-from .test_coco_wholebody import with_parts
+from .sets.test_coco_wholebody import with_parts
 from .tiny_data import coco_content, lspet_joints, mpii_entry, mpii_truth, person, write_image, write_json
 
 FEW = settings(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.data.coco_wholebody import joined_keypoints
 from repro.data.persons import PersonSet
+from repro.data.sets.coco_wholebody import joined_keypoints
 from repro.errors import ReproError
 from repro.metrics.coco import STATISTICS, mean_oks, predictions_to_coco
 from repro.metrics.whole_body import evaluate_whole_body, part_oks

@@ -24,8 +24,8 @@ from typing import Literal
 import numpy as np
 
 from repro.data.image_files import checked_images
-from repro.data.matlab import read_arrays
 from repro.data.persons import ImageFiles, PersonSet, coco_annotations, images_for_limit
+from repro.data.sets.matlab import read_arrays
 from repro.data.values import LARGEST, refused, short
 from repro.errors import ReproError, choice_error
 from repro.skeletons.skeleton import LSPET14

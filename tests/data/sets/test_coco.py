@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from repro.data.coco import clean_boxes, find_files, load_coco
+from repro.data.sets.coco import clean_boxes, find_files, load_coco
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
 from repro.skeletons.skeleton import CROWDPOSE14
 
-from .tiny_data import change_json, person, write_json
+from ..tiny_data import change_json, person, write_json
 
 
 def test_boxes_are_cleaned_as_by_hrnet():

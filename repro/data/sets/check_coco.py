@@ -13,7 +13,7 @@ from tqdm import tqdm
 from repro.data.headers import LARGEST_SIDE
 from repro.data.masks import region_fault
 from repro.data.problems import Found, Inspector, Severity, far_outside
-from repro.data.records import keypoint_order, label, person_categories
+from repro.data.sets.records import keypoint_order, label, person_categories
 from repro.data.values import LARGEST, LARGEST_AREA, flat, is_id, is_number, list_fault, short
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 

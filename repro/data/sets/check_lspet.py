@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from repro.data import lspet
 from repro.data.problems import Found, Inspector, Problem, Severity, far_outside
+from repro.data.sets import lspet
 from repro.data.values import LARGEST, short
 from repro.errors import ReproError
 from repro.skeletons.skeleton import LSPET14

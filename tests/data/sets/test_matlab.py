@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 from scipy.sparse import csc_array
 
-from repro.data.matlab import read_arrays
+from repro.data.sets.matlab import read_arrays
 
 KINDS = ("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?")
 SHAPES = ((14, 3, 4), (1, 1), (2, 3), (0, 3), (5,), (2, 2, 2, 2))

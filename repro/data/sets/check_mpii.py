@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from repro.data import mpii
 from repro.data.problems import Found, Inspector, far_outside
+from repro.data.sets import mpii
 from repro.data.values import LARGEST, is_number, list_fault, short
 from repro.errors import ReproError
 from repro.geometry import PIXEL_STD

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from repro.data.lspet import count_images, load_lspet, read_joints
+from repro.data.sets.lspet import count_images, load_lspet, read_joints
 from repro.errors import ReproError
 from repro.skeletons.skeleton import LSPET14
 
-from .tiny_data import lspet_joints
+from ..tiny_data import lspet_joints
 
 HEAD, NECK = LSPET14.index("head"), LSPET14.index("neck")
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from repro.data.check import check_data
-from repro.data.coco import find_files, load_coco
 from repro.data.images import load_coco_images
+from repro.data.sets.coco import find_files, load_coco
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.skeletons.skeleton import COCO17
 
-from .tiny_data import change_json
+from ..tiny_data import change_json
 
 TRAIN = "annotations/person_keypoints_train2017.json"
 SHUFFLED = sorted(range(17), key=COCO17.keypoints.__getitem__)  # alphabetical

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from repro.data.boxes import read_boxes
 from repro.data.image_files import checked_images
 from repro.data.persons import ImageFiles, PersonSet, images_for_limit
-from repro.data.records import Records, read_records
+from repro.data.sets.records import Records, read_records
 from repro.errors import ReproError, choice_error
 from repro.skeletons.skeleton import COCO17, Skeleton
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from repro.data import coco
 from repro.data.persons import PersonSet
-from repro.data.records import read_records
+from repro.data.sets import coco
+from repro.data.sets.records import read_records
 from repro.data.values import ADVICE
 from repro.errors import ReproError, choice_error
 from repro.skeletons.wholebody import WHOLEBODY133

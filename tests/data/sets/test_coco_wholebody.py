@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from repro.data.check import check_data
-from repro.data.coco_wholebody import find_files, joined_keypoints, load_coco_wholebody
+from repro.data.sets.coco_wholebody import find_files, joined_keypoints, load_coco_wholebody
 from repro.data.sources import DATA_SETS, load_persons
 from repro.errors import ReproError
 from repro.skeletons.wholebody import WHOLEBODY133
 
-from .tiny_data import change_json, coco_content, write_image, write_json
+from ..tiny_data import change_json, coco_content, write_image, write_json
 
 SIZES = {"foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
 FILE = "annotations/coco_wholebody_train_v1.0.json"

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
-from repro.data.mpii import load_mpii, person_boxes
+from repro.data.sets.mpii import load_mpii, person_boxes
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
 
-from .tiny_data import change_json, mpii_entry, write_json
+from ..tiny_data import change_json, mpii_entry, write_json
 
 
 @settings(derandomize=True, deadline=None)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from repro.data import check_coco
-from repro.data.coco_wholebody import KEYPOINT_FIELDS, PART_SIZES
 from repro.data.problems import Found, far_outside
+from repro.data.sets import check_coco
+from repro.data.sets.coco_wholebody import KEYPOINT_FIELDS, PART_SIZES
 from repro.data.values import LARGEST, flat, is_id, list_fault
 
 Size = tuple[int, int]  # width, height

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from repro.data.image_files import checked_images
-from repro.data.matlab import read_arrays
 from repro.data.persons import PersonSet, coco_annotations, images_for_limit
-from repro.data.records import read_json
+from repro.data.sets.matlab import read_arrays
+from repro.data.sets.records import read_json
 from repro.data.values import LARGEST, flat, name_fault, number, numbers, refused, short
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD

@@ -1,0 +1,1 @@
+"""The layouts of data sets: reading them and checking them."""
