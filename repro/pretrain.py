@@ -1,4 +1,4 @@
-"""Training of the warm start: HRNet or ResNet on the body parts of drawn people (see ``warm_start``)."""
+"""Training of the warm start: HRNet or ResNet on the body parts of drawn people (see ``training.warm_start``)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from repro.training.batches import make_targets
 from repro.training.distributed import World, choose_device
 from repro.training.loop import build_network
 from repro.training.precision import autocast
-from repro.warm_start import export_backbone
+from repro.training.warm_start import export_backbone
 
 PERSONS = 12_000  # drawn to train on
 CROPS = 360_000  # shown at laptop scale; other scales show five times the crops of a row's training

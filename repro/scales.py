@@ -21,7 +21,7 @@ training, the batch and the numerical precision, and it changes them for all row
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
-- **Start**: every row begins with the same backbone, trained once on drawn people (``warm_start``). The package brings that of
+- **Start**: every row begins with the same backbone, trained once on drawn people (``training.warm_start``). The package brings that of
   the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else rows
   begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
   least depth.
@@ -48,7 +48,7 @@ from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
 from repro.scene_scales import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
 from repro.skeletons.skeleton import Skeleton
-from repro.warm_start import choose_start
+from repro.training.warm_start import choose_start
 from repro.whole_body_scale import WholeBodyScale
 
 
@@ -263,7 +263,7 @@ def apply_scale(
         scale: to bring it to.
         divisor: of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
-        start: ``warm`` for the backbone of ``warm_start`` where there is one, ``random`` for random weights, or the name of
+        start: ``warm`` for the backbone of ``training.warm_start`` where there is one, ``random`` for random weights, or the name of
             imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
         boxes: name of a detector's file (``data.detection_files.boxes_name``), for recipes evaluated with a detector's boxes;
             None for simulated ones.

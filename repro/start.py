@@ -16,7 +16,7 @@ from repro.plan import counts_alone, table_recipes, table_skeleton
 from repro.recipe import Data, Network
 from repro.request import Request
 from repro.skeletons.skeleton import Skeleton
-from repro.warm_start import check_finite, check_fit, import_weights, read_start, takes_weights, weight_files
+from repro.training.warm_start import check_finite, check_fit, import_weights, read_start, takes_weights, weight_files
 
 WORDS = ("warm", "random")
 

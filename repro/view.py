@@ -34,7 +34,7 @@ from repro.request import Request
 from repro.scales import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tasks import Machine
-from repro.warm_start import backbone_name, plain_backbone
+from repro.training.warm_start import backbone_name, plain_backbone
 
 
 @dataclass(frozen=True)

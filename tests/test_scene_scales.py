@@ -18,7 +18,7 @@ from repro.recipe import Data, Scoring
 from repro.scales import SCALES, apply_scale, input_divisor
 from repro.scene_scales import REFERENCE, SceneScale, apply_scene_scale, scene_size
 from repro.skeletons.skeleton import COCO17
-from repro.warm_start import choose_start
+from repro.training.warm_start import choose_start
 
 from .perfect_maps import perfect_ap
 

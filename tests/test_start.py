@@ -19,7 +19,7 @@ from repro.request import Request
 from repro.scales import SCALES
 from repro.skeletons.skeleton import COCO17
 from repro.start import take_start
-from repro.warm_start import WEIGHT_SIZE, choose_start, initialisation_for, weight_files
+from repro.training.warm_start import WEIGHT_SIZE, choose_start, initialisation_for, weight_files
 
 SMOKE = SCALES["smoke"]
 DATA = Data(name="people", train_fingerprint="", train_count=1, val_fingerprint="", val_count=1)

@@ -12,8 +12,8 @@ from repro.plan import table_recipes
 from repro.recipe import Data, Initialisation, Recipe
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.scales import SCALES
+from repro.training.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
 from repro.view import TableView, check_current, open_table
-from repro.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
 
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 
@@ -82,7 +82,7 @@ def test_a_warm_start_that_was_made_elsewhere_is_that_of_its_backbone(outcome):
 
     # the smoke scale's own warm start lies in the package; without it, as on a machine that never made a gpu scale's:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("repro.warm_start.initialisation_for", lambda backbone: None)
+        patch.setattr("repro.training.warm_start.initialisation_for", lambda backbone: None)
         own = Recipe.from_plain(outcome.runs[0].recipe).method.network.backbone
         check_current(started(backbone_name(plain_backbone(own))))
         with pytest.raises(ReproError, match="have changed"):

@@ -31,7 +31,7 @@ from repro.training.distributed import World, share_of_batch
 from repro.training.feed import Feed, Step
 from repro.training.precision import autocast
 from repro.training.schedule import learning_rate
-from repro.warm_start import load_initialisation
+from repro.training.warm_start import load_initialisation
 
 SNAPSHOTS = 6  # weights kept over a training, evenly spaced, the last ones included: they make its learning curve
 

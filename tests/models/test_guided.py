@@ -16,7 +16,7 @@ from repro.models.guided import GuidedHigherNetwork, GuidedNetwork, concatenated
 from repro.models.heads.adaptive import sampling_positions
 from repro.skeletons.skeleton import COCO17
 from repro.support import serial
-from repro.warm_start import BACKBONE
+from repro.training.warm_start import BACKBONE
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1, multi_scale_stage4=True)
 SMALL = GuidedNetwork(backbone=REDUCED, regression_channels=24)

@@ -14,7 +14,7 @@ from repro.models.heads.upsampled import UpsampledHeatmaps, deconvolution
 from repro.models.higher import HigherNetwork
 from repro.skeletons.skeleton import COCO17, MPII16
 from repro.support import serial
-from repro.warm_start import BACKBONE
+from repro.training.warm_start import BACKBONE
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 SMALL = HigherNetwork(backbone=REDUCED)

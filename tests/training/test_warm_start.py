@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from repro import warm_start
 from repro.errors import ReproError
 from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
@@ -21,7 +20,8 @@ from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.weight_scale import normalised_convolutions
 from repro.recipe import Initialisation
 from repro.skeletons.skeleton import COCO17
-from repro.warm_start import (
+from repro.training import warm_start
+from repro.training.warm_start import (
     backbone_name,
     check_finite,
     export_backbone,
