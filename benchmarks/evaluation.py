@@ -22,7 +22,7 @@ from repro.models.checkpoints import save_weights
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import Samples
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.training import evaluate_scenes, loop
 
 TRAININGS = [  # paper, table, rows that share a training

@@ -127,7 +127,7 @@ def recipe_of(case: Case, tiny: bool) -> Any:
     from repro.models.backbones.dla import DLA
     from repro.papers.hgr.rows import associative, centernet, guided
     from repro.papers.recipes import table_rows
-    from repro.scales import small_network
+    from repro.scales.scale import small_network
 
     makers: dict[str, Callable[[], Any]] = {
         "w32": lambda: table_rows("skeletal", 1).rows["hrnet-w32-256x192"].recipe,

@@ -18,7 +18,7 @@ from torch import nn
 from repro.data.crops import normalise
 from repro.models.guided import GuidedNetwork
 from repro.models.networks import HeatmapNetwork
-from repro.scales import small_network
+from repro.scales.scale import small_network
 from repro.skeletons.skeleton import COCO17
 from repro.training.distributed import choose_device
 from repro.training.loop import peak_memory

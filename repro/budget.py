@@ -18,12 +18,12 @@ from repro.costs import WRITTEN
 from repro.data.drawn.cache import PictureSet, is_complete
 from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
-from repro.lengths import LENGTHS, written
 from repro.measuring import TINY, measured_speeds
 from repro.plan import drawn_sets
 from repro.recipe import Recipe
 from repro.request import PlannedTable, Request, outline_tables, plan_tables
 from repro.runs import is_trained, stages_of
+from repro.scales.lengths import LENGTHS, written
 from repro.speeds import Speeds, training_step
 from repro.support import processes
 from repro.tasks import Machine, pending_seconds

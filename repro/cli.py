@@ -19,8 +19,8 @@ from repro.errors import ReproError, choice_error
 from repro.experiments.commands import COMMANDS
 from repro.fetch.command import fetch_command
 from repro.gpu_check.command import gpu_check
-from repro.lengths import parse_length, written
 from repro.papers import PAPERS
+from repro.scales.lengths import parse_length, written
 from repro.support import processes
 from repro.support.options import (
     check_keep,
@@ -133,7 +133,7 @@ def reproduce(
     from repro.papers.recipes import table_rows
     from repro.reproduce import reproduce_tables, say_result, say_where
     from repro.request import Request, check_requests
-    from repro.scales import get_scale
+    from repro.scales.scale import get_scale
     from repro.start import take_start
     from repro.tasks import Machine
     from repro.training.device import checked_compiled
@@ -204,7 +204,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.models.backbones.hrnet import HRNet
     from repro.models.backbones.resnet import ResNet
     from repro.pretrain import make_warm_start
-    from repro.scales import get_scale
+    from repro.scales.scale import get_scale
 
     deep, wide = parse_number("depth", depth, 1) if depth else 0, parse_number("width", width, 1, 256)
     backbone = ResNet(depth=cast(Any, deep)) if depth else HRNet(width=wide)

@@ -27,7 +27,7 @@ from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.request import PlannedTable
 from repro.runs import Samples, Task, evaluated_together
-from repro.scales import Scale
+from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
 from repro.speeds import (
     UNMEASURED,

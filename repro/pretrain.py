@@ -26,7 +26,7 @@ from repro.plan import open_samples
 from repro.recipe import Data, Method, Optimisation, Recipe
 from repro.run_files import final_weights
 from repro.runs import make_training, training_of
-from repro.scales import Scale, apply_scale
+from repro.scales.scale import Scale, apply_scale
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import describe
 from repro.support.locks import locked

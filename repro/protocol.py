@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from repro.lengths import written
 from repro.recipe import Recipe
+from repro.scales.lengths import written
 
 
 def protocol_of(recipe: Recipe, precision: str | None = None, length: float = 1.0) -> str:
@@ -12,7 +12,7 @@ def protocol_of(recipe: Recipe, precision: str | None = None, length: float = 1.
     Args:
         recipe: of the run.
         precision: that its network computed in; None where that was not recorded.
-        length: of its training against the scale's (``lengths``); 1 is not said.
+        length: of its training against the scale's (``scales.lengths``); 1 is not said.
     """
     line = scene_protocol_of(recipe) if recipe.takes_scenes else person_protocol_of(recipe)
     line += "" if length == 1 else f" · length {written(length)}"

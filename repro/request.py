@@ -19,7 +19,7 @@ from repro.plan import (
 )
 from repro.recipe import Data, Recipe
 from repro.runs import Samples
-from repro.scales import Scale
+from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
 
 

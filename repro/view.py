@@ -17,7 +17,6 @@ from repro import paths
 from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
-from repro.lengths import written
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.papers import PAPERS
@@ -31,7 +30,8 @@ from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import reproduce
 from repro.request import Request
-from repro.scales import get_scale
+from repro.scales.lengths import written
+from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tasks import Machine
 from repro.training.warm_start import backbone_name, plain_backbone

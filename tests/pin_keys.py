@@ -23,7 +23,7 @@ from repro.plan import counts_alone, runnable_rows, table_recipes, table_samples
 from repro.recipe import Data, Recipe
 from repro.reporting.outcome import Outcome
 from repro.run_files import stages_of
-from repro.scales import SCALES, Scale
+from repro.scales.scale import SCALES, Scale
 from repro.view import recipes_of_today
 
 FILE = Path(__file__).parent / "pins" / "keys.json"

@@ -11,10 +11,10 @@ from repro import budget
 from repro.budget import fitting_length, length_seconds, said_bytes, said_minutes, say_costs, say_plan, table_seconds
 from repro.costs import WRITTEN, Cost
 from repro.errors import ReproError
-from repro.lengths import LENGTHS
 from repro.request import Request, outline_tables, plan_tables
 from repro.runs import Task, make_task
-from repro.scales import SCALES
+from repro.scales.lengths import LENGTHS
+from repro.scales.scale import SCALES
 from repro.speeds import UNMEASURED, Speeds, training_step
 from repro.support import processes
 from repro.tasks import Machine

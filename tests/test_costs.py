@@ -18,7 +18,7 @@ from repro.papers.recipes import table_rows
 from repro.plan import table_recipes
 from repro.recipe import Evaluation, SceneEvaluation, Scoring, SecondStage
 from repro.runs import Task
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import LSPET14
 
 from .tiny_runs import BASELINE, SIZE, tiny_recipe

@@ -27,7 +27,7 @@ from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder
 from repro.reporting.outcome import Outcome
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.tasks import Machine, make_runs
 from repro.training.evaluate import Poses, measure
 from repro.view import check_current

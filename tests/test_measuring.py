@@ -17,7 +17,7 @@ from repro.measuring import evaluation_seconds, measured_speeds, pending_work, s
 from repro.recipe import Evaluation, SecondStage
 from repro.request import PlannedTable, Request, outline_tables
 from repro.runs import Samples, Task
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, LSPET14
 from repro.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
 from repro.tasks import Machine

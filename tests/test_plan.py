@@ -27,7 +27,7 @@ from repro.plan import (
     table_skeleton,
 )
 from repro.recipe import Data
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, LSPET14, MPII16
 from repro.skeletons.wholebody import WHOLEBODY133
 

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from repro import scales
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
 from repro.decoders.peaks import Argmax
@@ -15,6 +14,7 @@ from repro.errors import ReproError
 from repro.papers.skeletal.rows import ATTENTION, HRNET, PROPOSED, TABLES
 from repro.plan import table_recipes
 from repro.recipe import Data, Evaluation, Initialisation, Optimisation, Recipe
+from repro.scales import scale as scales
 
 DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=100, val_fingerprint="1" * 16, val_count=50)
 RECIPE = Recipe(method=HRNET, data=DATA)

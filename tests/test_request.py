@@ -11,7 +11,7 @@ from repro import request
 from repro.errors import ReproError
 from repro.recipe import Data
 from repro.request import Request, outline_tables, plan_tables
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17
 
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)

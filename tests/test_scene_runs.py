@@ -17,7 +17,7 @@ from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
 from repro.reproduce import Request
 from repro.runs import Samples, folder, load_run
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.scene_runs import curve_name
 from repro.support.sealed import sealed
 from repro.tasks import Machine, make_runs

@@ -11,7 +11,7 @@ from repro.errors import ReproError
 from repro.plan import table_recipes
 from repro.recipe import Data, Initialisation, Recipe
 from repro.reporting.outcome import Outcome, RunOutcome
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.training.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
 from repro.view import TableView, check_current, open_table
 

@@ -19,7 +19,7 @@ from repro.experiments.outcome import keep, kept, rounded
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import load_run
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.tasks import Machine, make_runs
 
 ROWS = ("baseline", "sahg")

@@ -18,7 +18,7 @@ from repro.experiments.outcome import keep, kept, rounded
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import crops_of, load_run
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.tasks import Machine, make_runs
 
 ROWS = {"HRNet": "hrnet-w32-64x48", "UDP": "udp-w32-64x48"}

@@ -29,7 +29,7 @@ from repro.metrics.oks import oks
 from repro.models.checkpoints import load_weights
 from repro.papers.fowkal.rows import TABLES
 from repro.recipe import Data, Evaluation, Optimisation, Recipe
-from repro.scales import SCALES, apply_scale
+from repro.scales.scale import SCALES, apply_scale
 from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate import measure, predict

@@ -36,7 +36,7 @@ from repro.grouping.guided import GuidedGrouper
 from repro.models.checkpoints import load_weights
 from repro.papers.hgr.rows import guided
 from repro.recipe import Data, Optimisation, Recipe, SceneEvaluation
-from repro.scales import SCALES, apply_scale
+from repro.scales.scale import SCALES, apply_scale
 from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate_scenes import (

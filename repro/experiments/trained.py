@@ -15,7 +15,7 @@ from repro.plan import table_recipes, table_samples
 from repro.recipe import PersonDecoder, Recipe
 from repro.run_files import final_weights
 from repro.runs import Samples, is_trained
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.tasks import Machine
 from repro.training.distributed import choose_device
 from repro.training.evaluate import measure, predict_with

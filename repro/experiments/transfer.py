@@ -28,7 +28,7 @@ from repro.plan import open_samples
 from repro.recipe import Data, Recipe
 from repro.run_files import final_weights
 from repro.runs import Samples, load_run
-from repro.scales import SCALES, apply_scale
+from repro.scales.scale import SCALES, apply_scale
 from repro.skeletons.skeleton import LSPET14
 from repro.tasks import Machine, make_runs
 from repro.training.evaluate import Poses, measure, predict

@@ -39,7 +39,7 @@ def gpu_check(
     minutes: str, device: str, scale: str, stages: str, tables: str, jobs: str, persons: str, scenes: str, seeds: str
 ) -> None:
     """Use a GPU's minutes: its tests, its speeds, a warm start, then tables as long as the time allows."""
-    from repro.scales import get_scale
+    from repro.scales.scale import get_scale
     from repro.support.options import parse_number, parse_seeds
     from repro.support.processes import available_cores
     from repro.training.distributed import choose_device

@@ -69,7 +69,7 @@ def main() -> None:
 
 def short_scale(order: Order) -> Any:
     """The scale, with no more drawn people than the order wants."""
-    from repro.scales import get_scale
+    from repro.scales.scale import get_scale
 
     scale = get_scale(order.scale)
     if order.scenes:
@@ -103,8 +103,8 @@ def request_of(order: Order, length: float) -> Any:
 
 def draw(order: Order) -> dict[str, Any]:
     """Draw the people of a table: those of its scale's length, and those of a short one, which may be fewer."""
-    from repro.lengths import LENGTHS
     from repro.request import plan_tables
+    from repro.scales.lengths import LENGTHS
 
     started, counts = time.perf_counter(), []
     for length in (1.0, min(LENGTHS)):
@@ -173,11 +173,11 @@ def estimated(planned: Any, kind: str) -> tuple[float, float]:
 
 
 def fitting_length(seconds: float, most: float, factor: float, training: float, evaluation: float) -> float:
-    """The largest of ``lengths.LENGTHS`` that fits, 0 for none: ``factor * (length * training + evaluation) <= seconds``.
+    """The largest of ``scales.lengths.LENGTHS`` that fits, 0 for none: ``factor * (length * training + evaluation) <= seconds``.
 
     The shortest is taken too where it fits in the seconds that are left of all, ``most``. Without anything to train it is 1.
     """
-    from repro.lengths import LENGTHS
+    from repro.scales.lengths import LENGTHS
 
     if not training:
         return 1.0

@@ -173,7 +173,7 @@ def write_index() -> None:
 def newest_folder(paper: str, number: int, data: str = "") -> Path:
     """The newest version of a table at its scale's own length, on a data set if one is named and was reproduced, else on any.
 
-    Shorter and longer ones (``lengths``) are shown where they are named.
+    Shorter and longer ones (``scales.lengths``) are shown where they are named.
 
     Of the versions that git knows (committed or staged), where it knows any results: a reproduction on somebody's machine does
     not change what the committed notebooks show. Raises ReproError when there is none.

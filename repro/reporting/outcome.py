@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import ReproError
-from repro.lengths import written
 from repro.recipe import Recipe
 from repro.reporting.folders import check_kept
+from repro.scales.lengths import written
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Outcome:
         runs: in the order of rows and seeds.
         counted: ``params_M`` and ``gflops`` by row, at paper size.
         start: ``warm``, ``random`` or the name of imported weights: what the networks start from.
-        length: of all trainings against the scale's (``lengths``).
+        length: of all trainings against the scale's (``scales.lengths``).
     """
 
     paper: str

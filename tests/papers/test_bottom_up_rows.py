@@ -10,7 +10,7 @@ from repro.papers.spec import reported
 from repro.plan import check_measurable, counted_columns, counts_alone, table_recipes, table_skeleton
 from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
-from repro.scales import SCALES
+from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 DATA = Data(name="people", train_fingerprint="t", train_count=2000, val_fingerprint="v", val_count=400)

@@ -14,7 +14,7 @@ from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
 from repro.plan import table_divisor, table_recipes
 from repro.recipe import Data, Recipe
-from repro.scales import SCALES, shown_size
+from repro.scales.scale import SCALES, shown_size
 
 DATA = Data(name="people", train_fingerprint="t", train_count=4000, val_fingerprint="v", val_count=1000)
 

@@ -19,7 +19,7 @@ from repro.papers.fowkal import rows as fowkal
 from repro.papers.hgr import rows as hgr
 from repro.papers.sahg import rows as sahg
 from repro.recipe import Optimisation, Recipe
-from repro.scales import small_network
+from repro.scales.scale import small_network
 from repro.skeletons.skeleton import LSPET14
 from repro.training.distributed import World
 from repro.training.evaluate_scenes import group_people, predict_scenes

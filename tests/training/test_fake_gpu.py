@@ -21,7 +21,7 @@ from repro.losses.mixture_mask import MixtureMask
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
 from repro.recipe import Recipe
-from repro.scales import small_network
+from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
 from repro.training.evaluate import network_outputs

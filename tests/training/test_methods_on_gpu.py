@@ -16,7 +16,7 @@ from torch import Tensor
 
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.recipe import Recipe
-from repro.scales import small_network
+from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
 from repro.training.device import compile_network, prepare

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from repro import scales
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import WHOLE_BODY, PeopleSettings
 from repro.errors import ReproError
@@ -16,7 +15,8 @@ from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
-from repro.scales import SCALES, Scale, apply_scale, get_scale, input_divisor, small_network
+from repro.scales import scale as scales
+from repro.scales.scale import SCALES, Scale, apply_scale, get_scale, input_divisor, small_network
 from repro.skeletons.skeleton import COCO17
 from repro.skeletons.wholebody import WHOLEBODY133
 

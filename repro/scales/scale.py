@@ -17,7 +17,7 @@ training, the batch and the numerical precision, and it changes them for all row
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
   same shares of training as in the paper, and at ``gpu``, where these are counted in steps, the warm-up takes a twentieth of
   the steps at most. A second stage keeps its share of the first. A command can ask for another length of all trainings, from
-  an eighth to eight times (``lengths``).
+  an eighth to eight times (``scales.lengths``).
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
@@ -25,7 +25,7 @@ training, the batch and the numerical precision, and it changes them for all row
   the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else rows
   begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
   least depth.
-- **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scene_scales``); the regression head of
+- **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scales.scenes``); the regression head of
   a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
@@ -42,14 +42,14 @@ from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.data.image_sources import known_data
 from repro.errors import choice_error
-from repro.lengths import limited_samples
 from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
-from repro.scene_scales import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
+from repro.scales.lengths import limited_samples
+from repro.scales.scenes import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
+from repro.scales.whole_body import WholeBodyScale
 from repro.skeletons.skeleton import Skeleton
 from repro.training.warm_start import choose_start
-from repro.whole_body_scale import WholeBodyScale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Scale:
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
         whole_body: what is otherwise with the keypoints of hands and faces, see ``for_skeleton``.
-        length: factor on the length of trainings that a command asks for, one of ``lengths.LENGTHS``; the numbers above are
+        length: factor on the length of trainings that a command asks for, one of ``scales.lengths.LENGTHS``; the numbers above are
             those at length 1.
     """
 
@@ -122,7 +122,7 @@ class Scale:
         return replace(self, crops=crops, drawn_crops=drawn, scenes=replace(self.scenes, crops=images))
 
     def of_length(self, length: float) -> Scale:
-        """The scale with trainings of another length, one of ``lengths.LENGTHS``."""
+        """The scale with trainings of another length, one of ``scales.lengths.LENGTHS``."""
         return replace(self, length=length)
 
     def training_limit(self, *, drawn: bool, scenes: bool = False) -> int | None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.lengths import LEAST_EPOCHS, LENGTHS, limited_samples, parse_length, written
 from repro.papers.cal.rows import SECOND
 from repro.plan import table_recipes
 from repro.recipe import Data, Optimisation
-from repro.scales import SCALES
+from repro.scales.lengths import LEAST_EPOCHS, LENGTHS, limited_samples, parse_length, written
+from repro.scales.scale import SCALES
 from repro.skeletons.wholebody import WHOLEBODY133
 
 LAPTOP, GPU, PAPER = SCALES["laptop"], SCALES["gpu"], SCALES["paper"]

@@ -15,12 +15,12 @@ from repro.models.backbones.hourglass import Hourglass
 from repro.models.backbones.hrnet import HRNet
 from repro.papers.hgr.rows import TABLES, associative, centernet, guided
 from repro.recipe import Data, Scoring
-from repro.scales import SCALES, apply_scale, input_divisor
-from repro.scene_scales import REFERENCE, SceneScale, apply_scene_scale, scene_size
+from repro.scales.scale import SCALES, apply_scale, input_divisor
+from repro.scales.scenes import REFERENCE, SceneScale, apply_scene_scale, scene_size
 from repro.skeletons.skeleton import COCO17
 from repro.training.warm_start import choose_start
 
-from .perfect_maps import perfect_ap
+from ..perfect_maps import perfect_ap
 
 DATA = Data(name="people", train_fingerprint="t", train_count=1000, val_fingerprint="v", val_count=300)
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]

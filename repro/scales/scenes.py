@@ -1,4 +1,4 @@
-"""How a scale changes bottom-up recipes, which show whole images: the part of ``scales`` that top-down recipes do not have.
+"""How a scale changes bottom-up recipes, which show whole images: the part of ``scales.scale`` that top-down recipes do not have.
 
 - **Input**: all sides of a table are divided by one power of two and brought to the nearest multiple of 64 px, which the network
   can halve five times at half the size too. With a divisor of 4 both 512 and 640 (160, half-way between two) become 128, so
