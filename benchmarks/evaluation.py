@@ -17,11 +17,12 @@ from unittest import mock
 import common
 from profile_steps import Stopwatch, watched
 
-from repro import runs, scene_runs
 from repro.models.checkpoints import save_weights
 from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
-from repro.runs import Samples
+from repro.runs import run as runs
+from repro.runs import scenes as scene_runs
+from repro.runs.run import Samples
 from repro.scales.scale import SCALES
 from repro.training import evaluate_scenes, loop
 

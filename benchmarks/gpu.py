@@ -397,13 +397,13 @@ def measure(case: Case, workers: list[Worker], arguments: argparse.Namespace, un
 
 
 def about(case: Case, device: Any, tiny: bool) -> tuple[float, float]:
-    """The multiply-adds of a forward pass, and the estimate of ``costs`` for an image of training, in s."""
+    """The multiply-adds of a forward pass, and the estimate of ``runs.costs`` for an image of training, in s."""
     from types import SimpleNamespace
 
-    from repro.costs import task_cost
     from repro.metrics.counts import count_gflops
     from repro.recipe import Data
-    from repro.runs import Task
+    from repro.runs.costs import task_cost
+    from repro.runs.run import Task
     from repro.skeletons.skeleton import COCO17
 
     recipe = recipe_of(case, tiny)

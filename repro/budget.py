@@ -14,7 +14,6 @@ import click
 import torch
 
 from repro import paths
-from repro.costs import WRITTEN
 from repro.data.drawn.cache import PictureSet, is_complete
 from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
@@ -22,11 +21,12 @@ from repro.measuring import TINY, measured_speeds
 from repro.plan import drawn_sets
 from repro.recipe import Recipe
 from repro.request import PlannedTable, Request, outline_tables, plan_tables
-from repro.runs import is_trained, stages_of
+from repro.runs.costs import WRITTEN
+from repro.runs.run import is_trained, stages_of
+from repro.runs.schedule import Machine, pending_seconds
+from repro.runs.speeds import Speeds, training_step
 from repro.scales.lengths import LENGTHS, written
-from repro.speeds import Speeds, training_step
 from repro.support import processes
-from repro.tasks import Machine, pending_seconds
 from repro.training.loop import snapshot_epochs
 
 BESIDE = 1.1  # what a training takes longer beside others on cores of their own

@@ -133,9 +133,9 @@ def reproduce(
     from repro.papers.recipes import table_rows
     from repro.reproduce import reproduce_tables, say_result, say_where
     from repro.request import Request, check_requests
+    from repro.runs.schedule import Machine
     from repro.scales.scale import get_scale
     from repro.start import take_start
-    from repro.tasks import Machine
     from repro.training.device import checked_compiled
     from repro.training.distributed import choose_device
 

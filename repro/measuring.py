@@ -19,17 +19,16 @@ import click
 import torch
 from torch import nn
 
-from repro.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
 from repro.data.crops import normalise
 from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
 from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.request import PlannedTable
-from repro.runs import Samples, Task, evaluated_together
-from repro.scales.scale import Scale
-from repro.skeletons.skeleton import Skeleton
-from repro.speeds import (
+from repro.runs.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
+from repro.runs.run import Samples, Task, evaluated_together
+from repro.runs.schedule import Machine, pending_tasks
+from repro.runs.speeds import (
     UNMEASURED,
     Speeds,
     evaluation_step,
@@ -38,9 +37,10 @@ from repro.speeds import (
     read_speeds,
     training_step,
 )
+from repro.scales.scale import Scale
+from repro.skeletons.skeleton import Skeleton
 from repro.support import processes
 from repro.support.progress import pixels_seen
-from repro.tasks import Machine, pending_tasks
 from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device
 from repro.training.evaluate import predict_with

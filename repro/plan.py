@@ -29,7 +29,7 @@ from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
 from repro.recipe import Data, Recipe
-from repro.runs import Samples
+from repro.runs.run import Samples
 from repro.scales.scale import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
 from repro.skeletons.skeleton import Skeleton
 from repro.support.processes import leads

@@ -24,8 +24,8 @@ from repro.models.checkpoints import load_weights
 from repro.models.networks import PartNetwork
 from repro.plan import open_samples
 from repro.recipe import Data, Method, Optimisation, Recipe
-from repro.run_files import final_weights
-from repro.runs import make_training, training_of
+from repro.runs.files import final_weights
+from repro.runs.run import make_training, training_of
 from repro.scales.scale import Scale, apply_scale
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import describe

@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from repro.budget import say_costs
-from repro.costs import WRITTEN
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
@@ -32,12 +31,13 @@ from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.request import PlannedTable, Request, plan_tables
-from repro.runs import Samples, load_run, stages_of, training_of
-from repro.speeds import Speeds
+from repro.runs.costs import WRITTEN
+from repro.runs.run import Samples, load_run, stages_of, training_of
+from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
+from repro.runs.speeds import Speeds
 from repro.support import processes
 from repro.support.environment import describe
 from repro.support.progress import Progress
-from repro.tasks import Machine, announce, make_runs, pending_seconds
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 from repro.training.evaluate import Poses

@@ -18,7 +18,7 @@ from repro.plan import (
     table_skeleton,
 )
 from repro.recipe import Data, Recipe
-from repro.runs import Samples
+from repro.runs.run import Samples
 from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
 

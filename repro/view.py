@@ -30,10 +30,10 @@ from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import reproduce
 from repro.request import Request
+from repro.runs.schedule import Machine
 from repro.scales.lengths import written
 from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
-from repro.tasks import Machine
 from repro.training.warm_start import backbone_name, plain_backbone
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from repro.data.persons import PersonSet
 from repro.recipe import Data
-from repro.runs import Samples
+from repro.runs.run import Samples
 
 from .tiny_runs import tiny_data, tiny_persons
 

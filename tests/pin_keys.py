@@ -22,7 +22,7 @@ from repro.papers.recipes import table_rows
 from repro.plan import counts_alone, runnable_rows, table_recipes, table_samples, table_skeleton
 from repro.recipe import Data, Recipe
 from repro.reporting.outcome import Outcome
-from repro.run_files import stages_of
+from repro.runs.files import stages_of
 from repro.scales.scale import SCALES, Scale
 from repro.view import recipes_of_today
 

@@ -9,17 +9,17 @@ import torch
 
 from repro import budget
 from repro.budget import fitting_length, length_seconds, said_bytes, said_minutes, say_costs, say_plan, table_seconds
-from repro.costs import WRITTEN, Cost
 from repro.errors import ReproError
 from repro.request import Request, outline_tables, plan_tables
-from repro.runs import Task, make_task
+from repro.runs.costs import WRITTEN, Cost
+from repro.runs.run import Task, make_task
+from repro.runs.schedule import Machine
+from repro.runs.speeds import UNMEASURED, Speeds, training_step
 from repro.scales.lengths import LENGTHS
 from repro.scales.scale import SCALES
-from repro.speeds import UNMEASURED, Speeds, training_step
 from repro.support import processes
-from repro.tasks import Machine
 
-from .test_runs import ALONE
+from .runs.test_run import ALONE
 
 ONE = Machine(device="cpu", jobs=1)
 TABLE = Request("skeletal", 3, SCALES["laptop"], "people", None, (0,), ("hrnet", "attention"), "random")
@@ -33,7 +33,7 @@ def priced(monkeypatch, places) -> None:
     def cost(task: Task, samples, kind, *, trained=False, speeds=None) -> Cost:
         return Cost(crops=0 if trained else task.crops, crop=0.01, evaluation=60.0 * len(task.evaluated))
 
-    monkeypatch.setattr("repro.tasks.task_cost", cost)
+    monkeypatch.setattr("repro.runs.schedule.task_cost", cost)
     monkeypatch.setattr(budget, "measured_speeds", lambda tables, machine: UNMEASURED)
 
 
@@ -77,7 +77,7 @@ def test_the_papers_scale_has_no_length_to_choose(priced):
 
 def test_what_is_complete_does_not_change_the_choice(priced, monkeypatch):
     before = length_seconds([TABLE], ONE, UNMEASURED)
-    monkeypatch.setattr("repro.tasks.is_trained", lambda recipe: True)
+    monkeypatch.setattr("repro.runs.schedule.is_trained", lambda recipe: True)
     assert length_seconds([replace(TABLE, scale=SCALES["laptop"].of_length(0.5))], ONE, UNMEASURED) == before
 
 

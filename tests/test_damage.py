@@ -23,9 +23,9 @@ from repro.losses.mse import HeatmapMSE
 from repro.recipe import SecondStage
 from repro.reporting.folders import compare_folders, find_folder, manifests, new_folder
 from repro.reporting.outcome import Outcome, RunOutcome
-from repro.runs import Task, folder, load_run, make_task
+from repro.runs.run import Task, folder, load_run, make_task
+from repro.runs.schedule import Machine, make_runs
 from repro.support import sealed
-from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 
 from .tiny_runs import tiny_recipe
@@ -196,7 +196,7 @@ def test_runs_of_before_there_were_checksums_are_taken_as_they_are(recipe, tiny_
     unseal(folder(recipe.first_stage) / "state.json", ("epoch", "file"))
     (file,) = (folder(recipe) / "evaluations").glob("*.json")
     unseal(file, ("recipe", "metrics", "curve"))
-    monkeypatch.setattr("repro.runs.train", None)  # nothing is trained
+    monkeypatch.setattr("repro.runs.run.train", None)  # nothing is trained
     make_runs([recipe], tiny_samples, CPU)
     np.testing.assert_equal(numbers(recipe), finished[1])
     shutil.rmtree(folder(recipe) / "evaluations")
@@ -300,7 +300,8 @@ def test_a_damaged_file_of_a_result_folder(name, damage, places, capsys):
 KILLED = """
 import os, random, signal, sys, time
 import torch, torch._dynamo
-from repro import cli, last_step, notebooks, reproduce, tasks
+from repro import cli, last_step, notebooks, reproduce
+from repro.runs import schedule as tasks
 
 torch.set_num_threads(1)
 for module in (reproduce, last_step):

@@ -10,17 +10,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from repro import costs, measuring, speeds
-from repro.costs import crop_seconds, shown_pixel_seconds, task_cost, wall_seconds
+from repro import measuring
 from repro.decoders.peaks import Argmax
 from repro.measuring import evaluation_seconds, measured_speeds, pending_work, speeds_of, training_seconds
 from repro.recipe import Evaluation, SecondStage
 from repro.request import PlannedTable, Request, outline_tables
-from repro.runs import Samples, Task
+from repro.runs import costs, speeds
+from repro.runs.costs import crop_seconds, shown_pixel_seconds, task_cost, wall_seconds
+from repro.runs.run import Samples, Task
+from repro.runs.schedule import Machine
+from repro.runs.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, LSPET14
-from repro.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
-from repro.tasks import Machine
 from repro.training.loop import build_network
 
 from .tiny_runs import BASELINE, SIZE, SKELETAL, tiny_recipe

@@ -10,9 +10,9 @@ from repro import reproduce
 from repro.decoders.peaks import Argmax
 from repro.reproduce import reproduce_tables, say_where
 from repro.request import PlannedTable, Request
-from repro.runs import is_evaluated
+from repro.runs.run import is_evaluated
+from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
-from repro.tasks import Machine
 
 from .tiny_runs import BASELINE, tiny_recipe
 

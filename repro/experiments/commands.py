@@ -17,7 +17,7 @@ from repro.support.processes import take_one_thread
 def transfer(data: str, data_root: str, device: str) -> None:
     """Measure what drawn people teach about photographs (see notebooks/people.ipynb)."""
     from repro.experiments.transfer import run_transfer
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     root = user_path("data-root", data_root)
     click.echo(f"Written to {run_transfer(data, root, Machine(device))}")
@@ -31,7 +31,7 @@ def transfer(data: str, data_root: str, device: str) -> None:
 def weighted_pixels(lspet_root: str, seeds: str, device: str) -> None:
     """Decode skeletal table 3's networks with other numbers of pixels (see notebooks/skeletal/table3.ipynb)."""
     from repro.experiments.weighted_pixels import run_weighted_pixels
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     data_sets = {"people": None} | ({"lspet": user_path("lspet-root", lspet_root)} if lspet_root else {})
     click.echo(f"Written to {run_weighted_pixels(data_sets, Machine(device), parse_seeds(seeds))}")
@@ -44,7 +44,7 @@ def weighted_pixels(lspet_root: str, seeds: str, device: str) -> None:
 def displacements(seed: str, device: str) -> None:
     """Collect where peaks of cal table 8's networks fall around keypoints (see notebooks/cal/method.ipynb)."""
     from repro.experiments.displacements import run_displacements
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_displacements(Machine(device), parse_seed(seed))}")
 
@@ -56,7 +56,7 @@ def displacements(seed: str, device: str) -> None:
 def offset_radius(seed: str, device: str) -> None:
     """Train UDP of cal table 8 with smaller discs and for longer (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.offset_radius import run_offset_radius
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_offset_radius(Machine(device), parse_seed(seed))}")
 
@@ -68,7 +68,7 @@ def offset_radius(seed: str, device: str) -> None:
 def decoders(seeds: str, device: str) -> None:
     """Decode networks of cal table 8, and of trainings between them, with each decoder (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.decoders import run_decoders
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_decoders(Machine(device), parse_seeds(seeds))}")
 
@@ -80,7 +80,7 @@ def decoders(seeds: str, device: str) -> None:
 def crop_convention(seeds: str, device: str) -> None:
     """Train HRNet of cal table 8 on both kinds of crops and from both starts (see notebooks/cal/table8.ipynb)."""
     from repro.experiments.crop_convention import run_crop_convention
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_crop_convention(Machine(device), parse_seeds(seeds))}")
 
@@ -92,7 +92,7 @@ def crop_convention(seeds: str, device: str) -> None:
 def enlarged(seeds: str, device: str) -> None:
     """Show the networks of cal table 2 whole and enlarged crops (see notebooks/cal/table2.ipynb)."""
     from repro.experiments.enlarged import run_enlarged
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_enlarged(Machine(device), parse_seeds(seeds))}")
 
@@ -104,7 +104,7 @@ def enlarged(seeds: str, device: str) -> None:
 def gaussian_width(seeds: str, device: str) -> None:
     """Train baseline and scale-aware row of sahg table 2 with narrower Gaussians (see notebooks/sahg/table2.ipynb)."""
     from repro.experiments.gaussian_width import run_gaussian_width
-    from repro.tasks import Machine
+    from repro.runs.schedule import Machine
 
     click.echo(f"Written to {run_gaussian_width(Machine(device), parse_seeds(seeds))}")
 

@@ -16,8 +16,8 @@ from repro.experiments.offset_radius import LONGER, longer
 from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.recipe import Recipe
-from repro.runs import crops_of
-from repro.tasks import Machine, make_runs
+from repro.runs.run import crops_of
+from repro.runs.schedule import Machine, make_runs
 
 READ_BY = "DARK"
 

@@ -17,7 +17,7 @@ from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.papers.cal.rows import KERNEL
 from repro.recipe import PersonDecoder, Recipe
-from repro.tasks import Machine, make_runs
+from repro.runs.schedule import Machine, make_runs
 
 SIZE = "64x48"
 ROWS = {

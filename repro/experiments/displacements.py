@@ -26,7 +26,7 @@ from repro.experiments.trained import load_network, open_device, trained_recipes
 from repro.geometry import heatmap_factor
 from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_densities
 from repro.recipe import Recipe
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 from repro.training.evaluate import BATCH, network_outputs
 
 ROWS = {

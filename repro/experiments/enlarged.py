@@ -18,7 +18,7 @@ from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.models.enlarge import Enlarger
 from repro.recipe import Recipe
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 ROWS = {"UDP W32": "udp-spsr-w32", "UDP W48": "udp-spsr-w48"}
 CROPS = ("never small", "bicubic", "super-resolution")

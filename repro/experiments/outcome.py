@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from repro import paths
+from repro.runs.schedule import Machine
 from repro.support.environment import describe
 from repro.support.sealed import Damaged, read_json, unsealed, write_sealed
-from repro.tasks import Machine
 from repro.training.distributed import choose_device
 
 KIND = "experiment"  # of the sealed files

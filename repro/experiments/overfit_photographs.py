@@ -29,8 +29,8 @@ from repro.metrics.oks import oks
 from repro.models.checkpoints import load_weights
 from repro.papers.fowkal.rows import TABLES
 from repro.recipe import Data, Evaluation, Optimisation, Recipe
+from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES, apply_scale
-from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate import measure, predict
 from repro.training.loop import Job, build_network, train

@@ -36,8 +36,8 @@ from repro.grouping.guided import GuidedGrouper
 from repro.models.checkpoints import load_weights
 from repro.papers.hgr.rows import guided
 from repro.recipe import Data, Optimisation, Recipe, SceneEvaluation
+from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES, apply_scale
-from repro.tasks import Machine
 from repro.training.distributed import World
 from repro.training.evaluate_scenes import (
     ScenePoses,

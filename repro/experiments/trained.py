@@ -13,10 +13,10 @@ from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.plan import table_recipes, table_samples
 from repro.recipe import PersonDecoder, Recipe
-from repro.run_files import final_weights
-from repro.runs import Samples, is_trained
+from repro.runs.files import final_weights
+from repro.runs.run import Samples, is_trained
+from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
-from repro.tasks import Machine
 from repro.training.distributed import choose_device
 from repro.training.evaluate import measure, predict_with
 from repro.training.loop import build_network

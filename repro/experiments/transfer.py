@@ -26,11 +26,11 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.plan import open_samples
 from repro.recipe import Data, Recipe
-from repro.run_files import final_weights
-from repro.runs import Samples, load_run
+from repro.runs.files import final_weights
+from repro.runs.run import Samples, load_run
+from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES, apply_scale
 from repro.skeletons.skeleton import LSPET14
-from repro.tasks import Machine, make_runs
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network
 
@@ -66,7 +66,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     Args:
         name: data set of photographs with the 14 joints, ``lspet``.
         root: its folder.
-        machine: see ``tasks.Machine``.
+        machine: see ``runs.schedule.Machine``.
 
     Raises:
         ReproError: for a data set with other joints.

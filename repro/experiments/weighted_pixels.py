@@ -15,7 +15,7 @@ from repro.decoders.weighted import WeightedInference
 from repro.experiments.outcome import keep, kept, rounded
 from repro.experiments.trained import decoded_by, open_device, trained_recipes
 from repro.recipe import PersonDecoder
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 DECODERS: dict[str, PersonDecoder] = {
     "highest pixel": Argmax(),

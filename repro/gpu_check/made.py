@@ -1,7 +1,7 @@
 """What a check makes in processes of their own: a warm start, and one table as long as its seconds allow.
 
 ``python -m repro.gpu_check.made '<JSON>'`` does one of them and prints, last, a line that begins with RESULT. Trainings are as
-long as the estimate of ``costs`` allows, corrected by what was measured on the device; all rows of a table have the same length.
+long as the estimate of ``runs.costs`` allows, corrected by what was measured on the device; all rows of a table have the same length.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def make_table(order: Order) -> dict[str, Any]:
     """
     from repro.reproduce import reproduce_tables
     from repro.request import plan_tables
-    from repro.tasks import Machine, make_runs, pending_tasks
+    from repro.runs.schedule import Machine, make_runs, pending_tasks
     from repro.training.device import checked_compiled
 
     machine = Machine(order.device, 1, order.jobs, order.workers, checked_compiled(order.compiled))
@@ -165,8 +165,8 @@ def factor_for(factors: dict[str, float], side_by_side: int) -> float:
 
 def estimated(planned: Any, kind: str) -> tuple[float, float]:
     """Seconds of training and of evaluation that a table's pending runs are estimated to take on a kind of device."""
-    from repro.costs import task_cost
-    from repro.tasks import pending_tasks
+    from repro.runs.costs import task_cost
+    from repro.runs.schedule import pending_tasks
 
     costs = [task_cost(task, planned.samples, kind) for task in pending_tasks(planned.recipes.values())]
     return sum(c.crops * c.crop for c in costs), sum(c.evaluation for c in costs)

@@ -19,7 +19,7 @@ from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_s
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
 from repro.recipe import Recipe, Scoring
-from repro.run_files import is_sealed
+from repro.runs.files import is_sealed
 from repro.support import serial
 from repro.support.sealed import Damaged, check_file, read_sealed, tell, write_sealed
 from repro.training.evaluate_scenes import ScenePoses, predict_scenes

@@ -7,7 +7,7 @@ import json
 from repro.experiments import crop_convention as experiment
 from repro.experiments.crop_convention import variants
 from repro.papers.cal.rows import TABLES
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 HRNET, DARK = (TABLES[8].rows[row].recipe for row in ("hrnet-w32-64x48", "dark-w32-64x48"))
 

@@ -8,7 +8,7 @@ from repro.experiments import decoders as experiment
 from repro.experiments.commands import COMMANDS
 from repro.experiments.decoders import DECODERS, ROWS, halves
 from repro.papers.cal.rows import TABLES
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 HRNET, DARK = (TABLES[8].rows[ROWS[name]].recipe for name in ("HRNet W32", "DARK W32"))
 

@@ -28,7 +28,7 @@ from repro.experiments.displacements import (
 )
 from repro.losses.mixture_mask import Mixture
 from repro.plan import check_rows
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 CROSS = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]], dtype=torch.float64)

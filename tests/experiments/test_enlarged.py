@@ -11,7 +11,7 @@ from repro.experiments import enlarged as experiment
 from repro.experiments.enlarged import CROPS, ROWS, shown
 from repro.models.enlarge import bicubic
 from repro.papers.cal.rows import TABLES
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 ROW = TABLES[2].rows["udp-spsr-w32"].recipe
 

@@ -11,7 +11,7 @@ from repro.experiments import trained
 from repro.experiments import weighted_pixels as experiment
 from repro.experiments.weighted_pixels import DECODERS
 from repro.papers.skeletal.rows import TABLES
-from repro.tasks import Machine
+from repro.runs.schedule import Machine
 
 
 def test_the_printed_number_of_pixels_is_among_those_tried():

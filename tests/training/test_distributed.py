@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from repro.errors import ReproError
-from repro.runs import folder, load_run
-from repro.tasks import Machine, make_runs
+from repro.runs.run import folder, load_run
+from repro.runs.schedule import Machine, make_runs
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 
 from ..tiny_runs import SKELETAL, tiny_recipe
@@ -62,8 +62,8 @@ TWO = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from repro.runs import Samples
-from repro.tasks import Machine, make_runs
+from repro.runs.run import Samples
+from repro.runs.schedule import Machine, make_runs
 from repro.training.distributed import join_world
 from repro.training.loop import Job, train
 from tiny_runs import SKELETAL, tiny_data, tiny_persons, tiny_recipe

@@ -1,4 +1,4 @@
-"""A complete run of a recipe, read from its files (see ``runs`` for what there is, ``run_files`` for how it is checked)."""
+"""A complete run of a recipe, read from its files (see ``runs.run`` for what there is, ``run_files`` for how it is checked)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from repro.metrics.evidence import Evidence, unpacked
 from repro.recipe import Recipe
-from repro.run_files import evaluation_file, read_evaluation, read_training, stages_of
-from repro.scene_runs import CURVE_IMAGES
+from repro.runs.files import evaluation_file, read_evaluation, read_training, stages_of
+from repro.runs.scenes import CURVE_IMAGES
 from repro.support.sealed import Damaged
 from repro.training.evaluate import Poses
 from repro.training.evaluate_scenes import ScenePoses

@@ -12,20 +12,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from repro import runs
 from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
 from repro.recipe import Evaluation, SecondStage
-from repro.runs import Task, crops_of, folder, is_trained, load_run, make_task
+from repro.runs import run as runs
+from repro.runs.run import Task, crops_of, folder, is_trained, load_run, make_task
+from repro.runs.schedule import Machine, make_runs
 from repro.support import locks
 from repro.support.sealed import read_sealed, write_sealed
-from repro.tasks import Machine, make_runs
 from repro.training.distributed import World
 from repro.training.evaluate import Poses, measure
 
-from .tiny_runs import BASELINE, SKELETAL, tiny_recipe
+from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent
 CPU = Machine(device="cpu", jobs=1)
@@ -33,7 +33,7 @@ ALONE = World(0, 1, torch.device("cpu"))
 
 
 def counted(monkeypatch, name: str) -> list:
-    """The first argument of each call of ``repro.runs.<name>``, which does its work as before."""
+    """The first argument of each call of ``repro.runs.run.<name>``, which does its work as before."""
     calls, original = [], getattr(runs, name)
 
     def call(first, *others, **named):
@@ -288,7 +288,7 @@ HOLD = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from repro import runs, tasks
+from repro.runs import run as runs, schedule as tasks
 from tiny_runs import tiny_data, tiny_persons, tiny_recipe
 
 place = Path(sys.argv[2])

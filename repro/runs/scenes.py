@@ -1,4 +1,4 @@
-"""Evaluation of the trained runs of bottom-up recipes: people, metrics and learning curve (see ``runs``)."""
+"""Evaluation of the trained runs of bottom-up recipes: people, metrics and learning curve (see ``runs.run``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from repro.data.resident import Residence
 from repro.metrics.evidence import Evidence
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe, SceneEvaluation
-from repro.run_files import is_sealed
+from repro.runs.files import is_sealed
 from repro.support import serial
 from repro.support.progress import pixels_seen
 from repro.support.sealed import Damaged, file_checksum, read_json, sealed, tell, unsealed, write_sealed

@@ -9,16 +9,16 @@ from concurrent.futures import Future
 import pytest
 import torch
 
-from repro import tasks
-from repro.costs import Cost
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
-from repro.runs import Task, folder, is_trained, load_run, make_task
+from repro.runs import schedule as tasks
+from repro.runs.costs import Cost
+from repro.runs.run import Task, folder, is_trained, load_run, make_task
+from repro.runs.schedule import Machine, announce, make_runs, pending_seconds, plan_tasks
 from repro.support.progress import Progress
-from repro.tasks import Machine, announce, make_runs, pending_seconds, plan_tasks
 
-from .test_runs import ALONE, CPU, files, two_stages
-from .tiny_runs import BASELINE, SKELETAL, tiny_recipe
+from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
+from .test_run import ALONE, CPU, files, two_stages
 
 
 def test_second_stages_run_side_by_side_when_their_first_is_there(data, tiny_samples, places):

@@ -1,4 +1,4 @@
-"""The files of runs: where they lie, and whether they are whole and belong to the run (see ``runs`` for what there is).
+"""The files of runs: where they lie, and whether they are whole and belong to the run (see ``runs.run`` for what there is).
 
 ``run.json``, which completes a training, is sealed and holds the log and the checksums of all weights. An evaluation is sealed
 and names its recipe, the checksum of the weights that it was made with, and that of its poses. A file that does not fit counts

@@ -9,7 +9,7 @@ An estimate orders the trainings and weighs them in the bar; no number of a resu
 - the values of the keypoints' heatmaps, of which targets and losses are made: a third of the work for a whole body;
 - the images that a bottom-up method groups.
 
-Where steps were measured on the machine at hand (``speeds``) their seconds take the place of the first four.
+Where steps were measured on the machine at hand (``runs.speeds``) their seconds take the place of the first four.
 
 The constants were fitted to the trainings of tables at laptop scale in bfloat16, from 64x48 crops to whole images of 192x192 px,
 on one core of an x86 server: half to twice the seconds that these took. Those of GPUs were fitted to trainings of HRNet-W32 at
@@ -31,10 +31,10 @@ from torch.overrides import TorchFunctionMode
 
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
-from repro.runs import CURVE_PERSONS, Task, evaluated_together, stages_of
-from repro.scene_runs import CURVE_IMAGES, plain_evaluation
+from repro.runs.run import CURVE_PERSONS, Task, evaluated_together, stages_of
+from repro.runs.scenes import CURVE_IMAGES, plain_evaluation
+from repro.runs.speeds import UNMEASURED, Speeds
 from repro.skeletons.skeleton import Skeleton
-from repro.speeds import UNMEASURED, Speeds
 from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
 

@@ -9,7 +9,7 @@ A recipe with a second stage of training has a run for each stage: that of the f
 the state that the second goes on from.
 
 A training works in ``<training key>.partial`` and is renamed when complete; killed at any moment it goes on where it was.
-An evaluation's JSON is moved into place last. What is complete is never computed again, unless it is damaged (``run_files``).
+An evaluation's JSON is moved into place last. What is complete is never computed again, unless it is damaged (``runs.files``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import torch
 from tqdm import tqdm
 
 from repro import paths
-from repro.complete_run import Run, load_run, training_of
 from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
@@ -36,7 +35,8 @@ from repro.errors import ReproError
 from repro.metrics.evidence import Evidence, packed
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
-from repro.run_files import (
+from repro.runs.complete import Run, load_run, training_of
+from repro.runs.files import (
     EVALUATION,
     TRAINING,
     evaluation_file,
@@ -50,7 +50,7 @@ from repro.run_files import (
     snapshots,
     stages_of,
 )
-from repro.scene_runs import evaluate_scene_recipe
+from repro.runs.scenes import evaluate_scene_recipe
 from repro.support.environment import describe
 from repro.support.locks import locked
 from repro.support.progress import pixels_seen

@@ -16,12 +16,12 @@ import click
 import torch
 
 from repro import paths
-from repro.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.errors import ReproError
 from repro.recipe import Recipe
-from repro.run_files import restore_text
-from repro.runs import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
-from repro.speeds import UNMEASURED, Speeds
+from repro.runs.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
+from repro.runs.files import restore_text
+from repro.runs.run import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
+from repro.runs.speeds import UNMEASURED, Speeds
 from repro.support import processes
 from repro.support.processes import available_cores
 from repro.support.progress import Progress

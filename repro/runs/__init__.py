@@ -1,0 +1,1 @@
+"""Runs: recipes trained and evaluated, each once."""
