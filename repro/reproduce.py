@@ -22,7 +22,6 @@ from repro.measuring import measured_speeds
 from repro.notebooks import run_notebook
 from repro.papers import PAPERS
 from repro.plan import counted_columns, table_divisor, table_skeleton
-from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import examples, figures, table
 from repro.reporting.evidence_file import write_evidence
@@ -30,6 +29,7 @@ from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
+from repro.reporting.protocol import protocol_of
 from repro.request import PlannedTable, Request, plan_tables
 from repro.runs.costs import WRITTEN
 from repro.runs.run import Samples, load_run, stages_of, training_of

@@ -21,12 +21,12 @@ from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.papers import PAPERS
 from repro.plan import runnable_rows, table_recipes, table_skeleton
-from repro.protocol import protocol_of
 from repro.recipe import Recipe
 from repro.reporting import figures, table
 from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.outcome import Outcome, stale_runs
+from repro.reporting.protocol import protocol_of
 from repro.reporting.verdicts import VERDICTS
 from repro.reproduce import reproduce
 from repro.request import Request

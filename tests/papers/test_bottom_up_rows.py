@@ -8,8 +8,8 @@ from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
 from repro.plan import check_measurable, counted_columns, counts_alone, table_recipes, table_skeleton
-from repro.protocol import protocol_of
 from repro.recipe import Data, Recipe
+from repro.reporting.protocol import protocol_of
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
