@@ -18,12 +18,12 @@ import common
 from profile_steps import Stopwatch, watched
 
 from repro.models.checkpoints import save_weights
-from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs import run as runs
 from repro.runs import scenes as scene_runs
 from repro.runs.run import Samples
 from repro.scales.scale import SCALES
+from repro.tables.plan import table_recipes, table_samples
 from repro.training import evaluate_scenes, loop
 
 TRAININGS = [  # paper, table, rows that share a training

@@ -21,10 +21,10 @@ import pandas as pd
 import torch
 
 from repro.data import crops, scene_batches
-from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs.run import Samples
 from repro.scales.scale import SCALES, Scale
+from repro.tables.plan import table_recipes, table_samples
 from repro.training import evaluate, evaluate_scenes, loop
 from repro.training.distributed import World
 

@@ -127,15 +127,15 @@ def reproduce(
     settings = parse_machine(threads, jobs, workers)
     import matplotlib
 
-    from repro.budget import fitting_length, say_plan
     from repro.data.image_sources import known_data
-    from repro.last_step import check_notebooks
     from repro.papers.recipes import table_rows
-    from repro.reproduce import reproduce_tables, say_result, say_where
-    from repro.request import Request, check_requests
     from repro.runs.schedule import Machine
     from repro.scales.scale import get_scale
-    from repro.start import take_start
+    from repro.tables.budget import fitting_length, say_plan
+    from repro.tables.last_step import check_notebooks
+    from repro.tables.reproduce import reproduce_tables, say_result, say_where
+    from repro.tables.request import Request, check_requests
+    from repro.tables.start import take_start
     from repro.training.device import checked_compiled
     from repro.training.distributed import choose_device
 
@@ -253,7 +253,7 @@ def list_tables() -> None:
 @click.argument("names", nargs=-1)
 def notebooks(names: tuple[str, ...]) -> None:
     """Execute the committed notebooks in place: all, or those whose path contains one of NAMES."""
-    from repro.notebooks import committed_notebooks, run_in_place
+    from repro.tables.notebooks import committed_notebooks, run_in_place
 
     known = {path.relative_to(paths.NOTEBOOKS).as_posix(): path for path in committed_notebooks()}
     for name in names:

@@ -22,7 +22,6 @@ from repro.models.backbones.hrnet import HRNet
 from repro.models.backbones.resnet import ResNet
 from repro.models.checkpoints import load_weights
 from repro.models.networks import PartNetwork
-from repro.plan import open_samples
 from repro.recipe import Data, Method, Optimisation, Recipe
 from repro.runs.files import final_weights
 from repro.runs.run import make_training, training_of
@@ -30,6 +29,7 @@ from repro.scales.scale import Scale, apply_scale
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import describe
 from repro.support.locks import locked
+from repro.tables.plan import open_samples
 from repro.training.batches import make_targets
 from repro.training.distributed import World, choose_device
 from repro.training.loop import build_network

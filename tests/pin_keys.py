@@ -19,12 +19,12 @@ from repro.data.image_sources import DRAWN_SCENES
 from repro.data.sources import DRAWN
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
-from repro.plan import counts_alone, runnable_rows, table_recipes, table_samples, table_skeleton
 from repro.recipe import Data, Recipe
 from repro.reporting.outcome import Outcome
 from repro.runs.files import stages_of
 from repro.scales.scale import SCALES, Scale
-from repro.view import recipes_of_today
+from repro.tables.plan import counts_alone, runnable_rows, table_recipes, table_samples, table_skeleton
+from repro.tables.view import recipes_of_today
 
 FILE = Path(__file__).parent / "pins" / "keys.json"
 TABLES = [

@@ -195,8 +195,8 @@ OPTIONS = ("table", "paper", "row", "scale", "data", "seeds", "start", "device",
 def test_any_value_of_an_argument_is_taken_or_answered_in_one_sentence(option: str, value: str) -> None:
     """Nothing is planned: what is taken ends where planning would begin."""
     with (
-        mock.patch("repro.reproduce.plan_tables", side_effect=ReproError("planned")),
-        mock.patch("repro.last_step.try_kernel"),
+        mock.patch("repro.tables.reproduce.plan_tables", side_effect=ReproError("planned")),
+        mock.patch("repro.tables.last_step.try_kernel"),
     ):
         result = run(*REPRODUCE, f"--{option}={value}")
     assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.exception

@@ -18,20 +18,20 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat
 
-from repro import reproduce
 from repro.cli import main
 from repro.data.detection_files import boxes_name
 from repro.data.sources import load_persons
 from repro.errors import ReproError
-from repro.plan import table_samples
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder
 from repro.reporting.outcome import Outcome
 from repro.runs import run as runs
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
+from repro.tables import reproduce
+from repro.tables.plan import table_samples
+from repro.tables.view import check_current
 from repro.training.evaluate import Poses, measure
-from repro.view import check_current
 
 from .tiny_runs import STANDING
 

@@ -12,9 +12,9 @@ from repro.decoders.weighted import WeightedInference
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.errors import ReproError
 from repro.papers.skeletal.rows import ATTENTION, HRNET, PROPOSED, TABLES
-from repro.plan import table_recipes
 from repro.recipe import Data, Evaluation, Initialisation, Optimisation, Recipe
 from repro.scales import scale as scales
+from repro.tables.plan import table_recipes
 
 DATA = Data(name="coco", train_fingerprint="0" * 16, train_count=100, val_fingerprint="1" * 16, val_count=50)
 RECIPE = Recipe(method=HRNET, data=DATA)

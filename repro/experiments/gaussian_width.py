@@ -16,11 +16,11 @@ from typing import Any
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.errors import ReproError
 from repro.experiments.outcome import keep, kept, rounded
-from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs.run import load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
+from repro.tables.plan import table_recipes, table_samples
 
 ROWS = ("baseline", "sahg")
 SIGMAS = (1.0,)  # px, beside the table's 2

@@ -15,11 +15,11 @@ from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
 from repro.experiments.outcome import keep, kept, rounded
-from repro.plan import table_recipes, table_samples
 from repro.recipe import Recipe
 from repro.runs.run import crops_of, load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
+from repro.tables.plan import table_recipes, table_samples
 
 ROWS = {"HRNet": "hrnet-w32-64x48", "UDP": "udp-w32-64x48"}
 RADII = (2.0, 3.0)  # of discs, beside the table's 4

@@ -11,12 +11,12 @@ from torch import nn
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
-from repro.plan import table_recipes, table_samples
 from repro.recipe import PersonDecoder, Recipe
 from repro.runs.files import final_weights
 from repro.runs.run import Samples, is_trained
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
+from repro.tables.plan import table_recipes, table_samples
 from repro.training.distributed import choose_device
 from repro.training.evaluate import measure, predict_with
 from repro.training.loop import build_network

@@ -24,13 +24,13 @@ from repro.errors import ReproError
 from repro.experiments.outcome import keep, kept
 from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
-from repro.plan import open_samples
 from repro.recipe import Data, Recipe
 from repro.runs.files import final_weights
 from repro.runs.run import Samples, load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES, apply_scale
 from repro.skeletons.skeleton import LSPET14
+from repro.tables.plan import open_samples
 from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network
 

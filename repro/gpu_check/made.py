@@ -89,7 +89,7 @@ def _least(number: int | None, most: int) -> int:
 def request_of(order: Order, length: float) -> Any:
     """The request of the order's table at a length."""
     from repro.papers.recipes import table_rows
-    from repro.request import Request
+    from repro.tables.request import Request
 
     rows = table_rows(order.paper, order.table)
     if rows is None:
@@ -103,8 +103,8 @@ def request_of(order: Order, length: float) -> Any:
 
 def draw(order: Order) -> dict[str, Any]:
     """Draw the people of a table: those of its scale's length, and those of a short one, which may be fewer."""
-    from repro.request import plan_tables
     from repro.scales.lengths import LENGTHS
+    from repro.tables.request import plan_tables
 
     started, counts = time.perf_counter(), []
     for length in (1.0, min(LENGTHS)):
@@ -119,9 +119,9 @@ def make_table(order: Order) -> dict[str, Any]:
     Says READY when everything is planned, and waits for a line on its standard input: ``seconds``, its share of the time,
     ``most``, what is left of all, and ``factors``. Says TRAINED when the device is free again.
     """
-    from repro.reproduce import reproduce_tables
-    from repro.request import plan_tables
     from repro.runs.schedule import Machine, make_runs, pending_tasks
+    from repro.tables.reproduce import reproduce_tables
+    from repro.tables.request import plan_tables
     from repro.training.device import checked_compiled
 
     machine = Machine(order.device, 1, order.jobs, order.workers, checked_compiled(order.compiled))

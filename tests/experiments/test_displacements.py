@@ -27,8 +27,8 @@ from repro.experiments.displacements import (
     summarise,
 )
 from repro.losses.mixture_mask import Mixture
-from repro.plan import check_rows
 from repro.runs.schedule import Machine
+from repro.tables.plan import check_rows
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 CROSS = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0], [0.0, -2.0]], dtype=torch.float64)

@@ -7,11 +7,11 @@ import pytest
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
-from repro.plan import check_measurable, counted_columns, counts_alone, table_recipes, table_skeleton
 from repro.recipe import Data, Recipe
 from repro.reporting.protocol import protocol_of
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14
+from repro.tables.plan import check_measurable, counted_columns, counts_alone, table_recipes, table_skeleton
 
 DATA = Data(name="people", train_fingerprint="t", train_count=2000, val_fingerprint="v", val_count=400)
 ALL = [(paper, table.number) for paper in ("hgr", "sahg") for table in PAPERS[paper].tables]

@@ -12,9 +12,9 @@ from repro.encoders.offsets import OffsetField
 from repro.losses.offsets import WeightedOffsetLoss
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
-from repro.plan import table_divisor, table_recipes
 from repro.recipe import Data, Recipe
 from repro.scales.scale import SCALES, shown_size
+from repro.tables.plan import table_divisor, table_recipes
 
 DATA = Data(name="people", train_fingerprint="t", train_count=4000, val_fingerprint="v", val_count=1000)
 

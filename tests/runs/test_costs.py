@@ -13,13 +13,13 @@ from torchvision.ops import DeformConv2d
 from repro.decoders.peaks import Argmax
 from repro.losses.mse import HeatmapMSE
 from repro.papers.recipes import table_rows
-from repro.plan import table_recipes
 from repro.recipe import Evaluation, SceneEvaluation, Scoring, SecondStage
 from repro.runs import costs
 from repro.runs.costs import Cost, TaskProgress, evaluation_work, network_work, pass_seconds, task_cost
 from repro.runs.run import Task
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import LSPET14
+from repro.tables.plan import table_recipes
 
 from ..tiny_runs import BASELINE, SIZE, tiny_recipe
 from ..tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes

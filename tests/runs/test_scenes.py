@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from repro import plan, reproduce, view
 from repro.grouping.scores import Scorer, ScoringTraining, feature_count
 from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
-from repro.reproduce import Request
 from repro.runs import scenes as scene_runs
 from repro.runs.run import Samples, folder, load_run
 from repro.runs.scenes import curve_name
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
 from repro.support.sealed import sealed
+from repro.tables import plan, reproduce, view
+from repro.tables.reproduce import Request
 from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 
 from ..test_damage import cut, flip

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from repro.errors import ReproError
 from repro.papers.cal.rows import SECOND
-from repro.plan import table_recipes
 from repro.recipe import Data, Optimisation
 from repro.scales.lengths import LEAST_EPOCHS, LENGTHS, limited_samples, parse_length, written
 from repro.scales.scale import SCALES
 from repro.skeletons.wholebody import WHOLEBODY133
+from repro.tables.plan import table_recipes
 
 LAPTOP, GPU, PAPER = SCALES["laptop"], SCALES["gpu"], SCALES["paper"]
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=1000)

@@ -20,7 +20,6 @@ from repro.errors import ReproError
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.papers import PAPERS
-from repro.plan import runnable_rows, table_recipes, table_skeleton
 from repro.recipe import Recipe
 from repro.reporting import figures, table
 from repro.reporting.examples import read_examples
@@ -28,12 +27,13 @@ from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.outcome import Outcome, stale_runs
 from repro.reporting.protocol import protocol_of
 from repro.reporting.verdicts import VERDICTS
-from repro.reproduce import reproduce
-from repro.request import Request
 from repro.runs.schedule import Machine
 from repro.scales.lengths import written
 from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
+from repro.tables.plan import runnable_rows, table_recipes, table_skeleton
+from repro.tables.reproduce import reproduce
+from repro.tables.request import Request
 from repro.training.warm_start import backbone_name, plain_backbone
 
 

@@ -10,11 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from repro import measuring
 from repro.decoders.peaks import Argmax
-from repro.measuring import evaluation_seconds, measured_speeds, pending_work, speeds_of, training_seconds
 from repro.recipe import Evaluation, SecondStage
-from repro.request import PlannedTable, Request, outline_tables
 from repro.runs import costs, speeds
 from repro.runs.costs import crop_seconds, shown_pixel_seconds, task_cost, wall_seconds
 from repro.runs.run import Samples, Task
@@ -22,10 +19,13 @@ from repro.runs.schedule import Machine
 from repro.runs.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, LSPET14
+from repro.tables import measuring
+from repro.tables.measuring import evaluation_seconds, measured_speeds, pending_work, speeds_of, training_seconds
+from repro.tables.request import PlannedTable, Request, outline_tables
 from repro.training.loop import build_network
 
-from .tiny_runs import BASELINE, SIZE, SKELETAL, tiny_recipe
-from .tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
+from ..tiny_runs import BASELINE, SIZE, SKELETAL, tiny_recipe
+from ..tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
 
 CPU = torch.device("cpu")
 ALONE = Machine(device="cpu", jobs=1)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from repro import reproduce
 from repro.decoders.peaks import Argmax
-from repro.reproduce import reproduce_tables, say_where
-from repro.request import PlannedTable, Request
 from repro.runs.run import is_evaluated
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
+from repro.tables import reproduce
+from repro.tables.reproduce import reproduce_tables, say_where
+from repro.tables.request import PlannedTable, Request
 
-from .tiny_runs import BASELINE, tiny_recipe
+from ..tiny_runs import BASELINE, tiny_recipe
 
 CPU = Machine(device="cpu", jobs=1)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from repro import last_step, paths
+from repro import paths
 from repro.errors import ReproError
-from repro.last_step import check_last_step, notebook_of
 from repro.papers import PAPERS
+from repro.tables import last_step
+from repro.tables.last_step import check_last_step, notebook_of
 
 NOTEBOOKS = [notebook_of(key, spec.number) for key, paper in PAPERS.items() for spec in paper.tables]
 

@@ -13,12 +13,12 @@ from repro.cli import main
 from repro.errors import ReproError
 from repro.models.checkpoints import file_sha256
 from repro.papers.recipes import table_rows
-from repro.plan import table_recipes
 from repro.recipe import Data
-from repro.request import Request
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17
-from repro.start import take_start
+from repro.tables.plan import table_recipes
+from repro.tables.request import Request
+from repro.tables.start import take_start
 from repro.training.warm_start import WEIGHT_SIZE, choose_start, initialisation_for, weight_files
 
 SMOKE = SCALES["smoke"]

@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from repro import budget
-from repro.budget import fitting_length, length_seconds, said_bytes, said_minutes, say_costs, say_plan, table_seconds
 from repro.errors import ReproError
-from repro.request import Request, outline_tables, plan_tables
 from repro.runs.costs import WRITTEN, Cost
 from repro.runs.run import Task, make_task
 from repro.runs.schedule import Machine
@@ -18,8 +15,19 @@ from repro.runs.speeds import UNMEASURED, Speeds, training_step
 from repro.scales.lengths import LENGTHS
 from repro.scales.scale import SCALES
 from repro.support import processes
+from repro.tables import budget
+from repro.tables.budget import (
+    fitting_length,
+    length_seconds,
+    said_bytes,
+    said_minutes,
+    say_costs,
+    say_plan,
+    table_seconds,
+)
+from repro.tables.request import Request, outline_tables, plan_tables
 
-from .runs.test_run import ALONE
+from ..runs.test_run import ALONE
 
 ONE = Machine(device="cpu", jobs=1)
 TABLE = Request("skeletal", 3, SCALES["laptop"], "people", None, (0,), ("hrnet", "attention"), "random")

@@ -17,16 +17,16 @@ from repro import paths
 from repro.data.drawn.cache import PictureSet, is_complete
 from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
-from repro.measuring import TINY, measured_speeds
-from repro.plan import drawn_sets
 from repro.recipe import Recipe
-from repro.request import PlannedTable, Request, outline_tables, plan_tables
 from repro.runs.costs import WRITTEN
 from repro.runs.run import is_trained, stages_of
 from repro.runs.schedule import Machine, pending_seconds
 from repro.runs.speeds import Speeds, training_step
 from repro.scales.lengths import LENGTHS, written
 from repro.support import processes
+from repro.tables.measuring import TINY, measured_speeds
+from repro.tables.plan import drawn_sets
+from repro.tables.request import PlannedTable, Request, outline_tables, plan_tables
 from repro.training.loop import snapshot_epochs
 
 BESIDE = 1.1  # what a training takes longer beside others on cores of their own

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from repro import request
 from repro.errors import ReproError
 from repro.recipe import Data
-from repro.request import Request, outline_tables, plan_tables
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17
+from repro.tables import request
+from repro.tables.request import Request, outline_tables, plan_tables
 
 DATA = Data(name="people", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 FIRST = Request("cal", 1, SCALES["smoke"], "people", None, (0, 1), ("cal-w32-128x96",), "random")

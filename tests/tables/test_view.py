@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from repro.errors import ReproError
-from repro.plan import table_recipes
 from repro.recipe import Data, Initialisation, Recipe
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.scales.scale import SCALES
+from repro.tables.plan import table_recipes
+from repro.tables.view import TableView, check_current, open_table
 from repro.training.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
-from repro.view import TableView, check_current, open_table
 
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 

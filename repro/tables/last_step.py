@@ -11,8 +11,8 @@ import click
 
 from repro import paths
 from repro.errors import ReproError
-from repro.kernel import last_line, try_kernel
-from repro.notebooks import check_notebook
+from repro.tables.kernel import last_line, try_kernel
+from repro.tables.notebooks import check_notebook
 from repro.training.checkpoints import write_json
 
 ROOM = 8_000_000  # bytes that result folders may take

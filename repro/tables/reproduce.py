@@ -13,15 +13,10 @@ import click
 import matplotlib.pyplot as plt
 import numpy as np
 
-from repro.budget import say_costs
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
-from repro.last_step import check_last_step, keep_without_notebook, notebook_of
-from repro.measuring import measured_speeds
-from repro.notebooks import run_notebook
 from repro.papers import PAPERS
-from repro.plan import counted_columns, table_divisor, table_skeleton
 from repro.recipe import Recipe
 from repro.reporting import examples, figures, table
 from repro.reporting.evidence_file import write_evidence
@@ -30,7 +25,6 @@ from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
-from repro.request import PlannedTable, Request, plan_tables
 from repro.runs.costs import WRITTEN
 from repro.runs.run import Samples, load_run, stages_of, training_of
 from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
@@ -38,6 +32,12 @@ from repro.runs.speeds import Speeds
 from repro.support import processes
 from repro.support.environment import describe
 from repro.support.progress import Progress
+from repro.tables.budget import say_costs
+from repro.tables.last_step import check_last_step, keep_without_notebook, notebook_of
+from repro.tables.measuring import measured_speeds
+from repro.tables.notebooks import run_notebook
+from repro.tables.plan import counted_columns, table_divisor, table_skeleton
+from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 from repro.training.evaluate import Poses

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from repro import plan
 from repro.data.cached import DecodedImages
 from repro.data.drawn.settings import WHOLE_BODY
 from repro.data.persons import ImageFiles
@@ -13,7 +12,12 @@ from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters
 from repro.papers.recipes import Row, TableRows
 from repro.papers.skeletal.rows import HRNET, PROPOSED, TABLES, mpii_row
-from repro.plan import (
+from repro.recipe import Data
+from repro.scales.scale import SCALES
+from repro.skeletons.skeleton import COCO17, LSPET14, MPII16
+from repro.skeletons.wholebody import WHOLEBODY133
+from repro.tables import plan
+from repro.tables.plan import (
     check_boxes,
     check_measurable,
     check_rows,
@@ -26,13 +30,9 @@ from repro.plan import (
     table_samples,
     table_skeleton,
 )
-from repro.recipe import Data
-from repro.scales.scale import SCALES
-from repro.skeletons.skeleton import COCO17, LSPET14, MPII16
-from repro.skeletons.wholebody import WHOLEBODY133
 
-from .tiny_runs import BACKBONE, tiny_persons
-from .tiny_scenes import tiny_scenes
+from ..tiny_runs import BACKBONE, tiny_persons
+from ..tiny_scenes import tiny_scenes
 
 LAPTOP, SMOKE = SCALES["laptop"], SCALES["smoke"]
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro.data.detection_files import boxes_name
-from repro.plan import (
+from repro.recipe import Data, Recipe
+from repro.runs.run import Samples
+from repro.scales.scale import Scale
+from repro.skeletons.skeleton import Skeleton
+from repro.tables.plan import (
     check_boxes,
     check_measurable,
     check_rows,
@@ -17,10 +21,6 @@ from repro.plan import (
     table_samples,
     table_skeleton,
 )
-from repro.recipe import Data, Recipe
-from repro.runs.run import Samples
-from repro.scales.scale import Scale
-from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,7 @@ from torch import nn
 from repro.data.crops import normalise
 from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
-from repro.plan import table_samples
 from repro.recipe import Recipe
-from repro.request import PlannedTable
 from repro.runs.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
 from repro.runs.run import Samples, Task, evaluated_together
 from repro.runs.schedule import Machine, pending_tasks
@@ -41,6 +39,8 @@ from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
 from repro.support import processes
 from repro.support.progress import pixels_seen
+from repro.tables.plan import table_samples
+from repro.tables.request import PlannedTable
 from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device
 from repro.training.evaluate import predict_with

@@ -15,12 +15,13 @@ import nbformat
 import pytest
 from PIL import Image
 
-from repro import kernel, paths
+from repro import paths
 from repro.errors import ReproError
-from repro.kernel import try_kernel
-from repro.notebooks import committed_notebooks, run_notebook
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
+from repro.tables import kernel
+from repro.tables.kernel import try_kernel
+from repro.tables.notebooks import committed_notebooks, run_notebook
 
 NOTEBOOKS = committed_notebooks()
 MACHINE_PATHS = ("/home/", "/root/", "/Users/", tempfile.gettempdir() + "/", f"{paths.ROOT}/")

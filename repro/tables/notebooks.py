@@ -17,7 +17,7 @@ from repro.reporting.pictures import with_few_colours
 
 
 def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None:
-    """Execute a notebook with papermill, in the folder of the notebook, with this interpreter (``kernel.OwnKernel``).
+    """Execute a notebook with papermill, in the folder of the notebook, with this interpreter (``tables.kernel.OwnKernel``).
 
     Args:
         source: the notebook; it has one cell tagged ``parameters``.
@@ -31,7 +31,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
     """
     import papermill
 
-    from repro.kernel import STARTING, OwnKernel
+    from repro.tables.kernel import STARTING, OwnKernel
 
     check_notebook(source)
     read, written = (str(path.absolute()).replace("{", "{{").replace("}", "}}") for path in (source, target))

@@ -12,10 +12,10 @@ from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.models.checkpoints import ADVICE
 from repro.models.foreign_weights import read_weights
-from repro.plan import counts_alone, table_recipes, table_skeleton
 from repro.recipe import Data, Network
-from repro.request import Request
 from repro.skeletons.skeleton import Skeleton
+from repro.tables.plan import counts_alone, table_recipes, table_skeleton
+from repro.tables.request import Request
 from repro.training.warm_start import check_finite, check_fit, import_weights, read_start, takes_weights, weight_files
 
 WORDS = ("warm", "random")
