@@ -203,7 +203,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     check_keep(keep)
     from repro.models.backbones.hrnet import HRNet
     from repro.models.backbones.resnet import ResNet
-    from repro.pretrain import make_warm_start
+    from repro.pretraining.warm_start import make_warm_start
     from repro.scales.scale import get_scale
 
     deep, wide = parse_number("depth", depth, 1) if depth else 0, parse_number("width", width, 1, 256)
@@ -218,7 +218,7 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
 def enlarger(device: str, keep: bool) -> None:
     """Train the small super-resolution network that stands for SPSR in table 2 of cal."""
     check_keep(keep)
-    from repro.enlarger_training import make_enlarger
+    from repro.pretraining.enlarger import make_enlarger
 
     processes.take_one_thread()
     click.echo(f"Kept in {make_enlarger(device, keep=keep)}")

@@ -189,7 +189,7 @@ def fitting_length(seconds: float, most: float, factor: float, training: float, 
 def make_warm(order: Order) -> dict[str, Any]:
     """Train the warm start of W32, as long as its seconds allow."""
     from repro.models.backbones.hrnet import HRNet
-    from repro.pretrain import make_warm_start
+    from repro.pretraining.warm_start import make_warm_start
 
     started = time.perf_counter()
     scale, crops = short_scale(order), int(WARM_SHARE * order.seconds * order.rate)

@@ -4,7 +4,7 @@ CAL (its section 5.4 and Table 2) enlarges crops of 64x48 to 256x192 by SPSR (Ma
 Resolution with Gradient Guidance", CVPR 2020) before a pose network sees them. SPSR's weights are not available here; this
 is a stand-in, far smaller: bicubic enlargement and a residual of a few convolutions with sub-pixel
 convolution (Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN", CVPR 2016),
-trained on drawn people (``enlarger_training``). Results with it answer the paper's question, whether enlarging first helps,
+trained on drawn people (``pretraining.enlarger``). Results with it answer the paper's question, whether enlarging first helps,
 not how well SPSR does.
 
 Where the pixels lie. A crop of w pixels and one of 2 w pixels show the same box; the pixel at x of the smaller one lies in

@@ -13,7 +13,9 @@ from repro.data.augment import Augmentation, plain_crops
 from repro.data.crops import CropBatches, Input
 from repro.data.drawn.load import load_people
 from repro.data.persons import PersonSet
-from repro.enlarger_training import (
+from repro.errors import ReproError
+from repro.models.enlarge import FILE, Enlarger, load_enlarger
+from repro.pretraining.enlarger import (
     EnlargerTraining,
     cut,
     enlarger_quality,
@@ -22,8 +24,6 @@ from repro.enlarger_training import (
     train_enlarger,
     training_crops,
 )
-from repro.errors import ReproError
-from repro.models.enlarge import FILE, Enlarger, load_enlarger
 
 TINY = EnlargerTraining(
     enlarger=Enlarger(channels=16, convolutions=3), people=24, validation=4, low=(12, 16), epochs=1, batch=8

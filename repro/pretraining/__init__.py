@@ -1,0 +1,1 @@
+"""Trainings that rows of tables start from."""
