@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from repro.cli.experiments import COMMANDS
 from repro.experiments import decoders as experiment
-from repro.experiments.commands import COMMANDS
 from repro.experiments.decoders import DECODERS, ROWS, halves
 from repro.papers.cal.rows import TABLES
 from repro.runs.schedule import Machine

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.cli import main
+from repro.cli.experiments import COMMANDS
 from repro.errors import ReproError
-from repro.experiments.commands import COMMANDS
 
 REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")
 DETECTED = ("reproduce", "--table", "1", "--paper", "cal", "--scale", "smoke")
@@ -129,7 +129,7 @@ def test_list_shows_every_row_with_its_state() -> None:
 
 
 def test_a_table_number_alone_takes_every_paper_that_has_it() -> None:
-    from repro.cli import _papers_with
+    from repro.cli.main import _papers_with
 
     assert _papers_with("", 2) == ["skeletal", "cal", "hgr", "sahg", "fowkal"]
     assert _papers_with("", 9) == ["cal"]

@@ -15,10 +15,10 @@ from typing import Any, cast
 import click
 
 from repro import paths
+from repro.cli.experiments import COMMANDS
+from repro.cli.fetch import fetch_command
+from repro.cli.gpu_check import gpu_check
 from repro.errors import ReproError, choice_error
-from repro.experiments.commands import COMMANDS
-from repro.fetch.command import fetch_command
-from repro.gpu_check.command import gpu_check
 from repro.papers import PAPERS
 from repro.scales.lengths import parse_length, written
 from repro.support import processes
