@@ -1,9 +1,9 @@
 """Whether unbiased crops cost accuracy at 64x48, or are only learned later: every row's start was trained on biased ones.
 
 The experiment ``decoders`` finds the half of DARK's training that costs: its crops. For the same pixel of a crop the two
-conventions name places up to three quarters of a map px apart, and the backbone that all rows start with (``training.warm_start``) has
-seen biased crops alone. Here HRNet-W32 is trained on either kind of crops, for longer and without that start; one decoder,
-DARK's, reads all maps.
+conventions name places up to three quarters of a map px apart, and the backbone that all rows start with
+(``training.warm_start``) has seen biased crops alone. Here HRNet-W32 is trained on either kind of crops, for longer and without
+that start; one decoder, DARK's, reads all maps.
 """
 
 from __future__ import annotations

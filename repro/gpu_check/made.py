@@ -1,7 +1,8 @@
 """What a check makes in processes of their own: a warm start, and one table as long as its seconds allow.
 
 ``python -m repro.gpu_check.made '<JSON>'`` does one of them and prints, last, a line that begins with RESULT. Trainings are as
-long as the estimate of ``runs.costs`` allows, corrected by what was measured on the device; all rows of a table have the same length.
+long as the estimate of ``runs.costs`` allows, corrected by what was measured on the device; all rows of a table have the same
+length.
 """
 
 from __future__ import annotations

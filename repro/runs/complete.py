@@ -1,4 +1,4 @@
-"""A complete run of a recipe, read from its files (see ``runs.run`` for what there is, ``run_files`` for how it is checked)."""
+"""A complete run of a recipe, read from its files (see ``runs.run`` for what there is, ``runs.files`` for how it is checked)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine at hand needs for a step of training and for evaluation, as ``measuring`` finds it and a cache keeps it.
+"""What the machine at hand needs for a step of training and for evaluation: ``tables.measuring`` finds it, a cache keeps it.
 
 ``cache/speeds.json`` holds seconds by kind of machine (processor or GPU, version of torch, threads, native bfloat16) and by
 step. Remove it where the machine has become another one, or was busy otherwise when it was measured.

@@ -21,9 +21,9 @@ training, the batch and the numerical precision, and it changes them for all row
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
-- **Start**: every row begins with the same backbone, trained once on drawn people (``training.warm_start``). The package brings that of
-  the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else rows
-  begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
+- **Start**: every row begins with the same backbone, trained once on drawn people (``training.warm_start``). The package brings
+  that of the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else
+  rows begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
   least depth.
 - **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scales.scenes``); the regression head of
   a guided network has a quarter of its channels, 256 become 64.
@@ -76,8 +76,8 @@ class Scale:
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
         whole_body: what is otherwise with the keypoints of hands and faces, see ``for_skeleton``.
-        length: factor on the length of trainings that a command asks for, one of ``scales.lengths.LENGTHS``; the numbers above are
-            those at length 1.
+        length: factor on the length of trainings that a command asks for, one of ``scales.lengths.LENGTHS``; the numbers above
+            are those at length 1.
     """
 
     name: str
@@ -263,8 +263,8 @@ def apply_scale(
         scale: to bring it to.
         divisor: of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
-        start: ``warm`` for the backbone of ``training.warm_start`` where there is one, ``random`` for random weights, or the name of
-            imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
+        start: ``warm`` for the backbone of ``training.warm_start`` where there is one, ``random`` for random weights, or the name
+            of imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
         boxes: name of a detector's file (``data.detection_files.boxes_name``), for recipes evaluated with a detector's boxes;
             None for simulated ones.
     """
