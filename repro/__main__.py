@@ -1,5 +1,5 @@
 """``python -m repro``: the command line."""
 
-from repro.cli import main
+from repro.cli.main import main
 
 main()

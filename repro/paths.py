@@ -16,6 +16,7 @@ from repro.errors import ReproError
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 RESULTS = ROOT / "results"
+WEIGHTS = Path(__file__).resolve().parent / "weights"  # that the package brings: of warm starts and of the enlarger
 FOLDERS = {
     "REPRO_RUNS": "runs",
     "REPRO_RESULTS": "results",

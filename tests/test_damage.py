@@ -300,7 +300,7 @@ def test_a_damaged_file_of_a_result_folder(name, damage, places, capsys):
 KILLED = """
 import os, random, signal, sys, time
 import torch, torch._dynamo
-from repro.cli import main as cli
+from repro.cli.main import main as cli
 from repro.tables import last_step, notebooks, reproduce
 from repro.runs import schedule as tasks
 

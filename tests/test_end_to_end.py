@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat
 
-from repro.cli import main
+from repro.cli.main import main
 from repro.data.detection_files import boxes_name
 from repro.data.sources import load_persons
 from repro.errors import ReproError

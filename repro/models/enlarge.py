@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.models.checkpoints import load_weights
 from repro.support import serial
@@ -38,7 +39,7 @@ Positions = Literal["biased", "unbiased", "half_pixel"]
 CUBIC = -0.75  # the kernel's parameter: that of OpenCV and PyTorch
 SLOPE = 0.1  # of leaky ReLU for negative values
 RESIDUAL = 0.1  # unit of the residual: bicubic enlargement is off by a few grey levels
-FILE = Path(__file__).parents[1] / "weights" / "enlarge-x2.json"  # the manifest; the weights lie beside it
+FILE = paths.WEIGHTS / "enlarge-x2.json"  # the manifest; the weights lie beside it
 
 
 @dataclass(frozen=True, kw_only=True)

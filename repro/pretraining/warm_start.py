@@ -92,7 +92,7 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
         "minutes": round(training_of(recipe)["seconds"] / 60, 1),
         **describe(world.device),
     }
-    folder = Path(__file__).parent / "weights" if keep else paths.runs() / "weights"
+    folder = paths.WEIGHTS if keep else paths.runs() / "weights"
     backbone = backbone.reduced() if scale.small_backbone else backbone
     with locked(paths.runs() / "weights.lock", "the warm start"):
         return export_backbone(weights, folder, backbone, manifest)

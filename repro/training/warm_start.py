@@ -56,7 +56,7 @@ def weight_files() -> dict[str, Path]:
 
 
 def _folders() -> tuple[Path, Path]:
-    return Path(__file__).parent / "weights", paths.runs() / "weights"
+    return paths.WEIGHTS, paths.runs() / "weights"
 
 
 def _is_start(file: Path) -> bool:

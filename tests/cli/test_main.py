@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.cli import main
 from repro.cli.experiments import COMMANDS
+from repro.cli.main import main
 from repro.errors import ReproError
 
 REPRODUCE = ("reproduce", "--table", "3", "--paper", "skeletal", "--scale", "smoke")

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from click.testing import CliRunner
 
-from repro.cli import main
+from repro.cli.main import main
 from repro.errors import ReproError
 from repro.fetch import fetching
 from repro.fetch.fetching import BUNDLES, chosen, fetch, is_there, state

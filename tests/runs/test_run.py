@@ -27,7 +27,7 @@ from repro.training.evaluate import Poses, measure
 
 from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parent.parent
 CPU = Machine(device="cpu", jobs=1)
 ALONE = World(0, 1, torch.device("cpu"))
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro import paths
-from repro.cli import main
+from repro.cli.main import main
 from repro.errors import ReproError
 from repro.reporting.folders import manifests
 from repro.support.checkout import code_state, known_to_git

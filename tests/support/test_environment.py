@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
-from repro.cli import main
+from repro.cli.main import main
 from repro.support import environment
 
 

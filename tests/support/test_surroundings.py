@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from repro import paths
-from repro.cli import main
+from repro.cli.main import main
 from repro.errors import ReproError
 from repro.support import processes
 from repro.support.surroundings import settle

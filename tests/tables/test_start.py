@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from repro.cli import main
+from repro.cli.main import main
 from repro.errors import ReproError
 from repro.models.checkpoints import file_sha256
 from repro.papers.recipes import table_rows
