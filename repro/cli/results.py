@@ -1,0 +1,37 @@
+"""The commands of result folders: ``repro results list`` and ``repro results diff``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def results() -> None:
+    """Result folders: list and compare them."""
+
+
+@results.command("list")
+def list_results() -> None:
+    """List the result folders."""
+    from repro.reporting.folders import manifests
+
+    found = manifests()
+    for name, m in found.items():
+        dirty = ", dirty" if m.get("dirty") else ""
+        commit = (m.get("commit") or "no git")[:7]
+        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {m.get('minutes')} min  commit {commit}{dirty}")
+    if not found:
+        click.echo("No result folders yet: run `make reproduce PAPER=skeletal TABLE=3`.")
+
+
+@results.command("diff")
+@click.argument("first")
+@click.argument("second")
+def diff_results(first: str, second: str) -> None:
+    """Show what differs between two result folders: numbers, verdicts, provenance."""
+    from repro.reporting.folders import compare_folders, find_folder
+
+    changed, fields = compare_folders(find_folder(first), find_folder(second))
+    click.echo("Numbers: none differ." if changed.empty else changed.to_string(index=False))
+    for name, (a, b) in fields.items():
+        click.echo(f"{name}:\n  A {a}\n  B {b}")
