@@ -21,28 +21,14 @@ from pathlib import Path
 import pandas as pd
 
 from repro.errors import ReproError, choice_error
+from repro.metrics.catalogue import COCO, METRICS
 
 KINDS = {
     "own": "the paper's method or one of its ablation variants",
     "rerun": "a baseline that the paper ran or that this package can run",
     "cited": "numbers that the paper only quotes",
 }
-WHOLE_BODY_METRICS = tuple(
-    f"{part}_{kind}" for part in ("body", "foot", "face", "hand", "whole") for kind in ("AP", "AR")
-)
-METRICS = (
-    *("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L"),
-    *("AP_easy", "AP_medium", "AP_hard"),
-    *("AP_regression", "AP_heatmap"),  # hgr 4: the regressed poses alone, and the heatmaps grouped by true poses
-    *("pckh@0.5", "pckh@0.1"),
-    *WHOLE_BODY_METRICS,
-    *("params_M", "gflops"),
-)
-
-_COCO_LABELS = {
-    "AP": "AP", "AP^50": "AP50", "AP^75": "AP75", "AP^M": "AP_M", "AP^L": "AP_L",
-    "AR": "AR", "AR^50": "AR50", "AR^75": "AR75", "AR^M": "AR_M", "AR^L": "AR_L",
-}  # fmt: skip
+_COCO_LABELS = {METRICS[key].label: key for key in COCO}
 _NUMBER = re.compile(r"([+-]?\d+(?:\.\d+)?)M?")
 
 
@@ -52,7 +38,7 @@ class Column:
 
     Args:
         label: the head of the column as printed, superscripts after ``^``.
-        metric: the key of our metric, one of ``METRICS``; None where no code of ours measures it.
+        metric: the key of our metric, one of ``metrics.catalogue``; None where no code of ours measures it.
 
     Raises:
         ReproError: when the metric is unknown.

@@ -16,10 +16,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows
 from repro.reporting.outcome import Outcome
-from repro.reporting.table import COUNTED, EXTRAS
 from repro.skeletons.skeleton import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
@@ -51,7 +51,7 @@ def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
     drawn = {name for run in outcome.runs for point in run.curve for name in point}
     have = {name for run in outcome.runs for name in run.metrics if name in drawn and outcome.values(run.row, name)}
     printed = [(c.metric, c.label) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
-    extra = [("OKS", EXTRAS["OKS"])] if "OKS" in have else []
+    extra = [("OKS", METRICS["OKS"].label)] if "OKS" in have else []
     return printed[:1] + extra
 
 

@@ -8,25 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from repro.metrics.catalogue import BESIDE, COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import Column, TableSpec, printed_value
 from repro.reporting.outcome import Outcome
 from repro.reporting.verdicts import Step, paired_step, verdict
-
-COUNTED = ("params_M", "gflops")
-EXTRAS = {  # measured beside the printed columns, where a run has them
-    "AP": "AP",
-    "OKS_regression": "regression OKS",
-    "OKS_heatmap": "heatmap OKS",
-    "OKS": "mean OKS",
-    "body_OKS": "body OKS",
-    "foot_OKS": "foot OKS",
-    "face_OKS": "face OKS",
-    "hand_OKS": "hand OKS",
-    "pckh@0.10": "PCKh@0.10",
-    "pck@0.2": "PCK@0.2 torso",
-}
 
 
 @dataclass(frozen=True)
@@ -50,22 +37,17 @@ class Cell:
     verdict: str
 
 
-def unit(metric: str) -> float:
-    """Factor from our figures to the printed unit: fractions are printed as percentages, counts as they are."""
-    return 1.0 if metric in COUNTED else 100.0
-
-
 def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
     """The printed columns that can be ours, then the extra ones that these runs measured."""
     printed = [column for column in spec.columns if column.metric is not None]
     taken = {column.metric for column in printed if column.metric is not None}
     have = {name for run in outcome.runs for name in run.metrics}
-    if not any(metric.startswith("pckh") for metric in taken):
+    if not any(METRICS[metric].needs == "pckh" for metric in taken):
         have -= {"pckh@0.10"}  # the second reading of a column that is not printed
     if "whole_AP" in taken:
         have -= {"AP"}  # the same
     have -= {f"OKS_{reading}" for reading in ("regression", "heatmap") if f"AP_{reading}" not in taken}
-    return printed + [Column(label, None) for metric, label in EXTRAS.items() if metric in have - taken]
+    return printed + [Column(one.label, one.key) for one in BESIDE if one.key in have - taken]
 
 
 def cell(outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str, judge: str = "") -> Cell:
@@ -104,11 +86,6 @@ def cell(outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: 
     return Cell(theirs(row, label), mean, deviation, change, step, told)
 
 
-def metric_of(column: Column) -> str:
-    """The metric of a printed or an extra column."""
-    return column.metric or next(metric for metric, label in EXTRAS.items() if label == column.label)
-
-
 def long_table(outcome: Outcome) -> pd.DataFrame:
     """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of.
 
@@ -120,7 +97,7 @@ def long_table(outcome: Outcome) -> pd.DataFrame:
     lines = []
     for row in printed.index:
         for column in measured_columns(spec, outcome):
-            metric, judge = metric_of(column), judges.get(column.label, "")
+            metric, judge = _key(column), judges.get(column.label, "")
             one = cell(outcome, printed, row, metric, column.label, judge)
             lines.append(
                 {
@@ -199,7 +176,7 @@ def steps_table(outcome: Outcome) -> pd.DataFrame:
 def expected_steps(outcome: Outcome) -> pd.DataFrame:
     """The steps that the paper argues for without printing them, in the columns of ``steps_table``."""
     rows, spec = table_rows(outcome.paper, outcome.table), PAPERS[outcome.paper].table(outcome.table)
-    metrics = {column.label: metric_of(column) for column in measured_columns(spec, outcome)}
+    metrics = {column.label: _key(column) for column in measured_columns(spec, outcome)}
     lines = []
     for one in rows.expected if rows else ():
         if one.metric not in metrics:
@@ -220,9 +197,15 @@ def expected_steps(outcome: Outcome) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def _key(column: Column) -> str:
+    """The key of a column's metric, which measured columns have."""
+    assert column.metric is not None, f"the column {column.label} is not ours"
+    return column.metric
+
+
 def _in_unit(outcome: Outcome, row: str, metric: str) -> dict[int, float]:
     """The metric of a row by seed, in the printed unit."""
-    return {seed: unit(metric) * value for seed, value in outcome.values(row, metric).items()}
+    return {seed: METRICS[metric].factor * value for seed, value in outcome.values(row, metric).items()}
 
 
 def _show(value: float | None) -> str:

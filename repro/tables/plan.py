@@ -25,6 +25,7 @@ from repro.data.images import ImageSet
 from repro.data.persons import ImageFiles, PersonSet
 from repro.data.sources import DATA_SETS, DRAWN, data_set, load_persons
 from repro.errors import ReproError, choice_error
+from repro.metrics.catalogue import COUNTED, METRICS, NEEDS
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, TableRows, shown_rows, table_rows
@@ -33,10 +34,6 @@ from repro.runs.run import Samples
 from repro.scales.scale import Scale, apply_scale, input_divisor, scaled_sizes, shown_size
 from repro.skeletons.skeleton import Skeleton
 from repro.support.processes import leads
-
-NEEDS = {"pckh": "head sizes", "oks": "person areas", "crowd": "crowd indices"}
-COUNTED = {"params_M", "gflops"}
-CROWD = {"AP_easy", "AP_medium", "AP_hard"}
 
 
 def runnable_rows(paper: str, number: int) -> TableRows:
@@ -132,8 +129,7 @@ def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[s
 def check_measurable(paper: str, number: int, data_name: str) -> None:
     """Raise ReproError when none of a table's printed columns can be measured on a data set."""
     metrics = {column.metric for column in PAPERS[paper].table(number).columns if column.metric}
-    kinds = {m: "pckh" if m.startswith("pckh") else "crowd" if m in CROWD else "oks" for m in metrics - COUNTED}
-    wanted = set(kinds.values())
+    wanted = {METRICS[metric].needs for metric in metrics - COUNTED}
     sets = IMAGE_SETS if runnable_rows(paper, number).takes_scenes else DATA_SETS
     if data_name not in sets:
         known_data(data_name)
