@@ -15,9 +15,9 @@ training, the batch and the numerical precision, and it changes them for all row
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
-  same shares of training as in the paper, and at ``gpu``, where these are counted in steps, the warm-up takes a twentieth of
-  the steps at most. A second stage keeps its share of the first. A command can ask for another length of all trainings, from
-  an eighth to eight times (``scales.lengths``).
+  same shares of training as in the paper, for bottom-up recipes as ``scales.scenes`` says, and at ``gpu``, where these are
+  counted in steps, the warm-up takes a twentieth of the steps at most. A second stage keeps its share of the first. A command
+  can ask for another length of all trainings, from an eighth to eight times (``scales.lengths``).
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
@@ -46,7 +46,16 @@ from repro.models.backbones.resnet import ResNet
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.recipe import REVISION, Data, Network, Recipe
 from repro.scales.lengths import limited_samples
-from repro.scales.scenes import FEW, LARGE, SHOWN, SceneScale, apply_scene_scale, scene_size
+from repro.scales.scenes import (
+    FEW,
+    LARGE,
+    SHOWN,
+    SceneScale,
+    apply_scene_scale,
+    scene_optimisation,
+    scene_size,
+    weakened,
+)
 from repro.scales.whole_body import WholeBodyScale
 from repro.skeletons.skeleton import Skeleton
 from repro.training.warm_start import choose_start
@@ -129,7 +138,8 @@ class Scale:
         """How many persons to train on at most, images of bottom-up recipes; None for all."""
         if scenes:
             own = self.scenes
-            return limited_samples(own.train, own.crops, self.length, own.batch or 1)
+            train = own.train and own.train * max(1, min(own.grows, int(self.length)))
+            return limited_samples(train, own.crops, self.length, own.batch or 1)
         count, crops = (self.drawn_train, self.drawn_crops) if drawn else (self.train, self.crops)
         return limited_samples(count, crops, self.length, self.batch or 1)
 
@@ -181,13 +191,19 @@ SCALES = {
             small_backbone=True,
             whole_body=WholeBodyScale(people=WHOLE_BODY, drawn_crops=16_000, batch=8, learning_rate=1e-3),
             scenes=SceneScale(
-                area=160 * 160,
+                area=320 * 320,
+                most=256,
                 side=256,
-                train=1000,
-                val=300,
+                train=2000,
+                grows=2,
+                val=400,
                 people=LARGE,
-                crops=5000,
+                crops=16_000,
                 batch=8,
+                warm_up_share=0.05,
+                drops=(0.8,),
+                counted_in="steps",
+                weaker=True,
                 scoring=400,
                 scoring_batch=64,
             ),
@@ -215,6 +231,9 @@ SCALES = {
                 people=SHOWN,
                 crops=64_000,
                 batch=32,
+                warm_up_share=0.05,
+                counted_in="steps",
+                weaker=True,
                 scoring=1000,
                 scoring_batch=128,
             ),
@@ -289,8 +308,12 @@ def apply_scale(
         share = second.epochs / recipe.optimisation.epochs
         second = replace(second, epochs=max(1, round(share * optimisation.epochs)))
     optimisation = replace(optimisation, counted_in=scale.counted_in)
-    if scale.warm_up is not None:
-        steps = optimisation.epochs * (data.train_count // optimisation.batch)
+    steps = optimisation.epochs * (data.train_count // optimisation.batch)
+    if recipe.takes_scenes:
+        share = optimisation.epochs / recipe.optimisation.epochs
+        recipe = recipe.but(augmentation=weakened(recipe.augmentation, share) if scale.scenes.weaker else recipe.augmentation)
+        optimisation = scene_optimisation(optimisation, scale.scenes, steps)
+    elif scale.warm_up is not None:
         most = scale.warm_up if scale.warm_up_share is None else int(scale.warm_up_share * steps)
         optimisation = replace(optimisation, warm_up=min(scale.warm_up, most))
     if scale.learning_rate is not None:
@@ -339,7 +362,7 @@ def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int,
     """
     width, height = recipe.input.size
     if recipe.takes_scenes:
-        return scene_size(recipe.input.size, divisor), None
+        return scene_size(recipe.input.size, divisor, scale.scenes.most), None
     if recipe.crop_evaluation.enlarged_from is None:
         return (width // divisor, height // divisor), None
     w, h = (side // divisor for side in recipe.crop_evaluation.enlarged_from)

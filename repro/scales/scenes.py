@@ -1,9 +1,8 @@
 """How a scale changes bottom-up recipes, which show whole images: the part of ``scales.scale`` that top-down recipes do not have.
 
-- **Input**: all sides of a table are divided by one power of two and brought to the nearest multiple of 64 px, which the network
-  can halve five times at half the size too. With a divisor of 4 both 512 and 640 (160, half-way between two) become 128, so
-  that at ``laptop`` scale W48 differs from W32 in width alone: at 192 px its three rows would take as long as all else that the
-  five papers show in table 2.
+- **Input**: all sides of a table are divided by one power of two and brought to the nearest multiple of 64 px, which the
+  network can halve five times at half the size too. At ``laptop`` scale no side is above 256 px: both 512 and 640 become 256,
+  and W48 differs from W32 in width alone.
 - **Input px**: distances that the papers give in px of the network's input (how far a cue absorbs candidates, how near the
   joints of one person found twice lie) shrink as the input does. Quantities in map px stay as printed.
 - **Drawn scenes** are square. Where they are smaller than 512 px, the least area of people that are learned shrinks with
@@ -11,24 +10,26 @@
 - **People** in drawn scenes are few and large, so that sigma 2 and central regions of 8 x 8 map px are not larger than they
   (``FEW``), and at ``laptop`` scale, whose numbers are meant to be read, fewer and larger still (``LARGE``). At ``gpu`` scale
   they are as small as perfect maps still show nearly all of (``SHOWN``).
-- **Length** of ``laptop``: 5,000 images, 625 steps of 8, in hgr's table 2 with its seven networks 3,000: what ``make
-  reproduce TABLE=2`` over five papers, meant to take an hour on two cores, leaves to the two tables of scenes. Networks are far
-  from having learned all they could then. In trials of the baseline of hgr's table 4 (600 training and 100 evaluated scenes,
-  one seed; mean OKS of regressed, of heatmap-found and of final poses, AP) 4,800 images of FEW reached 12, 25, 17 and 0.0,
-  half-way through 10,200 images of LARGE 14, 42, 27 and 1.0, and at their end 20, 44, 31 and 2.0. Learning rate and batch stay:
-  2e-3 was no better than 1e-3 after 2,400 images, and batches of 4 took 40 % longer for the same OKS within 3.
+- **Optimisation**: the warm-up takes a twentieth of the steps at most, and at ``laptop`` scale the rate falls once, to a tenth
+  after four fifths of the steps, for all rows alike: the papers' second fall leaves a short training with a last part that
+  changes next to nothing.
+- **Augmentation** is as strong as the training is long: rotations, shifts and changes of size shrink to the share of the printed
+  epochs that is shown (``weakened``); mirroring stays. What is printed is meant for 140 and 300 epochs.
+- **Length** of ``laptop``: 16,000 images, 2,000 steps of 8, a quarter of it in hgr's table 2 with seven networks; ``LENGTH=2``
+  and more draw twice as many scenes to train on. Batches of 4 took 40 % longer for the same OKS within 3.
 - **Scoring** learns from fewer images, in smaller batches, so that it takes about as many steps as it should.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from repro.data.drawn.settings import MILD, PeopleSettings
-from repro.data.scene_augment import ROUNDED_TO
+from repro.data.scene_augment import ROUNDED_TO, SceneAugmentation
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.grouping.guided import GuidedGrouper
-from repro.recipe import Recipe, SceneEvaluation
+from repro.recipe import Optimisation, Recipe, SceneEvaluation
 
 REFERENCE = 512  # px: side of the scenes that COCO's least area, and the heights of drawn people, are meant for
 
@@ -53,32 +54,76 @@ class SceneScale:
 
     Args:
         area: of the largest input of a table, in px^2, before sides become multiples of 64; None leaves inputs as they are.
+        most: largest side of an input in px, where ``area`` is given; None for any.
         side: of drawn scenes in px.
         train: images to train on at most; None for all, or the data set's own number where people are drawn.
+        grows: how many times these ``train`` images become with the length of trainings, at lengths above 1, at most.
         val: images to evaluate at most.
         people: how hard drawn people are.
         crops: images shown over a training; None for the paper's epochs.
         batch: images a step; None for the paper's.
+        warm_up_share: of the training's steps, in which the learning rate rises at most; None for the paper's warm-up.
+        drops: shares of the training after which the learning rate falls; None for the paper's.
+        counted_in: what these shares are rounded to, see ``Optimisation``; None for the paper's.
+        weaker: whether augmentation shrinks with the number of epochs, see ``weakened``.
         scoring: images that the scoring network learns from; None for all.
         scoring_batch: people a step of its training; None for the paper's.
     """
 
     area: int | None = None
+    most: int | None = None
     side: int = REFERENCE
     train: int | None = None
+    grows: int = 1
     val: int | None = None
     people: PeopleSettings = PeopleSettings()
     crops: int | None = None
     batch: int | None = None
+    warm_up_share: float | None = None
+    drops: tuple[float, ...] | None = None
+    counted_in: Literal["epochs", "steps"] | None = None
+    weaker: bool = False
     scoring: int | None = None
     scoring_batch: int | None = None
 
 
-def scene_size(size: tuple[int, int], divisor: int) -> tuple[int, int]:
-    """The side of a square input over the divisor, as the nearest multiple of 64 px, the lower of two; both ways."""
+def scene_size(size: tuple[int, int], divisor: int, most: int | None = None) -> tuple[int, int]:
+    """The side of a square input over the divisor, both ways: the nearest multiple of 64 px, the lower of two, up to ``most``."""
     side = max(1, -(-(2 * size[0] - divisor * ROUNDED_TO) // (2 * divisor * ROUNDED_TO))) * ROUNDED_TO
     side = side if divisor > 1 else size[0]
+    side = side if most is None else min(side, most)
     return side, side
+
+
+def weakened(augmentation: SceneAugmentation, share: float) -> SceneAugmentation:
+    """Augmentation for a training of fewer epochs.
+
+    Args:
+        augmentation: the paper's.
+        share: of the paper's epochs that is shown; 1 and more leave it as it is.
+
+    Returns:
+        Rotations, shifts and the distances of the crop's size from 1 times the share, to four digits; mirroring as it is.
+    """
+    share = min(1.0, share)
+    low, high = (round(1 + share * (factor - 1), 4) for factor in augmentation.scale)
+    return replace(
+        augmentation,
+        scale=(low, high),
+        rotation=round(share * augmentation.rotation, 4),
+        translation=round(share * augmentation.translation, 4),
+    )
+
+
+def scene_optimisation(optimisation: Optimisation, scale: SceneScale, steps: int) -> Optimisation:
+    """Warm-up and falls of the learning rate as a scale has them, over a training of so many steps."""
+    if scale.warm_up_share is not None:
+        optimisation = replace(optimisation, warm_up=int(scale.warm_up_share * steps))
+    if scale.drops is not None:
+        optimisation = replace(optimisation, steps=scale.drops)
+    if scale.counted_in is not None:
+        optimisation = replace(optimisation, counted_in=scale.counted_in)
+    return optimisation
 
 
 def apply_scene_scale(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> Recipe:
@@ -90,7 +135,7 @@ def apply_scene_scale(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn:
         divisor: of the table's inputs.
         drawn: whether people are drawn.
     """
-    size = scene_size(recipe.input.size, divisor)
+    size = scene_size(recipe.input.size, divisor, scale.most)
     method = recipe.method
     if isinstance(method.decoder, GuidedGrouper):
         ratio = size[0] / recipe.input.size[0]

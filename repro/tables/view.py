@@ -39,10 +39,17 @@ from repro.training.warm_start import backbone_name, plain_backbone
 
 @dataclass(frozen=True)
 class TableView:
-    """An outcome and the folder that keeps it."""
+    """An outcome and the folder that keeps it.
+
+    Args:
+        outcome: of a table.
+        folder: that keeps it.
+        earlier: why its recipes are not today's; empty where they are.
+    """
 
     outcome: Outcome
     folder: Path
+    earlier: str = ""
 
     def heading(self) -> None:
         """Say which table this is and what it was reproduced with."""
@@ -52,6 +59,8 @@ class TableView:
         print(f"Printed: {spec.data}.")
         print(f"Ours: {self._ours()}")
         print(f"Result folder: {folder_name(self.folder)}")
+        if self.earlier:
+            print(f"Of an earlier rule. {self.earlier}")
         if spec.note:
             print(f"About the print: {spec.note}")
         if rows.note:
@@ -180,8 +189,8 @@ def open_table(
         boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
 
     Raises:
-        ReproError: for a parameter of another type or value, and when a recipe has changed since the newest folder was made: the
-            table must be reproduced again.
+        ReproError: for a parameter of another type or value. A folder whose recipes have changed since it was made is shown, and
+            its heading says so.
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
     pd.set_option("display.max_colwidth", None, "display.max_rows", None)
@@ -203,7 +212,10 @@ def open_table(
                 raise
             return NoResults(paper, number)
     outcome = Outcome.read(place / "runs.json")
-    check_current(outcome)
+    try:
+        check_current(outcome)
+    except ReproError as error:
+        return TableView(outcome, place, str(error))
     return TableView(outcome, place)
 
 

@@ -42,13 +42,14 @@ def test_lengths_are_read_as_they_are_written():
     ("scale", "length", "drawn", "photographs", "scenes", "whole"),
     [
         # 24,000 crops of 4,000: six epochs, three at half the length; then halved: 6,000 of 2,000 and 3,000 of 1,000.
-        # 120,000 photographs of 4,000 are 30 epochs. 5,000 scenes of 1,000 are five: 2.5 at half, so 500.
+        # 120,000 photographs of 4,000 are 30 epochs. 16,000 scenes of 2,000 are eight, four at half, so 1,000 at a
+        # quarter; twice as many scenes for longer trainings.
         # 16,000 whole bodies of 4,000 are four: two at half, so 2,000.
-        (LAPTOP, 1.0, 4000, 4000, 1000, 4000),
-        (LAPTOP, 0.5, 4000, 4000, 500, 2000),
-        (LAPTOP, 0.25, 2000, 4000, 250, 1000),
-        (LAPTOP, 0.125, 1000, 4000, 125, 500),
-        (LAPTOP, 8.0, 4000, 4000, 1000, 4000),
+        (LAPTOP, 1.0, 4000, 4000, 2000, 4000),
+        (LAPTOP, 0.5, 4000, 4000, 2000, 2000),
+        (LAPTOP, 0.25, 2000, 4000, 1000, 1000),
+        (LAPTOP, 0.125, 1000, 4000, 500, 500),
+        (LAPTOP, 8.0, 4000, 4000, 4000, 4000),
         (GPU, 0.125, 8000, 20_000, 2000, 8000),  # 240,000 crops of 16,000, 600,000 of 40,000, 64,000 scenes of 4,000
         (PAPER, 0.125, None, None, None, None),
     ],
@@ -100,5 +101,5 @@ def test_a_second_stage_keeps_its_share_of_the_first():
 
 def test_a_tables_own_length_and_the_commands_multiply():
     short = table_recipes("hgr", 2, LAPTOP.of_length(0.5), replace(DATA, train_count=500), (0,))
-    # three fifths of half of 5,000 images: 1,500, in batches of 8 of 500 images, of which 496 are shown an epoch
-    assert {recipe.optimisation.epochs for recipe in short.values()} == {round(1500 / 496)}
+    # a quarter of half of 16,000 images: 2,000, in batches of 8 of 500 images, of which 496 are shown an epoch
+    assert {recipe.optimisation.epochs for recipe in short.values()} == {round(2000 / 496)}

@@ -219,7 +219,7 @@ def test_boxes_of_a_detector_are_those_of_a_file_or_simulated(data, scale, boxes
 
 def test_a_table_can_be_shorter_than_its_scale() -> None:
     short = LAPTOP.lengthened(0.6)
-    assert (short.crops, short.drawn_crops, short.scenes.crops) == (72_000, 14_400, 3000)
+    assert (short.crops, short.drawn_crops, short.scenes.crops) == (72_000, 14_400, 9600)
     assert short.lengthened(1 / 0.6) == LAPTOP
     assert PAPER.lengthened(0.6) == PAPER  # the papers' epochs
 

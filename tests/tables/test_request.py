@@ -45,7 +45,7 @@ def test_outlines_read_nothing_and_no_run_of_them_is_complete(opened):
     scenes = replace(FIRST, paper="hgr", table=4, rows=(), scale=SCALES["laptop"])
     persons, images, counted = outline_tables([laptop, scenes, replace(FIRST, paper="hgr", table=1, rows=())])
     assert not opened and (counted.samples, counted.recipes) == (None, {})
-    assert [(len(one.samples.train), len(one.samples.val)) for one in (persons, images)] == [(2000, 1000), (1000, 300)]
+    assert [(len(one.samples.train), len(one.samples.val)) for one in (persons, images)] == [(2000, 1000), (2000, 400)]
     assert list(persons.recipes) == [("cal-w32-128x96", 0), ("cal-w32-128x96", 1)]
     recipe = persons.recipes["cal-w32-128x96", 0]
     assert recipe.optimisation.epochs == 3 and recipe.data.train_count == 2000  # 6,000 crops

@@ -52,7 +52,7 @@ from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 SCALES = (0.5, 1.0, 2.0)  # of multi-scale testing
 SIDES = {32: 512, 48: 640}  # of the input, by the width of the HRNet
-SHORT = 0.6  # length of table 2, whose networks have to fit into the hour of all tables 2 on a laptop
+SHORT = 0.25  # length of table 2, whose networks have to fit into the hour of all tables 2 on a laptop
 
 
 def square(side: int) -> SceneInput:
