@@ -17,14 +17,14 @@ from unittest import mock
 import common
 from profile_steps import Stopwatch, watched
 
+from repro.approaches.bottom_up import evaluate, predict
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.runs import run as runs
-from repro.runs import scenes as scene_runs
 from repro.runs.run import Samples
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_recipes, table_samples
-from repro.training import evaluate_scenes, loop
+from repro.training import loop
 
 TRAININGS = [  # paper, table, rows that share a training
     ("cal", 8, ("hrnet-w32-64x48", "hrnet-quarter-w32-64x48")),
@@ -46,7 +46,7 @@ def timed(recipes: list[Recipe], samples: Samples) -> Stopwatch:
     """Parts of the evaluation of recipes of one training and one protocol."""
     watch, network = Stopwatch(), type(loop.build_network(recipes[0], samples.train, common.CPU))
     parts = [("network", network, "forward"), ("metrics", runs, "measure")]
-    parts += [("metrics", scene_runs, "measure_scenes"), ("grouping", evaluate_scenes, "group_people")]
+    parts += [("metrics", evaluate, "measure_scenes"), ("grouping", predict, "group_people")]
     if not recipes[0].takes_scenes:
         parts += [("decoding", decoder, "__call__") for decoder in {type(recipe.method.decoder) for recipe in recipes}]
     kept = pretend_snapshots(recipes[0], samples)

@@ -20,12 +20,14 @@ import common
 import pandas as pd
 import torch
 
+from repro.approaches.bottom_up import predict as bottom_up
+from repro.approaches.top_down import predict as top_down
 from repro.data import crops, scene_batches
 from repro.recipe import Recipe
 from repro.runs.run import Samples
 from repro.scales.scale import SCALES, Scale
 from repro.tables.plan import table_recipes, table_samples
-from repro.training import evaluate, evaluate_scenes, loop
+from repro.training import loop
 from repro.training.distributed import World
 
 ROWS = [  # paper, table, row
@@ -144,7 +146,7 @@ def evaluation(recipe: Recipe, samples: Samples) -> Stopwatch:
     """Parts of the prediction and the measuring of all evaluation samples, by random weights."""
     watch, network = Stopwatch(), loop.build_network(recipe, samples.val, common.CPU)
     scenes = recipe.takes_scenes
-    module, batches = (evaluate_scenes, scene_batches.SceneBatches) if scenes else (evaluate, crops.CropBatches)
+    module, batches = (bottom_up, scene_batches.SceneBatches) if scenes else (top_down, crops.CropBatches)
     parts = [("forward", type(network), "forward"), ("metric", module, "measure_scenes" if scenes else "measure")]
     parts += (
         [("decoding", module, "group_people")] if scenes else [("decoding", type(recipe.method.decoder), "__call__")]

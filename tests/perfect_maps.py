@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repro.approaches.bottom_up.measure import measure_scenes
+from repro.approaches.bottom_up.predict import gather, group_people
 from repro.data.images import ImageSet
 from repro.data.scene_batches import SceneBatches
 from repro.encoders.centernet import CenterNetTargets
 from repro.encoders.people_batch import PeopleBatch
 from repro.encoders.tags import AssociativeTargets
 from repro.recipe import Recipe
-from repro.training.evaluate_scenes import gather, group_people, measure_scenes
 
 
 def perfect_ap(images: ImageSet, recipe: Recipe) -> float:

@@ -18,6 +18,8 @@ import pytest
 from click.testing import CliRunner
 from scipy.io import savemat
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import Poses
 from repro.cli.main import main
 from repro.data.detection_files import boxes_name
 from repro.data.sources import load_persons
@@ -31,7 +33,6 @@ from repro.scales.scale import SCALES
 from repro.tables import reproduce
 from repro.tables.plan import table_samples
 from repro.tables.view import check_current
-from repro.training.evaluate import Poses, measure
 
 from .tiny_runs import STANDING
 

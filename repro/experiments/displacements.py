@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from repro.approaches.top_down.predict import BATCH, network_outputs
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
@@ -27,7 +28,6 @@ from repro.geometry import heatmap_factor
 from repro.losses.mixture_mask import Mixture, displacements, fit_mixture, log_densities
 from repro.recipe import Recipe
 from repro.runs.schedule import Machine
-from repro.training.evaluate import BATCH, network_outputs
 
 ROWS = {
     f"{method.upper()} {size}": f"{method}-w32-{size}" for size in ("64x48", "128x96") for method in ("udp", "cal")

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import predict
 from repro.data.augment import Augmentation
 from repro.data.cached import cache_images
 from repro.data.persons import PersonSet
@@ -32,7 +34,6 @@ from repro.recipe import Data, Evaluation, Optimisation, Recipe
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES, apply_scale
 from repro.training.distributed import World
-from repro.training.evaluate import measure, predict
 from repro.training.loop import Job, build_network, train
 
 SIZE = (96, 128)

@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from repro.approaches.bottom_up.measure import measure_scenes
+from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
 from repro.data.cached import cache_images
 from repro.data.image_sources import load_images
 from repro.data.images import ImageSet
@@ -39,15 +41,6 @@ from repro.recipe import Data, Optimisation, Recipe, SceneEvaluation
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES, apply_scale
 from repro.training.distributed import World
-from repro.training.evaluate_scenes import (
-    ScenePoses,
-    gather,
-    group_people,
-    measure_scenes,
-    predict_scenes,
-    readings_of,
-    true_cues,
-)
 from repro.training.loop import Job, build_network, train
 
 LEARNED = 256  # px: side of the squares that training cuts

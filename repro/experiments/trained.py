@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import predict_with
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
@@ -18,7 +20,6 @@ from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_recipes, table_samples
 from repro.training.distributed import choose_device
-from repro.training.evaluate import measure, predict_with
 from repro.training.loop import build_network
 
 

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import Poses, predict
 from repro.data.persons import PersonSet
 from repro.data.sources import DATA_SETS, data_set
 from repro.errors import ReproError
@@ -31,7 +33,6 @@ from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES, apply_scale
 from repro.skeletons.skeleton import LSPET14
 from repro.tables.plan import open_samples
-from repro.training.evaluate import Poses, measure, predict
 from repro.training.loop import build_network
 
 SIZE = (64, 64)

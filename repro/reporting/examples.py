@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from repro.approaches.bottom_up.predict import ScenePoses
+from repro.approaches.top_down.predict import Poses
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.geometry import box_to_center_scale, crop_matrices, transform_points
 from repro.reporting.figures import Example
 from repro.reporting.folders import check_kept
 from repro.support.sealed import read_json
-from repro.training.evaluate import Poses
-from repro.training.evaluate_scenes import ScenePoses
 
 COUNT = 6
 HEIGHT = 192  # of a crop, px

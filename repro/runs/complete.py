@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from repro.approaches.bottom_up.evaluate import CURVE_IMAGES
+from repro.approaches.bottom_up.predict import ScenePoses
+from repro.approaches.top_down.predict import Poses
 from repro.metrics.evidence import Evidence, unpacked
 from repro.recipe import Recipe
 from repro.runs.files import evaluation_file, read_evaluation, read_training, stages_of
-from repro.runs.scenes import CURVE_IMAGES
 from repro.support.sealed import Damaged
-from repro.training.evaluate import Poses
-from repro.training.evaluate_scenes import ScenePoses
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ from typing import Any, Protocol
 import torch
 from torch.overrides import TorchFunctionMode
 
+from repro.approaches.bottom_up.evaluate import CURVE_IMAGES, plain_evaluation
+from repro.approaches.bottom_up.predict import readings_of
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
 from repro.runs.run import CURVE_PERSONS, Task, evaluated_together, stages_of
-from repro.runs.scenes import CURVE_IMAGES, plain_evaluation
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.skeletons.skeleton import Skeleton
-from repro.training.evaluate_scenes import readings_of
 from repro.training.loop import snapshot_epochs
 
 MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 2e13}  # a second, of a forward pass

@@ -17,12 +17,20 @@ from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.support import processes
 from repro.support.sealed import Damaged, about_file, check_file, file_checksum, read_sealed, replacing, tell
-from repro.training.checkpoints import check_state, check_tensors, log_lines, parsed, snapshot_file
+from repro.training.checkpoints import (
+    TRAINING,
+    TRAINING_BEFORE,
+    check_state,
+    check_tensors,
+    is_sealed,
+    log_lines,
+    parsed,
+    snapshot_file,
+)
 from repro.training.loop import snapshot_epochs
 
-TRAINING, EVALUATION = "training", "evaluation"  # kinds of sealed files
-TRAINING_BEFORE = ("environment", "seconds")  # fields of such files before they were sealed
-EVALUATION_BEFORE = ("recipe", "metrics", "curve")
+EVALUATION = "evaluation"  # kind of sealed file
+EVALUATION_BEFORE = ("recipe", "metrics", "curve")  # fields of such files before they were sealed
 MODEL = "model.safetensors"
 
 
@@ -67,14 +75,6 @@ def read_training(recipe: Recipe) -> dict[str, Any]:
         if [line["epoch"] for line in lines] != [epoch + 1 for epoch in recipe.epochs]:
             raise Damaged(log, "is cut or that of another training", place)
     return {**about, "log": lines}
-
-
-def is_sealed(place: Path) -> bool:
-    """Whether a run's folder was completed since there are checksums, so that all its files must have one."""
-    try:
-        return "kind" in read_sealed(place / "run.json", TRAINING, before=TRAINING_BEFORE)
-    except Damaged:
-        return False
 
 
 def is_trained(recipe: Recipe) -> bool:

@@ -27,6 +27,9 @@ import torch
 from tqdm import tqdm
 
 from repro import paths
+from repro.approaches.bottom_up.evaluate import evaluate_scene_recipe
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import Poses, predict_with
 from repro.data.detections import DETECTORS, SIMULATED, detect
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
@@ -38,7 +41,6 @@ from repro.recipe import Recipe
 from repro.runs.complete import Run, load_run, training_of
 from repro.runs.files import (
     EVALUATION,
-    TRAINING,
     evaluation_file,
     files_of,
     folder,
@@ -50,15 +52,13 @@ from repro.runs.files import (
     snapshots,
     stages_of,
 )
-from repro.runs.scenes import evaluate_scene_recipe
 from repro.support.environment import describe
 from repro.support.locks import locked
 from repro.support.progress import pixels_seen
 from repro.support.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
-from repro.training.checkpoints import open_ledger, read_pointer
+from repro.training.checkpoints import TRAINING, open_ledger, read_pointer
 from repro.training.device import about_gpu
 from repro.training.distributed import World
-from repro.training.evaluate import Poses, measure, predict_with
 from repro.training.loop import Job, build_network, snapshot_epochs, train
 
 # What others take from here, though it lies elsewhere.

@@ -19,6 +19,8 @@ import click
 import torch
 from torch import nn
 
+from repro.approaches.bottom_up.outputs import scene_outputs
+from repro.approaches.top_down.predict import predict_with
 from repro.data.crops import normalise
 from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
@@ -43,10 +45,8 @@ from repro.tables.plan import table_samples
 from repro.tables.request import PlannedTable
 from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device
-from repro.training.evaluate import predict_with
 from repro.training.feed import Feed
 from repro.training.loop import _train_step, build_network
-from repro.training.scene_outputs import scene_outputs
 
 TINY = 30.0  # s: a command that is estimated shorter than this is not worth measuring for
 BUDGET = 15.0  # s: of measuring at most

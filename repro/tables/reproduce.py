@@ -13,6 +13,7 @@ import click
 import matplotlib.pyplot as plt
 import numpy as np
 
+from repro.approaches.top_down.predict import Poses
 from repro.data.detections import closest_boxes
 from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
@@ -40,7 +41,6 @@ from repro.tables.plan import counted_columns, table_divisor, table_skeleton
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
-from repro.training.evaluate import Poses
 
 
 def reproduce(request: Request, machine: Machine) -> Path | None:

@@ -30,6 +30,8 @@ from repro.support.sealed import (
 
 KIND = "state"
 BEFORE = ("epoch", "file")  # the fields of ``state.json`` before it was sealed
+TRAINING = "training"  # kind of the sealed ``run.json`` of a complete training
+TRAINING_BEFORE = ("environment", "seconds")  # its fields before it was sealed
 
 
 @dataclass
@@ -212,3 +214,11 @@ def parsed(lines: Iterable[str], path: Path) -> list[dict[str, Any]]:
 
 
 __all__ = ["Ledger", "load_state", "open_ledger", "replacing", "save_state", "write_json"]
+
+
+def is_sealed(place: Path) -> bool:
+    """Whether a run's folder was completed since there are checksums, so that all its files must have one."""
+    try:
+        return "kind" in read_sealed(place / "run.json", TRAINING, before=TRAINING_BEFORE)
+    except Damaged:
+        return False

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from repro import paths
+from repro.approaches.bottom_up.measure import measure_scenes
 from repro.data.persons import ImageFiles
 from repro.experiments import overfit_scenes
 from repro.experiments.overfit_scenes import (
@@ -27,7 +28,6 @@ from repro.experiments.overfit_scenes import (
     take_images,
 )
 from repro.losses.centre_regression import GuidedLoss
-from repro.training.evaluate_scenes import measure_scenes
 
 from ..tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
 

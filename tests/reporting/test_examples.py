@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from repro.approaches.top_down.predict import Poses
 from repro.reporting.examples import choose_persons, make_examples, read_examples, write_examples
-from repro.training.evaluate import Poses
 
 ALL = np.ones(8, dtype=bool)
 

@@ -12,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import Poses
 from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
@@ -23,7 +25,6 @@ from repro.runs.schedule import Machine, make_runs
 from repro.support import locks
 from repro.support.sealed import read_sealed, write_sealed
 from repro.training.distributed import World
-from repro.training.evaluate import Poses, measure
 
 from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from repro.approaches.bottom_up.predict import group_people, predict_scenes
 from repro.data.augment import Augmentation
 from repro.data.drawn.load import load_people
 from repro.data.drawn.settings import WHOLE_BODY
@@ -22,16 +23,15 @@ from repro.recipe import Optimisation, Recipe
 from repro.scales.scale import small_network
 from repro.skeletons.skeleton import LSPET14
 from repro.training.distributed import World
-from repro.training.evaluate_scenes import group_people, predict_scenes
 from repro.training.loop import Job, train
 
+from ..approaches.bottom_up.test_predict import Oracle
 from ..grouping.rendered import crowd
 from ..grouping.test_centernet import centernet_maps
 from ..grouping.test_tags import tag_maps
 from ..tiny_runs import SIZE, tiny_data
 from ..tiny_scenes import SIDE, STILL, scene_data, tiny_scenes
 from .test_canary import CHANGED, HEATMAP, LABELLED, POINTS
-from .test_evaluate_scenes import Oracle
 
 CPU = torch.device("cpu")
 NOT_LOSSES = {"epoch", "persons", "learning_rate", "seconds", "persons_per_second", "peak_memory_mb"}

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
+from repro.approaches.bottom_up.outputs import scene_outputs
+from repro.approaches.top_down.predict import network_outputs
 from repro.data.crops import normalise
 from repro.encoders.parts import PartMap
 from repro.losses.mixture_mask import MixtureMask
@@ -24,8 +26,6 @@ from repro.recipe import Recipe
 from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
-from repro.training.evaluate import network_outputs
-from repro.training.scene_outputs import scene_outputs
 
 GPU = torch.device("cuda")
 WAITS = (DataDependentOutputException, DynamicOutputShapeException)

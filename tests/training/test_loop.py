@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from repro.approaches.top_down.measure import measure
+from repro.approaches.top_down.predict import predict
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights, read_metadata
 from repro.recipe import Recipe
 from repro.training import loop
 from repro.training.batches import make_targets
 from repro.training.distributed import World
-from repro.training.evaluate import measure, predict
 from repro.training.loop import Job, build_network, snapshot_epochs, train
 
 from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe

@@ -14,15 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from repro.approaches.bottom_up.outputs import scene_outputs
+from repro.approaches.top_down.predict import network_outputs
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.recipe import Recipe
 from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
 from repro.training.device import compile_network, prepare
-from repro.training.evaluate import network_outputs
 from repro.training.precision import autocast
-from repro.training.scene_outputs import scene_outputs
 
 from .test_fake_gpu import kinds, some_batch
 

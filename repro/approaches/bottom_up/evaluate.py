@@ -10,18 +10,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from repro.approaches.bottom_up.measure import measure_scenes
+from repro.approaches.bottom_up.predict import ScenePoses, predict_scenes, readings_of
+from repro.approaches.bottom_up.scoring import fit_scorer, scorer_name
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
 from repro.metrics.evidence import Evidence
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe, SceneEvaluation
-from repro.runs.files import is_sealed
 from repro.support import serial
 from repro.support.progress import pixels_seen
 from repro.support.sealed import Damaged, file_checksum, read_json, sealed, tell, unsealed, write_sealed
-from repro.training.evaluate_scenes import ScenePoses, measure_scenes, predict_scenes, readings_of
+from repro.training.checkpoints import is_sealed
 from repro.training.loop import build_network
-from repro.training.scoring import fit_scorer, scorer_name
 
 CURVE = "curve"  # kind of sealed file
 CURVE_IMAGES = 100  # images that snapshots are measured on: grouping takes longer than the network does

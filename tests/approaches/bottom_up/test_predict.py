@@ -9,26 +9,18 @@ import pytest
 import torch
 from torch import nn
 
+from repro.approaches.bottom_up import predict
+from repro.approaches.bottom_up.measure import measure_scenes
+from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
 from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.people import People
 from repro.recipe import SceneEvaluation
-from repro.skeletons.skeleton import CROWDPOSE14, LSPET14
-from repro.training import evaluate_scenes
 from repro.training.batches import make_batches
-from repro.training.evaluate_scenes import (
-    ScenePoses,
-    gather,
-    group_people,
-    measure_scenes,
-    predict_scenes,
-    readings_of,
-    true_cues,
-)
 from repro.training.loop import build_network
 
-from ..tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
+from ...tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
 
 CPU = torch.device("cpu")
 
@@ -91,9 +83,9 @@ def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
 def test_people_are_grouped_the_same_beside_a_gpu(scenes, recipe, monkeypatch):
     recipe = recipe.but(evaluation=SceneEvaluation(flip=False))
     alone = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
-    in_turn = evaluate_scenes._grouping
-    monkeypatch.setattr(evaluate_scenes, "_grouping", lambda device: in_turn(torch.device("cuda")))
-    monkeypatch.setattr(evaluate_scenes, "MOST_THREADS", 2)
+    in_turn = predict._grouping
+    monkeypatch.setattr(predict, "_grouping", lambda device: in_turn(torch.device("cuda")))
+    monkeypatch.setattr(predict, "MOST_THREADS", 2)
     beside = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
     for reading, poses in alone.items():
         for name, column in vars(poses).items():
@@ -104,7 +96,7 @@ def test_a_grouper_that_fails_beside_a_gpu_is_heard():
     def fail() -> None:
         raise ReproError("nobody")
 
-    with pytest.raises(ReproError, match="nobody"), evaluate_scenes._grouping(torch.device("cuda")) as run:
+    with pytest.raises(ReproError, match="nobody"), predict._grouping(torch.device("cuda")) as run:
         run(fail)()
 
 
@@ -118,39 +110,12 @@ def test_only_the_images_asked_for_are_evaluated(scenes, recipe):
     assert three > 0.95 and ten == pytest.approx(0.3 * three)
 
 
-def test_poses_that_are_all_wrong_give_nothing(scenes):
-    off = replace(true_poses(scenes), points=scenes.keypoints + 500.0)
-    figures = measure_scenes(scenes, {"final": off})
-    assert figures["AP"] == figures["AR"] == figures["diagnosis/final/found"] == 0.0
-    assert np.isnan(figures["diagnosis/final/good"])
 
 
-@pytest.mark.parametrize("skeleton", [LSPET14, CROWDPOSE14])
-def test_each_reading_has_the_mean_oks_of_its_people(skeleton):
-    scenes = tiny_scenes(4, skeleton=skeleton)  # eight people
-    right = true_poses(scenes)
-    half = replace(right, points=scenes.keypoints + np.where(np.arange(8) % 2, 0.0, 500.0)[:, None, None])
-    figures = measure_scenes(scenes, {"final": half, "regression": right.of_image(0), "heatmap": right})
-    assert [figures[n] for n in ("OKS", "OKS_regression", "OKS_heatmap")] == pytest.approx([0.5, 0.25, 1.0])
-    assert {"OKS_regression", "OKS_heatmap"}.isdisjoint(measure_scenes(scenes, {"final": half}))
 
 
-def test_people_named_left_for_right_are_inverted(scenes):
-    turned = replace(true_poses(scenes), points=scenes.keypoints[:, list(scenes.skeleton.flip_permutation)])
-    figures = measure_scenes(scenes, {"final": turned})
-    paired = 12 / 14  # head and neck are their own counterparts
-    assert figures["diagnosis/final/good"] == pytest.approx(1 - paired)
-    assert figures["diagnosis/final/inversion"] == pytest.approx(paired)
 
 
-def test_crowdpose_is_measured_by_how_crowded_an_image_is():
-    scenes = tiny_scenes(4, skeleton=CROWDPOSE14)  # crowd indices 0, 0.3, 0.6 and 0.9
-    poses = true_poses(scenes)
-    bad = np.isin(scenes.image_index, [1, 2])
-    poses.points[bad] += 500
-    figures = measure_scenes(scenes, {"final": poses})
-    assert (figures["AP_easy"], figures["AP_medium"], figures["AP_hard"]) == (1.0, 0.0, 1.0)
-    assert "AP_easy" not in measure_scenes(tiny_scenes(2), {"final": true_poses(tiny_scenes(2))})
 
 
 def test_true_cues_are_labelled_people_in_input_px(scenes):
@@ -205,14 +170,3 @@ def test_a_network_learns_two_scenes_by_heart(device):
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6
 
 
-@pytest.mark.parametrize("skeleton", [LSPET14, CROWDPOSE14])
-def test_evidence_gives_the_metrics_again(skeleton):
-    scenes, rng = tiny_scenes(4, skeleton=skeleton), np.random.default_rng(0)
-    right = true_poses(scenes)
-    moved = replace(right, points=right.points + rng.normal(0, 4, (8, 1, 1)) * rng.normal(0, 1, right.points.shape))
-    evidence = {}
-    figures = measure_scenes(scenes, {"final": moved, "regression": right.of_image(0)}, evidence=evidence)
-    assert set(evidence) == {"AP", "OKS", "AP_regression", "OKS_regression"}
-    assert 0 < figures["AP"] < 1
-    for metric, one in evidence.items():
-        assert one.values(np.ones((1, 4), dtype=int))[0] == pytest.approx(figures[metric], abs=1e-12)

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from repro.approaches.bottom_up.outputs import mirrored_back, mirrored_images, scene_outputs
 from repro.data.scene_batches import SceneInput
 from repro.grouping.centernet import CenterNetGrouper
 from repro.recipe import SceneEvaluation
 from repro.skeletons.skeleton import LSPET14
-from repro.training.scene_outputs import mirrored_back, mirrored_images, scene_outputs
 
-from ..tiny_scenes import scene_data, scene_recipe, tiny_scenes
+from ...tiny_scenes import scene_data, scene_recipe, tiny_scenes
 
 LEFT, RIGHT = LSPET14.index("left_wrist"), LSPET14.index("right_wrist")
 

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from repro.approaches.bottom_up.predict import ScenePoses, predict_scenes
 from repro.data.images import ImageSet
 from repro.errors import ReproError
 from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_scoring
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
 from repro.recipe import Recipe, Scoring
-from repro.runs.files import is_sealed
 from repro.support import serial
 from repro.support.sealed import Damaged, check_file, read_sealed, tell, write_sealed
-from repro.training.evaluate_scenes import ScenePoses, predict_scenes
+from repro.training.checkpoints import is_sealed
 
 SCORING = "scoring"  # kind of sealed file
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,22 +10,20 @@ import numpy as np
 import pytest
 import torch
 
-from repro.grouping.scores import Scorer, ScoringTraining, feature_count
+from repro.approaches.bottom_up import evaluate as scene_runs
+from repro.approaches.bottom_up.evaluate import curve_name
+from repro.grouping.scores import ScoringTraining
 from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
-from repro.runs import scenes as scene_runs
 from repro.runs.run import Samples, folder, load_run
-from repro.runs.scenes import curve_name
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
-from repro.support.sealed import sealed
 from repro.tables import plan, reproduce, view
 from repro.tables.reproduce import Request
-from repro.training.scoring import fit_scorer, scorer_name, scoring_labels
 
-from ..test_damage import cut, flip
-from ..tiny_scenes import scene_data, scene_recipe, tiny_scenes
-from ..training.test_evaluate_scenes import Oracle, true_poses
+from ...test_damage import cut, flip
+from ...tiny_scenes import scene_data, scene_recipe, tiny_scenes
+from .test_predict import true_poses
 
 CPU = torch.device("cpu")
 
@@ -88,43 +85,12 @@ def test_curves_are_shared_by_what_they_are_measured_with(scenes, recipe):
     assert len({name, *(curve_name(one, scenes) for one in others), curve_name(recipe, tiny_scenes(3))}) == 5
 
 
-def test_a_scorer_learns_from_the_people_found_and_is_kept(scenes, recipe, tmp_path):
-    row = scored(recipe, images=2)
-    file = tmp_path / scorer_name(row)
-    network = Oracle(scenes, row)
-    scorer = fit_scorer(network, scenes, row, CPU, file)
-    assert isinstance(scorer, Scorer) and file.exists() and network.next == 1
-    again = fit_scorer(network, scenes, row, CPU, file)
-    assert network.next == 1
-    features = torch.randn(3, feature_count(scenes.skeleton), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(scorer.model(features), again.model(features))
 
 
-def test_recipes_that_differ_in_their_test_alone_share_a_scorer(recipe):
-    row = scored(recipe)
-    several = row.but(
-        evaluation=SceneEvaluation(flip=False, scales=(1.0, 2.0), split="test", scoring=row.evaluation.scoring)
-    )
-    assert scorer_name(several) == scorer_name(row)
-    assert scorer_name(scored(recipe, images=3)) != scorer_name(row)
 
 
-def test_labels_are_the_oks_that_people_reach(scenes):
-    poses = true_poses(scenes)
-    rows, labels = scoring_labels(scenes, poses)
-    assert sorted(rows) == list(range(8)) and labels == pytest.approx(1.0)
-    poses.points[3] += 500
-    rows, labels = scoring_labels(scenes, poses)
-    assert labels[list(rows).index(3)] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_nobody_found_leaves_the_naive_score(scenes, recipe, tmp_path):
-    class Empty(torch.nn.Module):
-        def forward(self, images):
-            maps = {"heatmaps": 14, "centres": 1, "offsets": 28}
-            return {name: torch.zeros(len(images), n, 32, 32) for name, n in maps.items()}
-
-    assert fit_scorer(Empty(), scenes, scored(recipe), CPU, tmp_path / "none.safetensors") is None
 
 
 @pytest.fixture
@@ -200,25 +166,8 @@ def test_a_damaged_learning_curve_is_measured_again(damage, made, scenes, places
     assert (file.name in capsys.readouterr().err) == (damage is not Path.unlink)
 
 
-@pytest.mark.parametrize("damage", [flip, cut, Path.unlink])
-@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
-def test_a_damaged_scoring_network_is_trained_again(suffix, damage, scenes, recipe, tmp_path):
-    row, file = scored(recipe, images=2), tmp_path / "scoring.safetensors"
-    fit_scorer(Oracle(scenes, row), scenes, row, CPU, file, weights="of the network")
-    (tmp_path / "run.json").write_text(json.dumps(sealed("training", {})))  # all files of such a run are sealed
-    whole = file.read_bytes()
-    damage(file.with_suffix(suffix))
-    network = Oracle(scenes, row)
-    assert fit_scorer(network, scenes, row, CPU, file, weights="of the network") is not None
-    assert network.next == 1 and file.read_bytes() == whole
 
 
-def test_a_scoring_network_of_other_weights_is_trained_again(scenes, recipe, tmp_path):
-    row, file = scored(recipe, images=2), tmp_path / "scoring.safetensors"
-    for weights, trained in (("one", 1), ("one", 0), ("two", 1)):
-        network = Oracle(scenes, row)
-        fit_scorer(network, scenes, row, CPU, file, weights=weights)
-        assert network.next == trained
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Bottom-up: a network is shown whole images, and the people in its maps are grouped."""
