@@ -127,7 +127,6 @@ def recipe_of(case: Case, tiny: bool) -> Any:
     from repro.models.backbones.dla import DLA
     from repro.papers.hgr.rows import associative, centernet, guided
     from repro.papers.recipes import table_rows
-    from repro.scales.scale import small_network
 
     makers: dict[str, Callable[[], Any]] = {
         "w32": lambda: table_rows("skeletal", 1).rows["hrnet-w32-256x192"].recipe,
@@ -138,7 +137,7 @@ def recipe_of(case: Case, tiny: bool) -> Any:
         "centernet": lambda: centernet(DLA()),
     }
     recipe = makers[case.network]()
-    method = recipe.method.but(network=small_network(recipe.method.network)) if tiny else recipe.method
+    method = recipe.method.but(network=recipe.method.network.reduced()) if tiny else recipe.method
     optimisation = replace(recipe.optimisation, epochs=1000, batch=case.batch, precision="bfloat16")
     return recipe.but(method=method, input=replace(recipe.input, size=case.size), optimisation=optimisation)
 

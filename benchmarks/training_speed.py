@@ -18,15 +18,14 @@ from torch import nn
 from repro.data.crops import normalise
 from repro.models.guided import GuidedNetwork
 from repro.models.networks import HeatmapNetwork
-from repro.scales.scale import small_network
 from repro.skeletons.skeleton import COCO17
 from repro.training.distributed import choose_device
 from repro.training.loop import peak_memory
 
 CASES = {  # network, (width, height), batch on a CPU, batch on a GPU
-    "laptop HRNet (W16), 64x48": (small_network(HeatmapNetwork()), (48, 64), 32, 512),
-    "laptop HRNet (W16), 128x96": (small_network(HeatmapNetwork()), (96, 128), 32, 256),
-    "laptop bottom-up (W16)": (small_network(GuidedNetwork()), (128, 128), 8, 128),
+    "laptop HRNet (W16), 64x48": (HeatmapNetwork().reduced(), (48, 64), 32, 512),
+    "laptop HRNet (W16), 128x96": (HeatmapNetwork().reduced(), (96, 128), 32, 256),
+    "laptop bottom-up (W16)": (GuidedNetwork().reduced(), (128, 128), 8, 128),
 }
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 

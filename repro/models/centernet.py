@@ -12,6 +12,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from repro.models.base import OnBackbone
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.skeletons.skeleton import Skeleton
@@ -20,7 +21,7 @@ RARE = -2.19  # first bias of centres and heatmaps: their sigmoid starts at 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class CenterNetwork:
+class CenterNetwork(OnBackbone):
     """Settings of CenterNet; the default is CenterNet-DLA, ``backbone=Hourglass()`` is CenterNet-HG.
 
     Args:

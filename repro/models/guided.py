@@ -14,13 +14,14 @@ here it runs once. Table 1's #Params are reproduced exactly, its GFLOPs to 0.1 w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
+from repro.models.base import OnBackbone, quarter
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.heads.adaptive import AdaptiveBlocks, PlainBlocks
 from repro.models.heads.heatmap import heatmap_head
@@ -32,7 +33,7 @@ MULTI_SCALE = HRNet(multi_scale_stage4=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedNetwork:
+class GuidedNetwork(OnBackbone):
     """Settings of the heatmap-guided network; the defaults are the paper's H-W32.
 
     Table 4: the first row has neither ``guidance`` nor ``adaptive``, the fourth both. That the baseline keeps its three
@@ -69,9 +70,13 @@ class GuidedNetwork:
         """The network for the keypoints of ``skeleton``."""
         return GuidedHRNet(self, keypoints=len(skeleton))
 
+    def reduced(self) -> GuidedNetwork:
+        """The network on its reduced backbone, with a quarter of the regression's channels."""
+        return replace(super().reduced(), regression_channels=quarter(self.regression_channels))
+
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedHigherNetwork:
+class GuidedHigherNetwork(OnBackbone):
     """Settings of the heatmap-guided network with heatmaps at half the input's size besides (the paper's Hr-W48).
 
     Args:
@@ -104,6 +109,10 @@ class GuidedHigherNetwork:
     def build(self, skeleton: Skeleton) -> nn.Module:
         """The network for the keypoints of ``skeleton``."""
         return GuidedHigherHRNet(self.at_quarter(), keypoints=len(skeleton), blocks=self.blocks)
+
+    def reduced(self) -> GuidedHigherNetwork:
+        """As that of ``GuidedNetwork``."""
+        return replace(super().reduced(), regression_channels=quarter(self.regression_channels))
 
 
 def check_multi_scale(backbone: HRNet) -> None:

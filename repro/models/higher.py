@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from repro.errors import ReproError
+from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
@@ -20,7 +21,7 @@ from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
-class HigherNetwork:
+class HigherNetwork(OnBackbone):
     """Settings of HigherHRNet; the defaults are HigherHRNet-W32.
 
     Args:

@@ -6,12 +6,13 @@ convolution computes in: float32, or autocast's lower precision inside autocast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from repro.encoders.skeletal_links import link_indices, upper_links
 from repro.errors import ReproError
+from repro.models.base import OnBackbone, quarter
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.backbones.resnet import ResNet
 from repro.models.heads.heatmap import heatmap_head
@@ -21,7 +22,7 @@ from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeatmapNetwork:
+class HeatmapNetwork(OnBackbone):
     """Settings of HRNet with one heatmap a keypoint (Sun et al., CVPR 2019).
 
     Args:
@@ -36,7 +37,7 @@ class HeatmapNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SkeletalNetwork:
+class SkeletalNetwork(OnBackbone):
     """Settings of HRNet with skeletal attention (Jun et al., "Human Pose Estimation Using Skeletal Heatmaps").
 
     The paper prints 0.8M (W32) and 1.7M (W48) more parameters than HRNet. Nearly all of them are the layers that a
@@ -70,7 +71,7 @@ class SkeletalNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartNetwork:
+class PartNetwork(OnBackbone):
     """Settings of a backbone with one map of logits a body part: the network of the warm start.
 
     Args:
@@ -91,9 +92,14 @@ class PartNetwork:
 
     def build(self, skeleton: Skeleton) -> nn.Module:
         """The network; it does not depend on ``skeleton``."""
-        if isinstance(self.backbone, ResNet):
+        if self.backbone.stride == 32:
             return PartResNet(self.backbone, parts=self.parts, deconv_channels=self.deconv_channels)
         return PartHRNet(self.backbone, parts=self.parts)
+
+    def reduced(self) -> PartNetwork:
+        """The network on its reduced backbone, with a quarter of the channels between a ResNet and its maps."""
+        small = super().reduced()
+        return replace(small, deconv_channels=quarter(self.deconv_channels)) if self.backbone.stride == 32 else small
 
 
 class PartHRNet(HRNetBackbone):
@@ -118,7 +124,8 @@ class PartResNet(DeconvResNet):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        return {"parts": self.final_layer(self.features(images))}
+        (features,) = self.features(images)
+        return {"parts": self.final_layer(features)}
 
 
 class HeatmapHRNet(HRNetBackbone):

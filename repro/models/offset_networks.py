@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from repro.errors import ReproError
+from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone, next_stage, stage, transition
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import BasicBlock
@@ -20,7 +21,7 @@ AXES = 2  # dx, dy
 
 
 @dataclass(frozen=True, kw_only=True)
-class OffsetNetwork:
+class OffsetNetwork(OnBackbone):
     """Settings of UDP's offset network (Huang et al., "The Devil is in the Details: Delving into Unbiased Data
     Processing", CVPR 2020, official code): HRNet whose last layer returns 3K channels.
 
@@ -62,7 +63,7 @@ class OffsetNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwoBranchNetwork:
+class TwoBranchNetwork(OnBackbone):
     """Settings of the network of CAL (Wang et al., "Low-resolution Human Pose Estimation", Section 3).
 
     The two branches share HRNet up to stage 3; each has transition 3 and stage 4 of its own, then a basic block and a 3x3

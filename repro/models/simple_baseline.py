@@ -11,12 +11,13 @@ convolutions count from it too. At multiples of 32 nothing is cropped and the ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
 from repro.errors import ReproError
-from repro.models.backbones.resnet import STRIDE, ResNet, ResNetBackbone
+from repro.models.base import OnBackbone, quarter
+from repro.models.backbones.resnet import ResNet, ResNetBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import INIT_STD, convolution
 from repro.skeletons.skeleton import Skeleton
@@ -32,7 +33,7 @@ def check_channels(network: str, **channels: int) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeconvNetwork:
+class DeconvNetwork(OnBackbone):
     """Settings of SimpleBaseline (Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking", ECCV 2018).
 
     At 256x192 HRNet's repository prints 8.9, 12.4 and 15.7 GFLOPs for depths 50, 101 and 152; here 8.991, 12.378 and 15.765.
@@ -57,9 +58,13 @@ class DeconvNetwork:
         """The network for the keypoints of ``skeleton``."""
         return HeatmapResNet(self.backbone, maps=len(skeleton), deconv_channels=self.deconv_channels)
 
+    def reduced(self) -> DeconvNetwork:
+        """The network on its reduced backbone, with a quarter of the channels between it and the maps."""
+        return replace(super().reduced(), deconv_channels=quarter(self.deconv_channels))
+
 
 @dataclass(frozen=True, kw_only=True)
-class IntegralNetwork:
+class IntegralNetwork(OnBackbone):
     """Settings of the network of Integral Pose Regression (Sun et al., "Integral Human Pose Regression", ECCV 2018).
 
     Its maps are raw; loss and decoder take their softmax and its mean (``JointL1``, ``SoftArgmax``).
@@ -95,6 +100,11 @@ class IntegralNetwork:
             self.backbone, maps=len(skeleton), deconv_channels=self.deconv_channels, reduction=self.reduction
         )
 
+    def reduced(self) -> IntegralNetwork:
+        """The network on its reduced backbone, with a quarter of the channels between it and the maps."""
+        reduction = None if self.reduction is None else quarter(self.reduction)
+        return replace(super().reduced(), deconv_channels=quarter(self.deconv_channels), reduction=reduction)
+
 
 def deconvolutions(before: int, channels: int, steps: int = STEPS) -> nn.Sequential:
     """Transposed 4x4 convolutions of stride 2, each with batch normalisation and ReLU, in one sequence as officially."""
@@ -109,7 +119,7 @@ def _deconvolution(before: int, after: int) -> Iterator[nn.Module]:
     yield from (layer, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
 
 
-def upsample(x: Tensor, layers: nn.Sequential, size: tuple[int, int], stride: int = STRIDE) -> Tensor:
+def upsample(x: Tensor, layers: nn.Sequential, size: tuple[int, int], stride: int = ResNet.stride) -> Tensor:
     """Apply ``deconvolutions``, cropping each output to ``size`` over its stride, rounded up.
 
     Args:
@@ -145,10 +155,11 @@ class DeconvResNet(ResNetBackbone):
         self.reduction = nn.Identity() if reduction is None else convolution(before, reduction, kernel=1)
         self.deconv_layers = deconvolutions(reduction or before, deconv_channels)
 
-    def features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, deconv_channels, H / 4, W / 4), sizes rounded up."""
+    def features(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to a list of one (B, deconv_channels, H / 4, W / 4), sizes rounded up."""
         height, width = images.shape[-2:]
-        return upsample(self.reduction(super().features(images)), self.deconv_layers, (height, width))
+        (trunk,) = super().features(images)
+        return [upsample(self.reduction(trunk), self.deconv_layers, (height, width))]
 
 
 class HeatmapResNet(DeconvResNet):
@@ -160,4 +171,5 @@ class HeatmapResNet(DeconvResNet):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) images to the named maps."""
-        return {"heatmaps": self.final_layer(self.features(images))}
+        (features,) = self.features(images)
+        return {"heatmaps": self.final_layer(features)}

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet
 from repro.models.layers import INIT_STD
 from repro.models.networks import HeatmapHRNet
@@ -20,7 +21,7 @@ from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveFactorNetwork:
+class AdaptiveFactorNetwork(OnBackbone):
     """Settings of HRNet with adaptive factors, which the loss reads in training and nothing reads afterwards.
 
     Args:

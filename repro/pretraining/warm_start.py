@@ -85,7 +85,7 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     load_weights(network, weights)
     manifest = {
         "what": f"{type(backbone).__name__} trained on the body parts of drawn people; head removed; half precision",
-        "command": f"repro warm-start --scale {scale.name} {_option(backbone)}",
+        "command": f"repro warm-start --scale {scale.name} {backbone.warm_option}",
         **segmentation_quality(network, samples.persons[1], recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
@@ -96,11 +96,6 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     backbone = backbone.reduced() if scale.small_backbone else backbone
     with locked(paths.runs() / "weights.lock", "the warm start"):
         return export_backbone(weights, folder, backbone, manifest)
-
-
-def _option(backbone: HRNet | ResNet) -> str:
-    """What the command names a backbone by."""
-    return f"--depth {backbone.depth}" if isinstance(backbone, ResNet) else f"--width {backbone.width}"
 
 
 @torch.inference_mode()

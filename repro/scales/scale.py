@@ -35,16 +35,14 @@ training, the batch and the numerical precision, and it changes them for all row
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.data.image_sources import known_data
 from repro.errors import choice_error
-from repro.models.backbones.resnet import ResNet
-from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
-from repro.recipe import REVISION, Data, Network, Recipe
+from repro.recipe import REVISION, Data, Recipe
 from repro.scales.lengths import limited_samples
 from repro.scales.scenes import (
     FEW,
@@ -258,20 +256,6 @@ def input_divisor(scale: Scale, sizes: list[tuple[int, int]], *, scenes: bool = 
     return divisor
 
 
-def small_network(network: Network) -> Network:
-    """The network on its reduced backbone.
-
-    After a ResNet the layers between it and the maps have a quarter of the channels, and so has a guided network's regression.
-    """
-    changes: dict[str, Any] = {"backbone": network.backbone.reduced()}
-    if isinstance(network.backbone, ResNet):
-        channels = {name: getattr(network, name, None) for name in ("deconv_channels", "reduction")}
-        changes |= {name: -(-count // 4) for name, count in channels.items() if count is not None}
-    if isinstance(network, (GuidedNetwork, GuidedHigherNetwork)):
-        changes["regression_channels"] = -(-network.regression_channels // 4)
-    return replace(network, **changes)
-
-
 def apply_scale(
     recipe: Recipe, scale: Scale, *, divisor: int, data: Data, start: str = "warm", boxes: str | None = None
 ) -> Recipe:
@@ -296,7 +280,7 @@ def apply_scale(
         batch, crops = scale.batch, scale.drawn_crops if drawn else scale.crops
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
-        method = method.but(network=small_network(method.network))
+        method = method.but(network=method.network.reduced())
     if batch is not None:
         optimisation = replace(optimisation, batch=min(batch, max(1, data.train_count)))
     epochs: float = recipe.optimisation.epochs

@@ -17,8 +17,6 @@ from repro import paths
 from repro.data.detection_files import file_of_boxes
 from repro.data.image_sources import known_data
 from repro.errors import ReproError
-from repro.models.backbones.dla import DLA
-from repro.models.backbones.hourglass import Hourglass
 from repro.papers import PAPERS
 from repro.recipe import Recipe
 from repro.reporting import figures, table
@@ -34,7 +32,6 @@ from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tables.plan import runnable_rows, table_recipes, table_skeleton
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request
-from repro.training.warm_start import backbone_name, plain_backbone
 
 
 @dataclass(frozen=True)
@@ -254,9 +251,9 @@ def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> 
     made = dict(today)
     for place, recipe in today.items():
         backbone, given = recipe.method.network.backbone, known.get(place)
-        if given is None or recipe.initialisation is not None or isinstance(backbone, (DLA, Hourglass)):
+        if given is None or recipe.initialisation is not None:
             continue
-        if outcome.start == "warm" and given.name == backbone_name(plain_backbone(backbone)):
+        if outcome.start == "warm" and given.name == backbone.plain().warm_name:
             made[place] = recipe.but(initialisation=given)
     return made
 

@@ -5,7 +5,7 @@ table (losses on heatmaps learn slowly at first), so below ``paper`` scale every
 trained on an objective that no row uses, the segmentation of body parts, so that it favours none. Its convolutions start at
 one size, whatever they grew to (``models.weight_scale``): as they were left, rows would hardly move away from them.
 
-What a network takes from it goes by the names of its layers. Those of a backbone (``BACKBONE``) must be in the file and fit,
+What a network takes from it goes by the names of its layers. Those of a backbone (``prefixes``) must be in the file and fit,
 the others are heads and start from it only where it has them in the same shape, as the transposed convolutions of a ResNet. A
 network may say more by two methods: ``warm_copies()`` names parts that start as copies of other parts of it (own prefix to the
 prefix in the file), ``warm_fresh()`` parts of the backbone that may stay random (prefixes).
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,7 @@ from torch import Tensor, nn
 
 from repro import paths
 from repro.errors import ReproError, choice_error
-from repro.models.backbones.dla import DLA
-from repro.models.backbones.hourglass import Hourglass
-from repro.models.backbones.hrnet import HRNet
-from repro.models.backbones.resnet import ResNet
+from repro.models.backbones.base import Backbone
 from repro.models.checkpoints import TIMM_EXTRAS, file_sha256, fitting_weights, is_under, load_weights
 from repro.models.foreign_weights import named_hash, read_weights
 from repro.models.weight_scale import rescale_convolutions
@@ -41,7 +37,7 @@ from repro.support import serial
 from repro.support.sealed import Damaged, file_checksum, read_json, replacing, write_json
 
 HEAD = "final_layer."
-BACKBONE = ("conv", "bn", "layer", "transition", "stage")  # how the names of an HRNet's and a ResNet's parts begin
+OWN_MODULE = ("backbone.",)  # how the names of a backbone's parameters begin in a network that does not say
 WEIGHT_SIZE = (
     0.05  # of the weights that rows start from (root mean square), whatever the rate they were trained at left
 )
@@ -89,34 +85,22 @@ def _initialisation(name: str, size: float | None = None) -> Initialisation | No
     return Initialisation(name=name, sha256=about["sha256"], size=size)
 
 
-def backbone_name(backbone: HRNet | ResNet) -> str:
-    """The name that a backbone's weights are kept under."""
-    depth = f"r{backbone.depth}-" if isinstance(backbone, ResNet) else ""
-    return f"people-parts-{depth}w{backbone.width}-{serial.digest(backbone)[:6]}"
-
-
-def plain_backbone(backbone: HRNet | ResNet) -> HRNet | ResNet:
-    """The backbone that the warm start is made with: an HRNet's stage 4 is neither multi-scale nor widened there."""
-    if isinstance(backbone, ResNet):
-        return backbone
-    return replace(backbone, multi_scale_stage4=False, fuse_width=None)
-
-
-def initialisation_for(backbone: HRNet | ResNet) -> Initialisation | None:
+def initialisation_for(backbone: Backbone) -> Initialisation | None:
     """The warm start of a backbone; None where none has been made. Raises ReproError where its files are damaged."""
-    return _initialisation(backbone_name(plain_backbone(backbone)), WEIGHT_SIZE)
+    name = backbone.plain().warm_name
+    return None if name is None else _initialisation(name, WEIGHT_SIZE)
 
 
-def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Initialisation | None:
+def choose_start(start: str, backbone: Backbone) -> Initialisation | None:
     """The initialisation that ``start`` names: ``warm``, ``random``, or weights that ``import_weights`` took in.
 
-    A DLA and an hourglass start from random weights whatever is asked for: there is no warm start of theirs, and what the
-    other rows of their tables start from does not fit.
+    A backbone without a warm start, as a DLA and an hourglass, starts from random weights whatever is asked for: what the
+    other rows of its tables start from does not fit.
 
     Raises:
         ReproError: for another name.
     """
-    if start == "random" or isinstance(backbone, (DLA, Hourglass)):
+    if start == "random" or not takes_weights(backbone):
         return None
     if start == "warm":
         return initialisation_for(backbone)
@@ -127,9 +111,9 @@ def choose_start(start: str, backbone: HRNet | ResNet | DLA | Hourglass) -> Init
     return found
 
 
-def takes_weights(backbone: HRNet | ResNet | DLA | Hourglass) -> bool:
+def takes_weights(backbone: Backbone) -> bool:
     """Whether a backbone starts from weights that are asked for."""
-    return not isinstance(backbone, (DLA, Hourglass))
+    return backbone.warm_name is not None
 
 
 def read_start(path: Path) -> dict[str, Tensor]:
@@ -199,7 +183,8 @@ def check_fit(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> 
 
 def _excuses(network: nn.Module) -> dict[str, Any]:
     """What a file and a network need not share: heads, parts that have other sources, and classifiers."""
-    heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(BACKBONE)}
+    prefixes = getattr(network, "prefixes", OWN_MODULE)
+    heads = {n.split(".")[0] for n in network.state_dict() if not n.startswith(prefixes)}
     optional = (*sorted(heads | set(_warm("copies", network, {}))), *_warm("fresh", network, ()))
     return {"allow_missing": optional, "ignore": CLASSIFIERS}
 
@@ -237,7 +222,7 @@ def _warm(what: str, network: nn.Module, default: Any) -> Any:
     return default if method is None else method()
 
 
-def export_backbone(weights: Path, folder: Path, backbone: HRNet | ResNet, manifest: dict[str, Any]) -> Path:
+def export_backbone(weights: Path, folder: Path, backbone: Backbone, manifest: dict[str, Any]) -> Path:
     """Keep a trained backbone in half precision, without its head, with its manifest beside it.
 
     A ResNet keeps its transposed convolutions, which serve SimpleBaseline.
@@ -252,7 +237,7 @@ def export_backbone(weights: Path, folder: Path, backbone: HRNet | ResNet, manif
         the manifest's path.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{backbone_name(backbone)}.safetensors"
+    target = folder / f"{backbone.warm_name}.safetensors"
     tensors = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in load_file(weights).items()

@@ -16,7 +16,6 @@ from repro.models.guided import GuidedHigherNetwork, GuidedNetwork, concatenated
 from repro.models.heads.adaptive import sampling_positions
 from repro.skeletons.skeleton import COCO17
 from repro.support import serial
-from repro.training.warm_start import BACKBONE
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1, multi_scale_stage4=True)
 SMALL = GuidedNetwork(backbone=REDUCED, regression_channels=24)
@@ -165,11 +164,11 @@ def test_a_warm_start_reaches_all_of_the_backbone_but_what_a_single_scale_lacks(
     save_weights(start, tmp_path / "start.safetensors")
     net = settings.build(COCO17)
     fresh = net.warm_fresh()
-    heads = {name.split(".")[0] for name in net.state_dict() if not name.startswith(BACKBONE)}
+    heads = {name.split(".")[0] for name in net.state_dict() if not name.startswith(net.prefixes)}
     load_weights(net, tmp_path / "start.safetensors", allow_missing=(*heads, *fresh))
     loaded, given = net.state_dict(), start.state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in given.items())
-    lacking = {name for name in loaded if name.startswith(BACKBONE) and name not in given}
+    lacking = {name for name in loaded if name.startswith(net.prefixes) and name not in given}
     assert lacking and lacking == {name for name in loaded if name.startswith(tuple(f"{prefix}." for prefix in fresh))}
 
 

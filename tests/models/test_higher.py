@@ -14,7 +14,6 @@ from repro.models.heads.upsampled import UpsampledHeatmaps, deconvolution
 from repro.models.higher import HigherNetwork
 from repro.skeletons.skeleton import COCO17, MPII16
 from repro.support import serial
-from repro.training.warm_start import BACKBONE
 
 REDUCED = HRNet(width=16, stem=8, stem_blocks=1, modules=(1, 1, 1), blocks=1)
 SMALL = HigherNetwork(backbone=REDUCED)
@@ -83,7 +82,7 @@ def test_a_warm_start_reaches_all_of_the_backbone(tmp_path):
     save_weights(start, tmp_path / "start.safetensors")
     net = SMALL.build(COCO17)
     assert net.warm_fresh() == ()
-    heads = {name.split(".")[0] for name in net.state_dict() if not name.startswith(BACKBONE)}
+    heads = {name.split(".")[0] for name in net.state_dict() if not name.startswith(net.prefixes)}
     load_weights(net, tmp_path / "start.safetensors", allow_missing=tuple(heads))
     assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in start.state_dict().items())
 

@@ -38,7 +38,7 @@ def test_widened_last_exchange_unit_has_the_parameters_of_udp(width, expected):
     with torch.device("meta"):
         settings = HRNet(width=width, fuse_width=4 * width)
         assert count(HRNetBackbone(settings)) + count(heatmap_head(settings.outputs[0], 3 * 17)) == expected
-        assert HRNetBackbone(settings)(torch.empty(1, 3, 64, 48))[0].shape == (1, 4 * width, 16, 12)
+        assert HRNetBackbone(settings).features(torch.empty(1, 3, 64, 48))[0].shape == (1, 4 * width, 16, 12)
 
 
 PARTS_W32 = {
@@ -120,7 +120,7 @@ def test_scales_of_an_input_that_32_does_not_divide():
 
 def test_forward_composes_the_steps():
     torch.manual_seed(0)
-    net = HRNetBackbone(REDUCED).eval()
+    net = REDUCED.build().eval()
     images = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(net(images)[0], net.stage_4(net.stages_1_to_3(net.stem(images)))[0])

@@ -32,7 +32,7 @@ def test_torchvisions_weights_give_torchvisions_features():
     with torch.no_grad():
         x = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(images))))
         expected = theirs.layer4(theirs.layer3(theirs.layer2(theirs.layer1(x))))
-        found = ours(images)
+        (found,) = ours.features(images)
     assert found.shape == (1, 2048, 2, 2) and expected.abs().max() > 0.1
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 

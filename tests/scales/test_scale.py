@@ -16,7 +16,7 @@ from repro.papers.cal.rows import TABLES as CAL
 from repro.papers.skeletal.rows import TABLES
 from repro.recipe import Data, Initialisation, Optimisation
 from repro.scales import scale as scales
-from repro.scales.scale import SCALES, Scale, apply_scale, get_scale, input_divisor, small_network
+from repro.scales.scale import SCALES, Scale, apply_scale, get_scale, input_divisor
 from repro.skeletons.skeleton import COCO17
 from repro.skeletons.wholebody import WHOLEBODY133
 
@@ -96,7 +96,7 @@ def test_the_small_resnet_has_half_the_width_and_a_quarter_of_the_blocks(depth, 
     ],
 )
 def test_the_layers_after_a_small_resnet_have_a_quarter_of_the_channels(network, small):
-    assert small_network(network) == small
+    assert network.reduced() == small
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from repro.reporting.outcome import Outcome, RunOutcome
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_recipes
 from repro.tables.view import TableView, check_current, open_table
-from repro.training.warm_start import WEIGHT_SIZE, backbone_name, plain_backbone
+from repro.training.warm_start import WEIGHT_SIZE
 
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=64, val_fingerprint="1" * 16, val_count=32)
 
@@ -84,11 +84,11 @@ def test_a_warm_start_that_was_made_elsewhere_is_that_of_its_backbone(outcome):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("repro.training.warm_start.initialisation_for", lambda backbone: None)
         own = Recipe.from_plain(outcome.runs[0].recipe).method.network.backbone
-        check_current(started(backbone_name(plain_backbone(own))))
+        check_current(started(own.plain().warm_name))
         with pytest.raises(ReproError, match="have changed"):
             check_current(started("people-parts-w32-000000"))
     with pytest.raises(ReproError, match="have changed"):
-        check_current(started(backbone_name(plain_backbone(own))))  # not with these weights
+        check_current(started(own.plain().warm_name))  # not with these weights
 
 
 def test_a_changed_recipe_names_the_runs_and_the_command(outcome):

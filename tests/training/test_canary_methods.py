@@ -20,7 +20,6 @@ from repro.papers.fowkal import rows as fowkal
 from repro.papers.hgr import rows as hgr
 from repro.papers.sahg import rows as sahg
 from repro.recipe import Optimisation, Recipe
-from repro.scales.scale import small_network
 from repro.skeletons.skeleton import LSPET14
 from repro.training.distributed import World
 from repro.training.loop import Job, train
@@ -65,7 +64,7 @@ def small(recipe: Recipe, samples, **changes) -> Recipe:
     batch = 2 if recipe.takes_scenes else 8
     made = scene_data(samples, samples) if recipe.takes_scenes else tiny_data(samples, samples)
     return recipe.but(
-        method=recipe.method.but(network=small_network(recipe.method.network)),
+        method=recipe.method.but(network=recipe.method.network.reduced()),
         data=made,
         input=replace(recipe.input, size=(SIDE, SIDE) if recipe.takes_scenes else SIZE),
         augmentation=STILL if recipe.takes_scenes else Augmentation(half_body=0.0),

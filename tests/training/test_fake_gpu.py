@@ -23,7 +23,6 @@ from repro.losses.mixture_mask import MixtureMask
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
 from repro.recipe import Recipe
-from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
 
@@ -113,7 +112,7 @@ def asks_for_its_end(recipe: Recipe) -> bool:
 @pytest.mark.parametrize(("recipe", "skeleton"), kinds())
 def test_a_step_and_an_evaluation_are_possible_on_a_gpu(recipe: Recipe, skeleton: Skeleton):
     side = 128 if recipe.takes_scenes else 64
-    method = recipe.method.but(network=small_network(recipe.method.network))
+    method = recipe.method.but(network=recipe.method.network.reduced())
     optimisation = replace(recipe.optimisation, precision="float32")
     recipe = recipe.but(method=method, input=replace(recipe.input, size=(side, side)), optimisation=optimisation)
     samples, mode = SimpleNamespace(skeleton=skeleton), FakeTensorMode(allow_non_fake_inputs=True)

@@ -18,7 +18,6 @@ from repro.approaches.bottom_up.outputs import scene_outputs
 from repro.approaches.top_down.predict import network_outputs
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.recipe import Recipe
-from repro.scales.scale import small_network
 from repro.skeletons.skeleton import Skeleton
 from repro.training.batches import map_size, targets_of_size
 from repro.training.device import compile_network, prepare
@@ -60,7 +59,7 @@ def gradients(recipe: Recipe, outputs: dict[str, Tensor], targets: dict[str, Ten
 @pytest.mark.parametrize(("recipe", "skeleton"), kinds())
 def test_a_method_computes_on_a_gpu_what_it_computes_on_a_cpu(recipe: Recipe, skeleton: Skeleton, device: str):
     side = 128 if recipe.takes_scenes else 64
-    method = recipe.method.but(network=small_network(recipe.method.network))
+    method = recipe.method.but(network=recipe.method.network.reduced())
     optimisation = replace(recipe.optimisation, precision="float32")
     recipe = recipe.but(method=method, input=replace(recipe.input, size=(side, side)), optimisation=optimisation)
     samples = SimpleNamespace(skeleton=skeleton)
@@ -110,7 +109,7 @@ def compare(recipe: Recipe, samples: SimpleNamespace, side: int, device: str) ->
 def test_a_recorded_network_has_the_gradient_of_itself(recipe: Recipe, skeleton: Skeleton, device: str):
     """Whether it can be recorded or not; of those that cannot a warning tells."""
     torch.manual_seed(0)
-    plain = small_network(recipe.method.network).build(skeleton).to(device, memory_format=torch.channels_last).train()
+    plain = recipe.method.network.reduced().build(skeleton).to(device, memory_format=torch.channels_last).train()
     recorded = copy.deepcopy(plain)
     side = 128 if recipe.takes_scenes else 64
     images = torch.randn(2, side, side, 3, device=device).permute(0, 3, 1, 2)

@@ -22,7 +22,6 @@ from repro.recipe import Initialisation
 from repro.skeletons.skeleton import COCO17
 from repro.training import warm_start
 from repro.training.warm_start import (
-    backbone_name,
     check_finite,
     export_backbone,
     import_weights,
@@ -56,7 +55,7 @@ def trained(request, places):
     save_weights(network, places / "part.safetensors")
     folder = places / "runs" / "weights"
     manifest = export_backbone(places / "part.safetensors", folder, backbone, {"what": "a test"})
-    assert manifest == folder / f"{backbone_name(backbone)}.json"
+    assert manifest == folder / f"{backbone.warm_name}.json"
     return backbone, load_file(manifest.with_suffix(".safetensors"))
 
 
@@ -91,7 +90,7 @@ def test_a_warm_start_keeps_all_but_the_head_in_half_precision(trained):
     heads = {"deconv_layers"} if backbone == RES else set()
     assert {name.split(".")[0] for name in file} == TRUNK[backbone] | heads
     assert {t.dtype for t in file.values() if t.is_floating_point()} == {torch.float16}
-    manifest = warm_start.weight_files()[backbone_name(backbone)]
+    manifest = warm_start.weight_files()[backbone.warm_name]
     about = json.loads(manifest.read_text())
     assert about["backbone"]["type"] == type(backbone).__name__ and about["what"] == "a test"
     assert about["sha256"] == file_sha256(manifest.with_suffix(".safetensors"))
@@ -221,17 +220,15 @@ def test_weights_that_are_not_there_are_an_error(places):
 
 def test_names_tell_backbones_apart_and_the_committed_ones_stay():
     small = HRNet(width=16, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
-    assert backbone_name(small) == "people-parts-w16-88d32e"
-    names = {
-        backbone_name(b) for b in (small, ResNet(), ResNet(depth=101), ResNet(width=32), ResNet(blocks=(1, 1, 2, 1)))
-    }
+    assert small.warm_name == "people-parts-w16-88d32e"
+    names = {b.warm_name for b in (small, ResNet(), ResNet(depth=101), ResNet(width=32), ResNet(blocks=(1, 1, 2, 1)))}
     assert len(names) == 5
-    assert backbone_name(ResNet(depth=152, width=32)).startswith("people-parts-r152-w32-")
+    assert ResNet(depth=152, width=32).warm_name.startswith("people-parts-r152-w32-")
 
 
 def test_the_committed_warm_start_serves_the_networks_of_udp_and_cal():
     small = HRNet(width=16, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
-    tensors = load_file(warm_start.weight_files()[backbone_name(small)].with_suffix(".safetensors"))
+    tensors = load_file(warm_start.weight_files()[small.warm_name].with_suffix(".safetensors"))
     for settings in (OffsetNetwork(backbone=small), TwoBranchNetwork(backbone=small)):
         _, after, _ = started(settings)
         assert torch.equal(
@@ -244,7 +241,7 @@ def test_initial_weights_are_those_of_the_plain_backbone():
     """A widened or multi-scale stage 4 starts from what was trained without."""
     small = HRNet(width=16, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
     plain = initialisation_for(small)
-    assert plain.name == backbone_name(small)
+    assert plain.name == small.warm_name
     assert initialisation_for(OffsetNetwork(backbone=small).widened()) == plain
     assert initialisation_for(HRNet(**{**vars(small), "multi_scale_stage4": True})) == plain
     assert initialisation_for(ResNet(width=24)) is None

@@ -14,17 +14,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
+from repro.models.backbones.base import Backbone
 from repro.models.deformable import deformable_convolution
 
 
 @dataclass(frozen=True, kw_only=True)
-class DLA:
+class DLA(Backbone):
     """Settings of a DLA; the defaults are DLA-34.
 
     Args:
@@ -34,6 +36,8 @@ class DLA:
     Raises:
         ReproError: when these are not six numbers of at least 1 each.
     """
+
+    stride: ClassVar[Literal[4]] = 4
 
     channels: tuple[int, int, int, int, int, int] = (16, 32, 64, 128, 256, 512)
     levels: tuple[int, int, int, int, int, int] = (1, 1, 1, 2, 2, 1)

@@ -12,17 +12,19 @@ the input is a multiple of 128.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
+from repro.models.backbones.base import Backbone
 from repro.models.backbones.dla import conv_norm
 from repro.models.backbones.hrnet import upsample_to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hourglass:
+class Hourglass(Backbone):
     """Settings of a stacked hourglass; the defaults are Hourglass-104.
 
     Args:
@@ -33,6 +35,8 @@ class Hourglass:
     Raises:
         ReproError: when there are fewer than two scales, not as many numbers of blocks, or one is below 1.
     """
+
+    stride: ClassVar[Literal[4]] = 4
 
     channels: tuple[int, ...] = (256, 256, 384, 384, 384, 512)
     blocks: tuple[int, ...] = (2, 2, 2, 2, 2, 4)

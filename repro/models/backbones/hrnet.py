@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any, cast
+from typing import ClassVar, Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
+from repro.models.backbones.base import Backbone, warm_name
 from repro.models.layers import EXPANSION, BasicBlock, Bottleneck, conv_bn, convolution
 
 
 @dataclass(frozen=True, kw_only=True)
-class HRNet:
+class HRNet(Backbone):
     """Settings of an HRNet; the defaults are HRNet-W32.
 
     Args:
@@ -41,6 +42,8 @@ class HRNet:
     Raises:
         ReproError: for a number below 1, a wrong count of modules, or ``fuse_width`` with ``multi_scale_stage4``.
     """
+
+    stride: ClassVar[Literal[4]] = 4
 
     width: int = 32
     stem: int = 64
@@ -78,10 +81,28 @@ class HRNet:
         """Channels of what stage 4 returns, highest resolution first."""
         return self.channels if self.multi_scale_stage4 else (self.fuse_width or self.width,)
 
+    @property
+    def warm_name(self) -> str:
+        """The name that the weights of its warm start are kept under."""
+        return warm_name(self, f"w{self.width}")
+
+    @property
+    def warm_option(self) -> str:
+        """The option of ``repro warm-start`` that names it."""
+        return f"--width {self.width}"
+
+    def plain(self) -> HRNet:
+        """The backbone that its warm start is made with: stage 4 is neither multi-scale nor widened there."""
+        return replace(self, multi_scale_stage4=False, fuse_width=None)
+
     def reduced(self) -> HRNet:
         """Half the width rounded up to a multiple of 16, and the least depth that has all stages."""
         width = -(-self.width // 32) * 16
         return replace(self, width=width, stem=32, stem_blocks=1, modules=(1, 1, 1), blocks=2)
+
+    def build(self) -> nn.Module:
+        """The backbone alone: (B, 3, H, W) to the list of what stage 4 returns."""
+        return HRNetFeatures(self)
 
 
 def upsample_to(x: Tensor, like: Tensor) -> Tensor:
@@ -167,12 +188,14 @@ def next_stage(features: Sequence[Tensor], transition: nn.ModuleList, stage: nn.
 class HRNetBackbone(nn.Module):
     """HRNet up to the features of stage 4.
 
-    Networks inherit from it and add their heads, so that their parameters keep the official names. The steps are
-    methods of their own, for networks that act between stage 3 and transition 3 or double what follows.
+    Networks inherit from it and add their heads and ``forward``, so that their parameters keep the official names. The
+    steps are methods of their own, for networks that act between stage 3 and transition 3 or double what follows.
 
     Args:
         settings: of the network.
     """
+
+    prefixes = ("conv", "bn", "layer", "transition", "stage")  # how the names of its parameters begin
 
     def __init__(self, settings: HRNet) -> None:
         super().__init__()
@@ -203,10 +226,14 @@ class HRNetBackbone(nn.Module):
         """The three scales of stage 3 to the outputs of stage 4: one tensor, or four with ``multi_scale_stage4``."""
         return next_stage(features, self.transition3, self.stage4)
 
-    def forward(self, images: Tensor) -> Any:
-        """``features``; networks with heads give their named maps instead."""
-        return self.features(images)
-
     def features(self, images: Tensor) -> list[Tensor]:
         """(B, 3, H, W) to the outputs of stage 4, highest resolution (H / 4, W / 4) first."""
         return self.stage_4(self.stages_1_to_3(self.stem(images)))
+
+
+class HRNetFeatures(HRNetBackbone):
+    """HRNet without a head."""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to the outputs of stage 4, see ``features``."""
+        return self.features(images)

@@ -8,21 +8,21 @@ its ImageNet weights load. Initial values are ``pose_resnet``'s: N(0, 0.001) for
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 
 from repro.errors import ReproError, choice_error
+from repro.models.backbones.base import Backbone, warm_name
 from repro.models.layers import EXPANSION, INIT_STD, conv_bn
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}  # bottlenecks of the four stages
-STRIDE = 32  # of the last stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNet:
+class ResNet(Backbone):
     """Settings of a ResNet; the defaults are ResNet-50.
 
     Args:
@@ -33,6 +33,8 @@ class ResNet:
     Raises:
         ReproError: for another depth, a width below 1, or blocks that are not four numbers of at least 1.
     """
+
+    stride: ClassVar[Literal[32]] = 32
 
     depth: Literal[50, 101, 152] = 50
     width: int = 64
@@ -56,6 +58,20 @@ class ResNet:
         """Channels of what the last stage returns: 32 times the width."""
         return (8 * EXPANSION * self.width,)
 
+    @property
+    def warm_name(self) -> str:
+        """The name that the weights of its warm start are kept under."""
+        return warm_name(self, f"r{self.depth}-w{self.width}")
+
+    @property
+    def warm_option(self) -> str:
+        """The option of ``repro warm-start`` that names it."""
+        return f"--depth {self.depth}"
+
+    def plain(self) -> ResNet:
+        """The backbone that its warm start is made with: this one."""
+        return self
+
     def reduced(self) -> ResNet:
         """Half the width rounded up to a multiple of 16, and a quarter of the blocks of each stage, rounded up.
 
@@ -63,6 +79,10 @@ class ResNet:
         """
         width = -(-self.width // 32) * 16
         return replace(self, width=width, blocks=tuple(-(-n // 4) for n in self.stage_blocks))
+
+    def build(self) -> nn.Module:
+        """The backbone alone: (B, 3, H, W) to a list of what its last stage returns."""
+        return ResNetFeatures(self)
 
 
 def residual_stage(before: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
@@ -82,6 +102,8 @@ class ResNetBackbone(nn.Module):
         settings: of the network.
     """
 
+    prefixes = ("conv1.", "bn1.", "layer")  # how the names of its parameters begin
+
     def __init__(self, settings: ResNet) -> None:
         super().__init__()
         self.settings = settings
@@ -96,12 +118,16 @@ class ResNetBackbone(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=INIT_STD)
 
-    def forward(self, images: Tensor) -> Any:
-        """``features``; networks with heads give their named maps instead."""
-        return self.features(images)
-
-    def features(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, 32 * width, H / 32, W / 32); every halving rounds up."""
+    def features(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to a list of one (B, 32 * width, H / 32, W / 32); every halving rounds up."""
         x = F.relu(self.bn1(self.conv1(images)), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, padding=1)
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return [self.layer4(self.layer3(self.layer2(self.layer1(x))))]
+
+
+class ResNetFeatures(ResNetBackbone):
+    """ResNet without a head."""
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) to a list of one, see ``features``."""
+        return self.features(images)
