@@ -12,9 +12,9 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from repro.models.base import OnBackbone
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
+from repro.models.base import OnBackbone
 from repro.skeletons.skeleton import Skeleton
 
 RARE = -2.19  # first bias of centres and heatmaps: their sigmoid starts at 0.1

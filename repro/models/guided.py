@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
-from repro.models.base import OnBackbone, quarter
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
+from repro.models.base import OnBackbone, quarter
 from repro.models.heads.adaptive import AdaptiveBlocks, PlainBlocks
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps

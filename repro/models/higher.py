@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from repro.errors import ReproError
-from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
+from repro.models.base import OnBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
 from repro.skeletons.skeleton import Skeleton

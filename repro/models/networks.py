@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from repro.encoders.skeletal_links import link_indices, upper_links
 from repro.errors import ReproError
-from repro.models.base import OnBackbone, quarter
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.backbones.resnet import ResNet
+from repro.models.base import OnBackbone, quarter
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.skeletal_attention import SkeletalAttention, check_width
 from repro.models.simple_baseline import DeconvResNet, check_channels

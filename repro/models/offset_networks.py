@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from repro.errors import ReproError
-from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone, next_stage, stage, transition
+from repro.models.base import OnBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import BasicBlock
 from repro.skeletons.skeleton import Skeleton

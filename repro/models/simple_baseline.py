@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from repro.errors import ReproError
-from repro.models.base import OnBackbone, quarter
 from repro.models.backbones.resnet import ResNet, ResNetBackbone
+from repro.models.base import OnBackbone, quarter
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import INIT_STD, convolution
 from repro.skeletons.skeleton import Skeleton

@@ -13,8 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from repro.models.base import OnBackbone
 from repro.models.backbones.hrnet import HRNet
+from repro.models.base import OnBackbone
 from repro.models.layers import INIT_STD
 from repro.models.networks import HeatmapHRNet
 from repro.skeletons.skeleton import Skeleton
