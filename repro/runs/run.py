@@ -52,6 +52,7 @@ from repro.runs.files import (
     snapshots,
     stages_of,
 )
+from repro.runs.holds import hold_runs
 from repro.support.environment import describe
 from repro.support.locks import locked
 from repro.support.progress import pixels_seen
@@ -227,6 +228,7 @@ def evaluated_together(task: Task) -> list[list[Recipe]]:
 
 def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
     """Train a recipe that no table evaluates, with a progress bar, unless it is complete; returns its folder."""
+    hold_runs()
     with tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar:
         make_task(Task(recipe), Samples(persons, persons, frozenset()), world, 0, bar.update)
     return folder(recipe)

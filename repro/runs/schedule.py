@@ -20,6 +20,7 @@ from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.runs.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.runs.files import restore_text
+from repro.runs.holds import hold_runs
 from repro.runs.run import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.support import processes
@@ -145,6 +146,7 @@ def make_runs(
         progress: the bar of a larger whole, in one of its parts; None for one over these runs alone.
         speeds: of the machine, which the bar goes by.
     """
+    hold_runs()
     recipes = list(recipes)
     for stage in {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}.values():
         restore_text(stage)
