@@ -16,10 +16,10 @@ from pathlib import Path
 from repro import paths
 from repro.errors import ReproError
 from repro.recipe import Recipe
-from repro.runs.files import MODEL, TRAINING, TRAINING_BEFORE
+from repro.runs.files import MODEL
 from repro.support.locks import is_held
 from repro.support.sealed import Damaged, read_sealed, write_sealed
-from repro.training.checkpoints import read_pointer
+from repro.training.checkpoints import TRAINING, TRAINING_BEFORE, read_pointer
 
 PARTIAL, REMOVED = ".partial", ".removed"
 
