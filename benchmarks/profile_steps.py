@@ -23,6 +23,7 @@ import torch
 from repro.approaches.bottom_up import predict as bottom_up
 from repro.approaches.top_down import predict as top_down
 from repro.data import crops, scene_batches
+from repro.losses import weighted_errors
 from repro.recipe import Recipe
 from repro.runs.run import Samples
 from repro.scales.scale import SCALES, Scale
@@ -125,6 +126,7 @@ def training(recipe: Recipe, samples: Samples) -> tuple[Stopwatch, int]:
         ("backward", torch.Tensor, "backward"),
         ("optimiser", torch.optim.Adam, "step"),
         ("loss", type(recipe.loss), "__call__"),
+        ("backward", weighted_errors, "_product_slope"),  # the gradient of a loss that computes it beside its value
     ]
     epoch_of = loop._train_epoch
 

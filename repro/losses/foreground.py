@@ -29,6 +29,7 @@ from torch import Tensor
 
 from repro.errors import ReproError
 
+_SHIFT = 24  # the smallest number of float32 that is not 0, times 2 to this, is above 2^-126
 LEAST_GAMMA = 1 / 126  # 2^-126 is the smallest normal number of float32: below, the threshold would vanish
 
 
@@ -48,6 +49,15 @@ def wahr_weights(predicted: Tensor, target: Tensor, *, gamma: float) -> Tensor:
     """
     soft = target.detach() ** gamma
     return torch.lerp(predicted.abs(), (1 - predicted).abs(), soft.to(predicted.dtype))
+
+
+def wahr_weights_and_slope(predicted: Tensor, target: Tensor, *, gamma: float) -> tuple[Tensor, Tensor]:
+    """``wahr_weights``, and their derivative by the prediction, for those who do without autograd."""
+    # p^gamma by logarithms, which are slow for numbers near 0 and for 0 itself: a Gaussian's tail is held away from them.
+    soft = (target * 2**_SHIFT).clamp_(min=2**-126).log2_().sub_(_SHIFT).mul_(gamma).exp2_().mul_(target.sign())
+    past = predicted - 1
+    slope = torch.lerp(predicted.sign(), past.sign(), soft)
+    return torch.lerp(predicted.abs(), past.abs_(), soft), slope
 
 
 def fwahr_weights(
@@ -78,6 +88,25 @@ def fwahr_weights(
     return torch.lerp(elsewhere, wahr_weights(predicted, target, gamma=gamma), foreground.to(elsewhere.dtype))
 
 
+def fwahr_weights_and_slope(
+    predicted: Tensor,
+    target: Tensor,
+    *,
+    gamma: float,
+    tau: float,
+    condition: Literal["prediction", "target"],
+    background: Literal["target", "prediction"],
+) -> tuple[Tensor, Tensor]:
+    """``fwahr_weights``, and their derivative by the prediction, for those who do without autograd."""
+    weights, slope = wahr_weights_and_slope(predicted, target, gamma=gamma)
+    foreground = (predicted if condition == "prediction" else target).clone().ge_(2 ** (-1 / gamma))
+    if background == "target":
+        return torch.lerp(tau * target, weights, foreground), slope.mul_(foreground)
+    return torch.lerp(tau * predicted.abs(), weights, foreground), torch.lerp(
+        tau * predicted.sign(), slope, foreground
+    )
+
+
 def _check_gamma(name: str, gamma: float) -> None:
     """Raise ReproError for an exponent that float32 cannot serve."""
     if not gamma >= LEAST_GAMMA:
@@ -106,6 +135,11 @@ class WAHR:
         """The weight of each pixel, in the shape of ``predicted`` and ``target``."""
         weights = wahr_weights(predicted, target, gamma=self.gamma)
         return weights.detach() if self.detach else weights
+
+    def with_slope(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The weight of each pixel and its derivative by ``predicted``; None where it counts as a constant."""
+        weights, slope = wahr_weights_and_slope(predicted, target, gamma=self.gamma)
+        return weights, None if self.detach else slope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +174,10 @@ class FWAHR:
             predicted, target, gamma=self.gamma, tau=self.tau, condition=self.condition, background=self.background
         )
         return weights.detach() if self.detach else weights
+
+    def with_slope(self, predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The weight of each pixel and its derivative by ``predicted``; None where it counts as a constant."""
+        weights, slope = fwahr_weights_and_slope(
+            predicted, target, gamma=self.gamma, tau=self.tau, condition=self.condition, background=self.background
+        )
+        return weights, None if self.detach else slope

@@ -11,7 +11,7 @@ left out where Eq. 6 calls them for one keypoint. Predictions and targets of key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,20 +22,10 @@ from repro.encoders.whole_body import PARTS
 from repro.errors import ReproError
 from repro.losses.adaptive_wing import AdaptiveWing
 from repro.losses.foreground import FWAHR, WAHR
+from repro.losses.weighted_errors import WithSlope, squared_error_and_slope, weighted_sums
 
 Foreground = WAHR | FWAHR
 COARSE = ("body", "foot")  # the parts of Eq. 4 with squared errors; the others have Adaptive Wing
-
-
-def squared_error(predicted: Tensor, target: Tensor) -> Tensor:
-    """(p - p^)^2 of each pixel."""
-    return (target - predicted).square()
-
-
-def keypoint_sums(errors: Tensor, weights: Tensor | None, pixels: Literal["sum", "mean"]) -> Tensor:
-    """One number a map: the errors (B, K, H, W), times pixel weights of that shape if any, summed or averaged to (B, K)."""
-    weighted = errors if weights is None else weights * errors
-    return weighted.sum((-2, -1)) if pixels == "sum" else weighted.mean((-2, -1))
 
 
 def part_means(values: Tensor, parts: Tensor) -> Tensor:
@@ -120,7 +110,7 @@ class _KeypointLoss:
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         raise NotImplementedError
 
-    def _sums(self, outputs: dict[str, Tensor], targets: dict[str, Tensor], *errors: Callable) -> list[Tensor]:
+    def _sums(self, outputs: dict[str, Tensor], targets: dict[str, Tensor], *errors: WithSlope) -> list[Tensor]:
         """(B, K) for each of the pixel errors, weighted and summed over the maps; 0 for keypoints without a label.
 
         The maps of those, two fifths of drawn close-ups, are left out of what is computed: all errors of 0 against 0 are 0. A
@@ -128,8 +118,10 @@ class _KeypointLoss:
         """
         labelled = targets["weights"] > 0
         predicted, target = _labelled_maps(outputs["heatmaps"], targets["heatmaps"], targets["weights"], labelled)
-        weights = None if self.foreground is None else self.foreground(predicted, target)
-        sums = [keypoint_sums(error(predicted, target), weights, self.pixels)[0] for error in errors]
+        weigh = None if self.foreground is None else self.foreground.with_slope
+        sums: Sequence[Tensor] = weighted_sums(predicted, target, weigh, errors)
+        if self.pixels == "mean":
+            sums = [one / (predicted.shape[1] * predicted.shape[2]) for one in sums]
         if not _selects(labelled):
             return [one.view(labelled.shape) for one in sums]
         return [one.new_zeros(labelled.shape).masked_scatter(labelled, one) for one in sums]
@@ -144,7 +136,7 @@ def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled:
     """Predictions and targets of the maps that ``labelled`` (B, K) marks, times the keypoints' weights (B, K).
 
     Returns:
-        Both (1, N, H, W), in float32 or wider; those of all maps where none are selected.
+        Both (N, H, W), in float32 or wider; those of all maps where none are selected.
     """
     if predicted.shape != target.shape or predicted.shape[:2] != weights.shape:
         raise ReproError(
@@ -153,11 +145,11 @@ def _labelled_maps(predicted: Tensor, target: Tensor, weights: Tensor, labelled:
         )
     wide = torch.promote_types(torch.promote_types(predicted.dtype, target.dtype), torch.float32)
     if not _selects(labelled):
-        factors = weights.flatten()[None, :, None, None].to(wide)
-        return predicted.flatten(0, 1)[None].to(wide) * factors, target.flatten(0, 1)[None].to(wide) * factors
+        factors = weights.flatten()[:, None, None].to(wide)
+        return predicted.flatten(0, 1).to(wide) * factors, target.flatten(0, 1).to(wide) * factors
     rows = labelled.flatten().nonzero()[:, 0]  # maps are copied whole: by a mask they would be pixel by pixel
-    predicted, target = (maps.flatten(0, 1).index_select(0, rows)[None].to(wide) for maps in (predicted, target))
-    factors = weights.flatten()[rows][None, :, None, None].to(wide)
+    predicted, target = (maps.flatten(0, 1).index_select(0, rows).to(wide) for maps in (predicted, target))
+    factors = weights.flatten()[rows][:, None, None].to(wide)
     return (predicted, target) if bool((factors == 1).all()) else (predicted * factors, target * factors)
 
 
@@ -172,7 +164,7 @@ class UniformHeatmapLoss(_KeypointLoss):
     error: Literal["squared", "wing"] = "squared"
 
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        (sums,) = self._sums(outputs, targets, squared_error if self.error == "squared" else self.wing)
+        (sums,) = self._sums(outputs, targets, squared_error_and_slope if self.error == "squared" else self.wing.with_slope)
         return {"loss": sums.mean()}
 
 
@@ -188,7 +180,7 @@ class HeuristicPartLoss(_KeypointLoss):
 
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """``loss`` and its two terms ``coarse_loss`` (body, feet) and ``dense_loss`` (face, hands)."""
-        squares, wings = self._sums(outputs, targets, squared_error, self.wing)
+        squares, wings = self._sums(outputs, targets, squared_error_and_slope, self.wing.with_slope)
         coarse, dense = heuristic_loss(squares, wings, targets["keypoint_parts"], swap=self.swap)
         return {"loss": coarse + dense, "coarse_loss": coarse, "dense_loss": dense}
 
@@ -219,7 +211,7 @@ class KeypointAdaptiveLoss(_KeypointLoss):
 
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
         """``loss``, ``heatmap_loss``, ``factor_variance`` and ``factor_<part>`` for each of ``PARTS``."""
-        squares, wings = self._sums(outputs, targets, squared_error, self.wing)
+        squares, wings = self._sums(outputs, targets, squared_error_and_slope, self.wing.with_slope)
         parts, factors = targets["keypoint_parts"], self._factors(outputs, squares)
         heatmap = part_means(adaptive_error(squares, wings, factors), parts).sum(1).mean()
         variance = factor_variance(factors, parts).mean()
