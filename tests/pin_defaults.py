@@ -30,7 +30,8 @@ def settings_classes(root: type = Recipe) -> dict[str, type]:
         if dataclasses.is_dataclass(hint) and found.get(hint.__name__) is not hint:
             assert hint.__name__ not in found, f"two settings classes are named {hint.__name__}: rename the newer one"
             found[hint.__name__] = hint
-            waiting += typing.get_type_hints(hint).values()
+            hints = typing.get_type_hints(hint)
+            waiting += [hints[field.name] for field in dataclasses.fields(hint)]
         waiting += typing.get_args(hint)
     return dict(sorted(found.items()))
 

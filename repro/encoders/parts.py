@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ class PartMap:
     Args:
         convention: of the crops.
     """
+
+    takes_parts: ClassVar[bool] = True
 
     convention: Convention = "biased"
 

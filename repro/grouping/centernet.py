@@ -7,6 +7,7 @@ predicted box and near enough for the size of the box. Offsets are keypoint - ce
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from repro.grouping.guided import one_image
 from repro.grouping.people import People, no_people
 from repro.grouping.regressed import offsets_by_joint
 from repro.grouping.sampling import values_between
+from repro.grouping.shown import Shown
 
 
 def values_at_pixels(maps: Tensor, pixels: Tensor) -> Tensor:
@@ -62,6 +64,8 @@ class CenterNetGrouper:
         logits: the heat comes before the sigmoid, as networks give it that train with the focal loss.
     """
 
+    readings: ClassVar[tuple[str, ...]] = ("final",)
+
     count: int = 100
     threshold: float = 0.1
     reach: float = 0.3
@@ -104,6 +108,10 @@ class CenterNetGrouper:
         there = values_between(heatmaps, channels, points.transpose(0, 1))[0].T
         people = People(points=points * stride, keypoint_scores=torch.where(moved, heats, there), scores=scores)
         return people.ranked(self.max_people)
+
+    def people(self, shown: Shown) -> People:
+        """The people of an image. Raises ReproError for several scales, which CenterNet has no rule for."""
+        return self(shown.at_one_scale(self), stride=shown.stride)
 
     def _peaks(self, maps: Tensor, threshold: float) -> Candidates:
         """The highest peaks in map px."""

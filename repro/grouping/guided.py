@@ -7,9 +7,8 @@ below the threshold, heat at exchanged rows and columns, chains of suppression, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -21,10 +20,10 @@ from repro.grouping.refine import fit_gaussians
 from repro.grouping.regressed import Cues, heat_at, regressed_cues
 from repro.grouping.sampling import resample
 from repro.grouping.scores import naive_scores
+from repro.grouping.shown import Scorer, Shown
 from repro.grouping.suppression import keep_best
 
 Output = Literal["final", "regression"]
-Scorer = Callable[[People], Tensor]
 
 
 def fused_heatmaps(outputs: dict[str, Tensor], stride: int) -> tuple[Tensor, int]:
@@ -77,6 +76,8 @@ class GuidedGrouper:
         ReproError: for an unknown output, an even window, or a number of people or candidates below 1.
     """
 
+    readings: ClassVar[tuple[str, ...]] = ("final", "regression", "heatmap")
+
     max_people: int = 30
     candidates: int = 30
     threshold: float = 0.01
@@ -122,6 +123,21 @@ class GuidedGrouper:
         heatmaps, heat_stride = fused_heatmaps(outputs, stride)
         found = self.cues(outputs, stride=stride) if cues is None else cues
         return self.group(heatmaps, found, stride=heat_stride, truth=cues is not None, scorer=scorer)
+
+    def people(self, shown: Shown) -> People:
+        """The people of an image at one scale or several.
+
+        Of the readings, ``regression`` is the regressed poses alone, and ``heatmap`` the keypoints that the true poses, its
+        ``cues``, find in the heatmaps (Table 4).
+        """
+        from repro.grouping.multi_scale import MultiScale  # here, because it is made of this class
+
+        several = MultiScale(
+            grouper=replace(self, output="regression" if shown.reading == "regression" else "final"),
+            reading=shown.several,
+        )
+        scorer = None if shown.reading == "heatmap" else shown.scorer
+        return several(shown.scales, stride=shown.stride, described=shown.described, cues=shown.cues, scorer=scorer)
 
     def cues(self, outputs: dict[str, Tensor], *, stride: int) -> Cues:
         """The regressed poses of one image, in input px; repeated ones are still among them."""

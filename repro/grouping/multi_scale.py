@@ -1,4 +1,4 @@
-"""Several scales of an image in one grouping (0.5, 1 and 2 in the papers), and the mirror image's regression.
+"""Several scales of an image in one grouping (0.5, 1 and 2 in the papers).
 
 Two readings. ``concatenated``, of the released code of hgr: heatmaps are averaged at the input size of scale 1, the centre maps
 of other scales are scaled to scale 1's maximum and by 0.001, and the cues of all scales are put together, so that other
@@ -11,30 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from repro.errors import ReproError, choice_error
-from repro.grouping.guided import GuidedGrouper, Scorer, fused_heatmaps, one_image
+from repro.grouping.guided import GuidedGrouper, fused_heatmaps, one_image
 from repro.grouping.people import People
 from repro.grouping.regressed import Cues, offsets_by_joint, regressed_cues
 from repro.grouping.sampling import resample
-from repro.skeletons.skeleton import Skeleton
+from repro.grouping.shown import Scales, Scorer
+from repro.skeletons.outputs import Output
 
-Scales = Mapping[float, dict[str, Tensor]]
-
-
-def mirrored_offsets(offsets: Tensor, skeleton: Skeleton) -> Tensor:
-    """The offsets (K, 2, H, W) that the maps of the mirrored image state for the image itself.
-
-    Mirrored back, a joint's x becomes W - 1 - x and left and right change places, so that only the sign of x changes. The mean
-    of this and of the image's own offsets is the mean of the absolute positions, which the released code takes.
-    """
-    back = offsets.flip(-1)[list(skeleton.flip_permutation)].clone()
-    back[:, 0] *= -1
-    return back
+NOTHING: Mapping[str, Output] = MappingProxyType({})
 
 
 def resized_offsets(offsets: Tensor, size: tuple[int, int]) -> Tensor:
@@ -44,21 +35,19 @@ def resized_offsets(offsets: Tensor, size: tuple[int, int]) -> Tensor:
     return resample(offsets.flatten(0, 1), size).unflatten(0, (-1, 2)) * ratio[:, None, None]
 
 
-def averaged_maps(scales: Scales) -> dict[str, Tensor]:
-    """Heatmaps, centres and offsets of all scales, averaged at the size of scale 1's; a batch of one image as before."""
-    height, width = one_image(scales[1], "centres").shape[-2:]
-    size = (width, height)
+def averaged_maps(scales: Scales, described: Mapping[str, Output]) -> dict[str, Tensor]:
+    """The maps that a network describes, averaged over all scales at the size of scale 1's; a batch of one image as before."""
     out = {}
-    for name in ("heatmaps", "centres"):
-        out[name] = torch.stack([resample(one_image(maps, name).float(), size) for maps in scales.values()]).mean(0)[
-            None
-        ]
-    offsets = [resized_offsets(offsets_by_joint(one_image(maps, "offsets").float()), size) for maps in scales.values()]
-    out["offsets"] = torch.stack(offsets).mean(0)[None]
-    fine = [maps["heatmaps_2x"] for maps in scales.values() if "heatmaps_2x" in maps]
-    if len(fine) == len(scales):
-        twice = (2 * width, 2 * height)
-        out["heatmaps_2x"] = torch.stack([resample(f[0].float(), twice) for f in fine]).mean(0)[None]
+    for name, output in described.items():
+        if not all(name in maps for maps in scales.values()):
+            continue
+        found = [one_image(maps, name).float() for maps in scales.values()]
+        height, width = one_image(scales[1], name).shape[-2:]
+        if output.kind == "offsets":
+            resized = [resized_offsets(offsets_by_joint(maps), (width, height)) for maps in found]
+        else:
+            resized = [resample(maps, (width, height)) for maps in found]
+        out[name] = torch.stack(resized).mean(0)[None]
     return out
 
 
@@ -150,13 +139,20 @@ class MultiScale:
             raise choice_error("reading of several scales", self.reading, ("concatenated", "averaged"))
 
     def __call__(
-        self, scales: Scales, *, stride: int = 4, cues: Cues | None = None, scorer: Scorer | None = None
+        self,
+        scales: Scales,
+        *,
+        stride: int = 4,
+        described: Mapping[str, Output] = NOTHING,
+        cues: Cues | None = None,
+        scorer: Scorer | None = None,
     ) -> People:
         """The people of one image, in input px of scale 1.
 
         Args:
             scales: from the scale to the outputs of the network for the image at that scale, as ``GuidedGrouper`` takes them;
                 their sizes are those of scale 1 times the scale.
+            described: what the network says of them, for ``averaged``.
             stride, cues, scorer: as in ``GuidedGrouper``; cues in input px of scale 1.
 
         Raises:
@@ -164,7 +160,7 @@ class MultiScale:
         """
         _check_sizes(scales)
         if len(scales) == 1 or self.reading == "averaged":
-            outputs = scales[1] if len(scales) == 1 else averaged_maps(scales)
+            outputs = scales[1] if len(scales) == 1 else averaged_maps(scales, described)
             return self.grouper(outputs, stride=stride, cues=cues, scorer=scorer)
         found = cues or concatenated_cues(scales, stride=stride, grouper=self.grouper, decrease=self.decrease)
         heatmaps, step = averaged_heatmaps(scales, stride)

@@ -12,7 +12,8 @@ those of the up-sampled maps (see ``candidates``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from repro.grouping.candidates import Candidates, keypoint_candidates
 from repro.grouping.guided import fused_heatmaps, one_image
 from repro.grouping.people import People, no_people
 from repro.grouping.sampling import resample, values_between
+from repro.grouping.shown import Shown
 from repro.skeletons.skeleton import Skeleton
 
 TORSO_FIRST = ("nose", "eye", "ear", "head", "neck", "shoulder", "hip", "elbow", "wrist", "knee", "ankle")
@@ -125,6 +127,8 @@ class TagGrouper:
         shift: added to all points, in input px; 0.5 in the official code.
     """
 
+    readings: ClassVar[tuple[str, ...]] = ("final",)
+
     skeleton: Skeleton | None = None
     max_people: int = 30
     detection_threshold: float = 0.1
@@ -173,6 +177,17 @@ class TagGrouper:
         if not len(chosen):
             return no_people(len(heatmaps), heatmaps)
         return self._people(heatmaps, tags, found, peak_tags, torch.from_numpy(chosen).to(heatmaps.device), step)
+
+    def people(self, shown: Shown) -> People:
+        """The people of an image at one scale or several, with the joints in the order of its skeleton."""
+        from repro.grouping.multi_scale import (
+            averaged_tag_maps,  # here, because it is made of what lies beside this class
+        )
+
+        outputs, step = shown.scales[1.0], shown.stride
+        if len(shown.scales) > 1:
+            outputs, step = averaged_tag_maps(shown.scales, shown.stride)
+        return replace(self, skeleton=shown.skeleton)(outputs, stride=step)
 
     def _peak_tags(self, tags: Tensor, found: Candidates, stride: int) -> Tensor:
         """(K, N, T): the tags at the peaks."""

@@ -7,16 +7,27 @@ convolution, ReLU and a 1x1 convolution. Official names: ``hm`` is ``centres`` h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.models.base import OnBackbone
+from repro.skeletons.outputs import OFFSETS, Output
 from repro.skeletons.skeleton import Skeleton
 
+FRACTION = Output(kind="offsets", by_keypoint=False, flip="own")  # of a pixel: CenterNet takes the image's own
+CENTERNET = {
+    "centres": Output(kind="heat", by_keypoint=False, logits=True),
+    "sizes": Output(kind="sizes", by_keypoint=False),
+    "offsets": OFFSETS,
+    "centre_offsets": FRACTION,
+    "heatmaps": Output(kind="heat", logits=True),
+    "keypoint_offsets": FRACTION,
+}
 RARE = -2.19  # first bias of centres and heatmaps: their sigmoid starts at 0.1
 
 
@@ -27,6 +38,8 @@ class CenterNetwork(OnBackbone):
     Args:
         backbone: gives features at a quarter of the input's size, one set a stack.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = CENTERNET
 
     backbone: DLA | Hourglass = DLA()
 

@@ -14,7 +14,9 @@ here it runs once. Table 1's #Params are reproduced exactly, its GFLOPs to 0.1 w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +29,11 @@ from repro.models.heads.adaptive import AdaptiveBlocks, PlainBlocks
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
 from repro.models.layers import conv_bn
+from repro.skeletons.outputs import CENTRES, HEATMAPS, HEATMAPS_2X, OFFSETS, Output
 from repro.skeletons.skeleton import Skeleton
 
 MULTI_SCALE = HRNet(multi_scale_stage4=True)
+GUIDED = {"heatmaps": HEATMAPS, "centres": CENTRES, "offsets": OFFSETS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,8 @@ class GuidedNetwork(OnBackbone):
     Raises:
         ReproError: when the backbone is not multi-scale, or a number is below 1.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = GUIDED
 
     backbone: HRNet = MULTI_SCALE
     guidance: bool = True
@@ -86,6 +92,8 @@ class GuidedHigherNetwork(OnBackbone):
     Raises:
         ReproError: as ``GuidedNetwork``, and for ``blocks`` below 0.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {**GUIDED, "heatmaps_2x": HEATMAPS_2X}
 
     backbone: HRNet = HRNet(width=48, multi_scale_stage4=True)
     guidance: bool = True

@@ -7,7 +7,9 @@ after Newell et al., "Associative Embedding", NIPS 2017, at the smaller size onl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.base import OnBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
+from repro.skeletons.outputs import HEATMAPS, HEATMAPS_2X, TAGS, Output
 from repro.skeletons.skeleton import Skeleton
 
 
@@ -31,6 +34,8 @@ class HigherNetwork(OnBackbone):
     Raises:
         ReproError: when the backbone is multi-scale, or ``blocks`` is below 0.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS, "tags": TAGS, "heatmaps_2x": HEATMAPS_2X}
 
     backbone: HRNet = HRNet()
     blocks: int = 4

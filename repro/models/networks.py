@@ -6,7 +6,9 @@ convolution computes in: float32, or autocast's lower precision inside autocast.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,7 +20,10 @@ from repro.models.base import OnBackbone, quarter
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.skeletal_attention import SkeletalAttention, check_width
 from repro.models.simple_baseline import DeconvResNet, check_channels
+from repro.skeletons.outputs import HEATMAPS, Output
 from repro.skeletons.skeleton import Skeleton
+
+LINKS = Output(kind="heat", by_keypoint=False, flip="own")  # no decoder reads them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,8 @@ class HeatmapNetwork(OnBackbone):
     Args:
         backbone: the HRNet.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS}
 
     backbone: HRNet = HRNet()
 
@@ -52,6 +59,8 @@ class SkeletalNetwork(OnBackbone):
     Raises:
         ReproError: when the width is not a multiple of 16, or ``head_kernel`` is not odd.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS, "skeletal": LINKS}
 
     backbone: HRNet = HRNet()
     head_kernel: int = 3
@@ -82,6 +91,8 @@ class PartNetwork(OnBackbone):
     Raises:
         ReproError: when ``deconv_channels`` is below 1.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {}
 
     backbone: HRNet | ResNet = HRNet()
     parts: int = 15

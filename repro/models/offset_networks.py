@@ -6,7 +6,9 @@ offsets, px of the heatmap or that divided by the radius of the disc, is the tar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ from repro.models.backbones.hrnet import HRNet, HRNetBackbone, next_stage, stage
 from repro.models.base import OnBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import BasicBlock
+from repro.skeletons.outputs import HEATMAPS, OFFSETS, Output
 from repro.skeletons.skeleton import Skeleton
 
 AXES = 2  # dx, dy
@@ -35,6 +38,8 @@ class OffsetNetwork(OnBackbone):
     Raises:
         ReproError: when the factor is below 1, or the backbone is already widened or returns several scales.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS, "offsets": OFFSETS}
 
     backbone: HRNet = HRNet()
     fuse_width_factor: int | None = 4
@@ -80,6 +85,8 @@ class TwoBranchNetwork(OnBackbone):
     Raises:
         ReproError: when the backbone returns several scales or is widened; the branches are plain.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS, "offsets": OFFSETS}
 
     backbone: HRNet = HRNet()
 

@@ -10,8 +10,9 @@ convolutions count from it too. At multiples of 32 nothing is cropped and the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ from repro.models.backbones.resnet import ResNet, ResNetBackbone
 from repro.models.base import OnBackbone, quarter
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.layers import INIT_STD, convolution
+from repro.skeletons.outputs import HEATMAPS, Output
 from repro.skeletons.skeleton import Skeleton
 
 STEPS = 3  # transposed convolutions, from 1/32 to 1/4
@@ -47,6 +49,8 @@ class DeconvNetwork(OnBackbone):
     Raises:
         ReproError: when ``deconv_channels`` is below 1.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS}
 
     backbone: ResNet = ResNet()
     deconv_channels: int = 256
@@ -84,6 +88,8 @@ class IntegralNetwork(OnBackbone):
     Raises:
         ReproError: when a number of channels is below 1.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS}
 
     backbone: ResNet = ResNet(depth=101)
     reduction: int | None = 512

@@ -7,8 +7,9 @@ is taken: the mean over the map of HRNet's features at 1/4, one linear layer and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from repro.models.backbones.hrnet import HRNet
 from repro.models.base import OnBackbone
 from repro.models.layers import INIT_STD
 from repro.models.networks import HeatmapHRNet
+from repro.skeletons.outputs import HEATMAPS, Output
 from repro.skeletons.skeleton import Skeleton
 
 
@@ -28,6 +30,8 @@ class AdaptiveFactorNetwork(OnBackbone):
         backbone: the HRNet.
         factor_gradient: ``full`` lets the gradient of the factors into the backbone, ``detached`` ends it at their head.
     """
+
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS}
 
     backbone: HRNet = HRNet()
     factor_gradient: Literal["full", "detached"] = "full"

@@ -13,7 +13,6 @@ from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.data.resident import Residence
 from repro.data.scene_batches import SceneBatches
-from repro.encoders.parts import PartMap
 from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
 from repro.geometry import heatmap_factor
@@ -42,7 +41,7 @@ def make_batches(
         kept = residence.scenes(samples, np.arange(len(samples))) if residence else None
         workers = residence.workers(kept, workers) if residence else workers
         return SceneBatches(samples, recipe.scene_input, workers=workers, resident=kept)
-    parts = isinstance(recipe.method.encoder, PartMap)
+    parts = getattr(recipe.method.encoder, "takes_parts", False)
     kept = residence.persons(samples.images, samples.image_index, parts=parts) if residence else None
     workers = residence.workers(kept, workers) if residence else workers
     return CropBatches(samples, recipe.crop_input, workers=workers, parts=parts, resident=kept)

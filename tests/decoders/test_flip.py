@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from repro.decoders.dark import Dark
-from repro.decoders.flip import average_with_mirror, mirror_back, mirror_back_offsets
+from repro.decoders.flip import average_with_mirror, joined, mirror_back, mirror_back_offsets, mirrored_back
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.geometry import heatmap_factor
+from repro.skeletons.outputs import CENTRES, HEATMAPS, OFFSETS, TAGS, Output
 from repro.skeletons.skeleton import COCO17, MPII16, Skeleton
 
 INPUT, HEATMAP = (192, 256), (48, 64)
@@ -17,6 +18,7 @@ EYES = Skeleton(
     links=(),
     upper_body=(),
 )  # fmt: skip
+DESCRIBED = {"heatmaps": HEATMAPS, "offsets": OFFSETS}
 
 
 def official_flip_back(heatmaps: torch.Tensor, pairs: tuple[tuple[int, int], ...], shift: bool) -> torch.Tensor:
@@ -64,7 +66,7 @@ def test_mirroring_back_twice_changes_nothing():
 def test_heatmaps_are_averaged_and_other_outputs_stay_those_of_the_image():
     outputs = {"heatmaps": torch.tensor([[[[1.0, 2, 3]], [[0.0, 0, 0]], [[4.0, 4, 4]]]]), "skeletal": torch.ones(1)}
     mirrored = {"heatmaps": torch.tensor([[[[3.0, 4, 7]], [[2.0, 4, 6]], [[8.0, 8, 8]]]]), "skeletal": torch.zeros(1)}
-    got = average_with_mirror(outputs, mirrored, EYES, shift=False)
+    got = average_with_mirror(outputs, mirrored, DESCRIBED, EYES, shift=False)
     assert got["heatmaps"].tolist() == [[[[4, 3, 3]], [[4, 4, 4]], [[5, 4, 3]]]]
     assert got["skeletal"] is outputs["skeletal"]
     assert outputs["heatmaps"][0, 0].tolist() == [[1, 2, 3]]  # not changed in place
@@ -96,7 +98,7 @@ def test_where_a_perfect_network_finds_keypoints_with_the_flip_test(convention, 
     dark = Dark(kernel=1)
     plain, _ = dark(outputs)
     alone, _ = dark({"heatmaps": mirror_back(mirrored["heatmaps"], EYES.flip_permutation, shift=shift)})
-    together, _ = dark(average_with_mirror(outputs, mirrored, EYES, shift=shift))
+    together, _ = dark(average_with_mirror(outputs, mirrored, DESCRIBED, EYES, shift=shift))
     torch.testing.assert_close((alone - plain)[0, :, 0], torch.full((3,), back), atol=1e-3, rtol=0)
     torch.testing.assert_close((together - plain)[0, :, 0], torch.full((3,), mean), atol=5e-3, rtol=0)
     torch.testing.assert_close((together - plain)[0, :, 1], torch.zeros(3), atol=5e-3, rtol=0)
@@ -120,7 +122,29 @@ def test_offsets_are_averaged_beside_the_heatmaps():
     maps, field = torch.zeros(1, 3, 1, 2), torch.tensor([[0.5, 0.25]])  # of one row: dx = .5 and .25
     fields = torch.stack([field, 4 * field]).expand(1, 3, 2, 1, 2)
     outputs = {"heatmaps": maps, "offsets": fields, "other": maps}
-    got = average_with_mirror(outputs, {**outputs, "other": maps + 1}, EYES, shift=False)
+    got = average_with_mirror(outputs, {**outputs, "other": maps + 1}, DESCRIBED, EYES, shift=False)
     # dx: (.5 - .25) / 2 and (.25 - .5) / 2; dy: (2 + 1) / 2 twice.
     assert got["offsets"][0, 0].tolist() == [[[0.125, -0.125]], [[1.5, 1.5]]]
     assert list(got) == list(outputs) and got["other"] is maps
+
+
+def test_offsets_may_lie_channel_by_channel():
+    """(B, 2K, H, W), x and y of one keypoint after the other, is (B, K, 2, H, W) written in another way."""
+    fields = torch.rand(2, 3, 2, 4, 5, generator=torch.Generator().manual_seed(2))
+    expected = mirror_back_offsets(fields, EYES.flip_permutation, shift=False)
+    assert torch.equal(mirrored_back(fields, OFFSETS, EYES), expected)
+    assert torch.equal(mirrored_back(fields.flatten(1, 2), OFFSETS, EYES), expected.flatten(1, 2))
+
+
+def test_channels_that_are_no_keypoints_stay_in_their_places():
+    maps = torch.tensor([[[[1.0, 2, 3]], [[4.0, 5, 6]]]])
+    assert mirrored_back(maps, CENTRES, EYES).tolist() == [[[[3, 2, 1]], [[6, 5, 4]]]]
+
+
+def test_maps_are_joined_as_their_network_says():
+    own, back = torch.tensor([[[[0.2]]]]), torch.tensor([[[[0.6]]]])
+    assert joined(own, back, HEATMAPS).item() == pytest.approx(0.4)
+    assert joined(own, back, TAGS).shape == (1, 1, 2, 1, 1) and joined(own, back, TAGS)[0, 0, 1].item() == back.item()
+    assert joined(own, back, Output(kind="offsets", flip="own")) is own
+    logits = joined(own.logit(), back.logit(), Output(kind="heat", logits=True))
+    assert logits.sigmoid().item() == pytest.approx(0.4)

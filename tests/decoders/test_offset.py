@@ -11,10 +11,12 @@ from repro.decoders.flip import average_with_mirror
 from repro.decoders.offset import OffsetDecoder, gaussian_blur, offset_points, reflected
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
+from repro.skeletons.outputs import HEATMAPS, OFFSETS
 from repro.skeletons.skeleton import COCO17
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=40)
 SIZE = (48, 64)
+DESCRIBED = {"heatmaps": HEATMAPS, "offsets": OFFSETS}
 
 
 def encode(points: torch.Tensor, **how: object) -> dict[str, torch.Tensor]:
@@ -115,7 +117,9 @@ def test_the_mean_with_the_mirror_image_is_decoded_exactly_too(heatmap, seed):
     """Unbiased convention: column x of the map is column 47 - x of the mirror image, and left is right there."""
     points = torch.rand(2, 17, 2, generator=torch.Generator().manual_seed(seed)) * torch.tensor([47.0, 63.0])
     mirrored = points[:, list(COCO17.flip_permutation)] * torch.tensor([-1.0, 1.0]) + torch.tensor([47.0, 0.0])
-    mean = average_with_mirror(encode(points, heatmap=heatmap), encode(mirrored, heatmap=heatmap), COCO17, shift=False)
+    mean = average_with_mirror(
+        encode(points, heatmap=heatmap), encode(mirrored, heatmap=heatmap), DESCRIBED, COCO17, shift=False
+    )
     torch.testing.assert_close(OffsetDecoder()(mean)[0], points, atol=2e-5, rtol=0)
 
 

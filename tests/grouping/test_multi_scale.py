@@ -5,17 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro.decoders.flip import mirrored_back
 from repro.errors import ReproError
 from repro.grouping.guided import GuidedGrouper
 from repro.grouping.multi_scale import (
     MultiScale,
     averaged_heatmaps,
     concatenated_cues,
-    mirrored_offsets,
     resized_offsets,
 )
 from repro.grouping.regressed import Cues
 from repro.grouping.sampling import resample
+from repro.skeletons.outputs import CENTRES, HEATMAPS, OFFSETS
 from repro.skeletons.skeleton import COCO17
 
 from .rendered import crowd, nearest_error, rendered
@@ -34,7 +35,8 @@ def test_people_of_all_scales_are_one(seed, people, reading):
     """Regressed joints of all scales agree, so that each person is found once, at scale 1."""
     poses = crowd(seed, people, 17, 256.0)
     grouper = GuidedGrouper(output="regression")
-    found = MultiScale(grouper=grouper, reading=reading)(scales_of(poses, 256))
+    described = {"heatmaps": HEATMAPS, "centres": CENTRES, "offsets": OFFSETS}
+    found = MultiScale(grouper=grouper, reading=reading)(scales_of(poses, 256), described=described)
     assert len(found) == people
     assert nearest_error(found.points, poses).max() < 0.01
 
@@ -77,11 +79,11 @@ def test_offsets_count_in_px_of_their_map():
 def test_the_mirror_image_states_the_same_joints():
     """Maps of the mirrored pose, W - 1 - x with left and right exchanged, mirrored back are the maps of the pose."""
     poses = crowd(7, 2, 17, 128.0)
-    own = rendered(poses, (32, 32), 1)["offsets"][0].unflatten(0, (17, 2))
+    own = rendered(poses, (32, 32), 1)["offsets"]
     mirror = poses[:, list(COCO17.flip_permutation)].clone()
     mirror[..., 0] = 31 - mirror[..., 0]
-    other = rendered(mirror, (32, 32), 1)["offsets"][0].unflatten(0, (17, 2))
-    torch.testing.assert_close(mirrored_offsets(other, COCO17), own, rtol=0, atol=1e-4)
+    other = rendered(mirror, (32, 32), 1)["offsets"]
+    torch.testing.assert_close(mirrored_back(other, OFFSETS, COCO17), own, rtol=0, atol=1e-4)
 
 
 def test_truth_as_cue_at_several_scales():

@@ -12,15 +12,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from repro.grouping.centernet import CenterNetGrouper
-from repro.grouping.multi_scale import mirrored_offsets
+from repro.decoders.flip import joined, mirrored_back
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.training.device import network_products
 from repro.training.precision import autocast
-
-HEAT = ("heatmaps", "heatmaps_2x", "centres")
-OWN = ("centre_offsets", "keypoint_offsets")  # fractions of a pixel: CenterNet takes the image's own
 
 
 def mirrored_images(images: Tensor, shift: int) -> Tensor:
@@ -29,29 +25,11 @@ def mirrored_images(images: Tensor, shift: int) -> Tensor:
     return torch.cat([mirrored[..., shift:], torch.zeros_like(mirrored[..., :shift])], -1) if shift else mirrored
 
 
-def mirrored_back(outputs: dict[str, Tensor], skeleton: Skeleton) -> dict[str, Tensor]:
-    """What the maps of moved mirror images state for the images themselves, left and right exchanged.
-
-    Args:
-        outputs: ``heatmaps``, ``heatmaps_2x`` and ``tags`` (B, K, h, w), ``centres`` and ``sizes`` (B, 1 or 2, h, w) and
-            ``offsets`` (B, 2K, h, w), as many of them as there are; others are left out.
-        skeleton: of K keypoints.
-    """
-    order = list(skeleton.flip_permutation)
-    back: dict[str, Tensor] = {}
-    back |= {name: outputs[name].flip(-1) for name in ("centres", "sizes") if name in outputs}
-    back |= {name: outputs[name].flip(-1)[:, order] for name in ("heatmaps", "heatmaps_2x", "tags") if name in outputs}
-    if "offsets" in outputs:
-        offsets = outputs["offsets"].unflatten(1, (-1, 2))
-        back["offsets"] = torch.stack([mirrored_offsets(one, skeleton) for one in offsets]).flatten(1, 2)
-    return back
-
-
 def scene_outputs(network: nn.Module, images: Tensor, recipe: Recipe, skeleton: Skeleton) -> dict[str, Tensor]:
     """Float32 maps of images (B, 3, H, W) by name, as groupers read them.
 
-    With the flip test heat, box sizes and offsets are means; ``tags`` (B, K, 2, h, w) has those of both; CenterNet's logits
-    are averaged as probabilities and given back as logits.
+    With the flip test each map is joined with that of the mirror image as the network says (``Output.flip``); maps that it does
+    not describe, because losses alone read them, are left out then.
     """
 
     def maps_of(shown: Tensor) -> dict[str, Tensor]:
@@ -62,18 +40,12 @@ def scene_outputs(network: nn.Module, images: Tensor, recipe: Recipe, skeleton: 
     own = maps_of(images)
     if not recipe.evaluation.flip:
         return own
-    stride = recipe.scene_input.stride
-    back = mirrored_back(maps_of(mirrored_images(images, stride - 1)), skeleton)
-    if "heatmaps_2x" in own:
-        finer = maps_of(mirrored_images(images, stride // 2 - 1))
-        back["heatmaps_2x"] = mirrored_back({"heatmaps_2x": finer["heatmaps_2x"]}, skeleton)["heatmaps_2x"]
-    out = {name: own[name] for name in OWN if name in own}
-    if "tags" in own:
-        out["tags"] = torch.stack([own["tags"], back.pop("tags")], 2)
-    logits = isinstance(recipe.method.decoder, CenterNetGrouper) and recipe.method.decoder.logits
-    for name, other in back.items():
-        if logits and name in HEAT:
-            out[name] = ((own[name].sigmoid() + other.sigmoid()) / 2).logit(eps=1e-6)
-        else:
-            out[name] = (own[name] + other) / 2
+    described = {name: output for name, output in recipe.method.network.outputs.items() if name in own}
+    shown = {output.stride for output in described.values() if output.flip != "own"}
+    mirrors = {stride: maps_of(mirrored_images(images, stride - 1)) for stride in sorted(shown, reverse=True)}
+    out = {name: own[name] for name, output in described.items() if output.flip == "own"}
+    for name, output in described.items():
+        if output.flip != "own":
+            back = mirrored_back(mirrors[output.stride][name], output, skeleton)
+            out[name] = joined(own[name], back, output)
     return out

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Semaphore
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from repro.approaches.bottom_up.outputs import scene_outputs
 from repro.data.crops import normalise
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
 from repro.data.scene_batches import EvaluationScenes, SceneBatches
-from repro.errors import ReproError
 from repro.geometry import transform_points
-from repro.grouping.guided import GuidedGrouper, Output, Scorer
-from repro.grouping.multi_scale import MultiScale, averaged_tag_maps
 from repro.grouping.people import People
 from repro.grouping.regressed import Cues
-from repro.grouping.tags import TagGrouper
+from repro.grouping.shown import Scales, Scorer, Shown
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.support import processes
@@ -32,7 +29,6 @@ from repro.training.device import set_float32
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
 MOST_THREADS = 8  # that group people beside a GPU
-Maps = dict[float, dict[str, Tensor]]  # by scale and name, of one image
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class ScenePoses:
 def readings_of(recipe: Recipe) -> tuple[str, ...]:
     """What is measured of a recipe's network: ``final``; of heatmap-guided ones also ``regression``, the regressed poses alone,
     and ``heatmap``, the keypoints that the true poses find in the heatmaps (Table 4 of Sun et al.)."""
-    return ("final", "regression", "heatmap") if isinstance(recipe.method.decoder, GuidedGrouper) else ("final",)
+    return recipe.method.grouper.readings
 
 
 @torch.inference_mode()
@@ -96,7 +92,7 @@ def predict_scenes(
     batches = SceneBatches(images, recipe.scene_input, workers=residence.workers(kept, workers), resident=kept)
 
     @torch.inference_mode()
-    def group(shown: EvaluationScenes, i: int, own: Maps) -> dict[str, People]:
+    def group(shown: EvaluationScenes, i: int, own: Scales) -> dict[str, People]:
         people, image = {}, int(shown.index[i])
         for reading in readings:
             cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
@@ -146,7 +142,7 @@ def _grouping(device: torch.device) -> Iterator[Callable[..., Callable[[], dict[
 
 
 def group_people(
-    scales: Maps,
+    scales: Scales,
     recipe: Recipe,
     skeleton: Skeleton,
     *,
@@ -160,26 +156,24 @@ def group_people(
         scales: from the scale to the maps of the image, a batch of one.
         recipe: for grouper, stride and the reading of several scales.
         skeleton: of the people.
-        reading: ``final``, ``regression`` or ``heatmap``, the latter two for a ``GuidedGrouper`` alone.
+        reading: one of the grouper's ``readings``.
         cues: true poses, for ``heatmap``.
         scorer: see ``predict_scenes``.
 
     Raises:
-        ReproError: for several scales with CenterNet's grouper, which has no rule for them.
+        ReproError: for several scales with a grouper that has no rule for them, as CenterNet's.
     """
-    grouper, stride = recipe.method.grouper, recipe.scene_input.stride
-    if isinstance(grouper, GuidedGrouper):
-        output: Output = "regression" if reading == "regression" else "final"
-        several = MultiScale(grouper=replace(grouper, output=output), reading=recipe.scene_evaluation.reading)
-        return several(scales, stride=stride, cues=cues, scorer=None if reading == "heatmap" else scorer)
-    if isinstance(grouper, TagGrouper):
-        outputs, step = (scales[1.0], stride) if len(scales) == 1 else averaged_tag_maps(scales, stride)
-        return replace(grouper, skeleton=skeleton)(outputs, stride=step)
-    if len(scales) > 1:
-        raise ReproError(
-            f"{type(grouper).__name__} groups one scale, the recipe has {recipe.scene_evaluation.scales}: give scales=(1,)."
-        )
-    return grouper(scales[1.0], stride=stride)
+    shown = Shown(
+        scales=scales,
+        stride=recipe.scene_input.stride,
+        skeleton=skeleton,
+        described=recipe.method.network.outputs,
+        several=recipe.scene_evaluation.reading,
+        reading=reading,
+        cues=cues,
+        scorer=scorer,
+    )
+    return recipe.method.grouper.people(shown)
 
 
 def true_cues(images: ImageSet, starts: np.ndarray, image: int, matrix: np.ndarray) -> Cues:

@@ -16,6 +16,7 @@ from repro.decoders.flip import average_with_mirror
 from repro.geometry import box_to_center_scale, heatmap_to_image
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import PersonDecoder, Recipe
+from repro.training.batches import map_size
 from repro.training.device import network_products, set_float32
 from repro.training.precision import autocast
 
@@ -58,7 +59,7 @@ def predict_with(
     for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger, residence=residence):
         images = normalise(images)
         outputs = network_outputs(network, images, recipe, persons)
-        size = (outputs["heatmaps"].shape[-1], outputs["heatmaps"].shape[-2])
+        size = map_size(outputs)
         for decoder, (points, scores) in zip(decoders, found, strict=True):
             decoded, heights = decoder(outputs)
             points.append(decoded)
@@ -97,7 +98,9 @@ def evaluation_images(
     batches = CropBatches(persons, settings, workers=residence.workers(kept, workers), resident=kept)
     for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
         images = batch["images"].to(device, non_blocking=True)
-        yield images if source is None or larger is None else enlarge(larger, images, times, recipe.crop_input.convention)
+        yield (
+            images if source is None or larger is None else enlarge(larger, images, times, recipe.crop_input.convention)
+        )
 
 
 def plain_maps(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -112,4 +115,5 @@ def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons:
         if not recipe.evaluation.flip:
             return outputs
         mirrored = plain_maps(network(images.flip(-1)))
-    return average_with_mirror(outputs, mirrored, persons.skeleton, shift=recipe.crop_evaluation.shift)
+    described = recipe.method.network.outputs
+    return average_with_mirror(outputs, mirrored, described, persons.skeleton, shift=recipe.crop_evaluation.shift)
