@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from repro.data.coco_format import read_persons
 from repro.data.image_files import SETTLED, look_at
-from repro.data.sets.coco import load_coco
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import device_name
 
@@ -86,7 +86,7 @@ def main() -> None:
         time.sleep(SETTLED + 0.5)
         rows = {
             f"plain JSON of {PERSONS} persons": seconds(lambda: json.loads(file.read_text(encoding="utf-8"))),
-            f"load_coco of {PERSONS} persons": seconds(lambda: load_coco(file, folder, look=False)),
+            f"read_persons of {PERSONS} persons": seconds(lambda: read_persons(file, folder, look=False)),
             f"first look at {PHOTOGRAPHS} photographs": seconds(lambda: look_at(files)),
             f"second look at {PHOTOGRAPHS} photographs": seconds(lambda: look_at(files)),
         }

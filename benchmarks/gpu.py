@@ -245,8 +245,8 @@ class Bench:
     def _loop(self, case: Case) -> Callable[[], tuple[int, float]]:
         import numpy as np
 
+        from repro.data.catalogue import load_images
         from repro.data.drawn.load import load_people
-        from repro.data.image_sources import load_images
         from repro.skeletons.skeleton import COCO17
         from repro.training.distributed import World
         from repro.training.loop import Job, train

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from repro.data.image_sources import DRAWN_SCENES
-from repro.data.sources import DRAWN
+from repro.data.catalogue import DRAWN, DRAWN_SCENES
 from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
 from repro.recipe import Data, Recipe

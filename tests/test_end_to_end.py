@@ -21,8 +21,8 @@ from scipy.io import savemat
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import Poses
 from repro.cli.main import main
+from repro.data.catalogue import load_persons
 from repro.data.detection_files import boxes_name
-from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder

@@ -42,7 +42,7 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     """Print statistics of a data set's persons and keep them in results/people/statistics.json."""
     import json
 
-    from repro.data.sources import load_persons
+    from repro.data.catalogue import load_persons
     from repro.data.statistics import person_statistics
     from repro.support.sealed import Damaged, read_json, write_json
 

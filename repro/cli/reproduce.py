@@ -126,7 +126,7 @@ def _read(given: Given) -> Asked:
 
 def _machine(given: Given, asked: Asked) -> Machine:
     """The machine that runs are made with. Raises ReproError for a scale, data set or device that does not exist."""
-    from repro.data.image_sources import known_data
+    from repro.data.catalogue import data_set
     from repro.runs.schedule import Machine
     from repro.scales.scale import get_scale
     from repro.training.device import checked_compiled
@@ -134,7 +134,7 @@ def _machine(given: Given, asked: Asked) -> Machine:
 
     get_scale(given.scale)
     machine = Machine(given.device, *asked.threads_jobs_workers, checked_compiled(given.compiled))
-    known_data(given.data)
+    data_set(given.data)
     choose_device(given.device)
     processes.check_started()
     return machine

@@ -7,67 +7,21 @@ files, so they work on files that ``load_persons`` refuses. An ``error`` makes n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
-from repro.data.image_sources import find_crowdpose, known_data, load_images
-from repro.data.problems import Found, Problem, format_problems
-from repro.data.sets import check_coco, check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody
-from repro.data.sets.mpii import FILES, find_file
-from repro.data.sets.records import read_json
-from repro.data.sources import DATA_SETS, check_root, load_persons
+from repro.data.catalogue import check_root, data_set, load_images, load_persons
+from repro.data.coco_format import read_json
+from repro.data.problems import Found, Problem, SplitFiles, format_problems
 from repro.errors import ReproError, choice_error
 
 __all__ = ["Problem", "check_data", "format_problems", "not_looked_at"]
 
 
-def _coco_folder(root: Path, split: str) -> Path:
-    folders = coco.image_folders(root, split)
-    return next((f for f in folders if f.is_dir()), folders[0])
-
-
-def _find_crowdpose(root: Path, split: str) -> Path:
-    return find_crowdpose(root, split)[0][0]
-
-
-# For data sets with one JSON file a split: its path, the check of its content, and its images' names by id.
-_JSON_CHECKS: dict[str, tuple[Callable, Callable, Callable]] = {
-    "coco": (
-        coco.annotation_path,
-        lambda data, root, split, decode: check_coco.check_coco(
-            data, _coco_folder(root, split), check_coco.COCO, decode
-        ),
-        check_coco.image_names,
-    ),
-    "coco-wholebody": (
-        coco_wholebody.annotation_path,
-        lambda data, root, split, decode: check_coco_wholebody.check_coco_wholebody(
-            data, _coco_folder(root, split), decode
-        ),
-        check_coco.image_names,
-    ),
-    "crowdpose": (
-        _find_crowdpose,
-        lambda data, root, split, decode: check_coco.check_coco(data, root / "images", check_coco.CROWDPOSE, decode),
-        check_coco.image_names,
-    ),
-    "mpii": (lambda root, split: find_file(root, FILES[split]), check_mpii.check_mpii, check_mpii.image_names),
-}
-
-
 def data_splits(name: str, root: Path | None = None) -> tuple[str, ...]:
-    """The splits of a data set that are checked, each a file of its own: of CrowdPose the joint file of training and validation
-    too where it is there, and then these only where they are."""
-    if name != "crowdpose":
-        return ("train", "val")
-    if root is None or _absent(root, "trainval"):
-        return ("train", "val", "test")
-    return (*(split for split in ("train", "val") if not _absent(root, split)), "trainval", "test")
-
-
-def _absent(root: Path, split: str) -> bool:
-    return not any((root / name / f"crowdpose_{split}.json").is_file() for name in ("annotations", "json"))
+    """The splits of a data set that are checked; which files there are may depend on the ``root``."""
+    check = data_set(name).check
+    return check.splits(root) if isinstance(check, SplitFiles) else ("train", "val")
 
 
 def check_data(
@@ -92,29 +46,33 @@ def check_data(
     Raises:
         ReproError: when the name or split is unknown or there is no such folder.
     """
-    chosen = known_data(name)
+    chosen = data_set(name)
     if split not in (None, *data_splits(name)):
         raise choice_error("split", split, data_splits(name))
     folder = check_root(chosen, root)
-    if folder is None:
+    if folder is None or chosen.check is None:
         return []
-    splits = data_splits(name, folder)
-    if name == "lspet":
-        problems = check_lspet.check_lspet(folder, split, decode)
-        return problems + _refusals(name, folder, (split,) if split else splits, problems)
-    locate, check, name_images = _JSON_CHECKS[name]
+    splits = (split,) if split else data_splits(name, folder)
+    if isinstance(chosen.check, SplitFiles):
+        return _check_files(name, chosen.check, folder, splits, decode)
+    problems = chosen.check(folder, split, decode)
+    return problems + _refusals(name, folder, splits, problems)
+
+
+def _check_files(name: str, files: SplitFiles, root: Path, splits: tuple[str, ...], decode: bool) -> list[Problem]:
+    """What is wrong with the file of each split, and with the images that two of them share."""
     problems, images = [], []
-    for one in (split,) if split else splits:
-        file = folder
+    for split in splits:
+        file = root
         try:
-            file = locate(folder, one)
+            file = files.locate(root, split)
             data = read_json(file)
         except ReproError as error:
             problems.append(Problem(str(file), "the file", "JSON", str(error)))
             continue
-        own = [Problem(str(file), *found) for found in check(data, folder, one, decode)]
-        problems += own + _refusals(name, folder, (one,), own)
-        images.append((str(file), one, name_images(data)))
+        own = [Problem(str(file), *found) for found in files.check(data, root, split, decode)]
+        problems += own + _refusals(name, root, (split,), own)
+        images.append((str(file), split, files.image_names(data)))
     for (_, first, known), (path, second, others) in combinations(images, 2):
         if second == "trainval":  # holds what the two files before it hold
             continue
@@ -124,7 +82,7 @@ def check_data(
 
 def not_looked_at(name: str, split: str | None, *, decode: bool) -> str:
     """A sentence on what a check with these arguments has not looked at; empty for nothing."""
-    if not known_data(name).needs_root:
+    if not data_set(name).needs_root:
         return "Drawn people have no files: nothing was looked at."
     left = [] if decode else ["the pixels of the images (size, depth and end alone were; --decode decodes them)"]
     if split:
@@ -138,13 +96,12 @@ def _refusals(name: str, root: Path, splits: tuple[str, ...], found: list[Proble
     """What the reader refuses, where the checks have found no error."""
     if any(problem.severity == "error" for problem in found):
         return []
+    chosen = data_set(name)
     for split in splits:
         try:
-            if name in DATA_SETS:
+            if chosen.persons is not None:
                 load_persons(name, root, split)
-            else:
-                load_images(name, root, split)
-            if name == "coco":
+            if chosen.images is not None:
                 load_images(name, root, split)
         except ReproError as error:
             return [Problem(str(root), f"the split {split}", "reading", str(error))]

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from repro.data.catalogue import DATA_SETS, load_persons
 from repro.data.persons import PersonSet
-from repro.data.sources import DATA_SETS, load_persons
 from repro.errors import ReproError
 
 NAMED = "detections-"  # what the names of files in recipes begin with
@@ -51,7 +51,7 @@ def file_of_boxes(recipes: Iterable[dict[str, Any]]) -> str | None:
 
 
 def load_detected(name: str, root: Path | None, path: Path, persons: PersonSet) -> PersonSet:
-    """A detector's boxes in the images of a set, one entry a box as ``coco.load_coco`` reads them.
+    """A detector's boxes in the images of a set, one entry a box as ``coco_format.read_persons`` reads them.
 
     Args:
         name: of the data set.

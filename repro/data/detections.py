@@ -1,10 +1,10 @@
 """A detector's boxes in the form in which its errors matter, where no detector is run: simulated from the ground truth.
 
 The papers' detectors find persons with a box AP of 56.4 (HRNet's for COCO val) and 65.1 (UDP's, which CAL takes); their
-boxes can be read from files (``coco.load_coco``). Data sets without such files, drawn people among them, get boxes that are
-moved, resized, doubled, missed and invented here, with scores that tell good boxes from bad ones imperfectly. They show what
-separates the protocols: recall that missed persons bound, precision that false boxes lower, and crops that are off. On 1000
-drawn people of the evaluation split and three seeds the box AP of ``DETECTORS`` is 0.55 to 0.57 and 0.64 to 0.65.
+boxes can be read from files (``coco_format.read_persons``). Data sets without such files, drawn people among them, get boxes
+that are moved, resized, doubled, missed and invented here, with scores that tell good boxes from bad ones imperfectly. They
+show what separates the protocols: recall that missed persons bound, precision that false boxes lower, and crops that are off. On
+1000 drawn people of the evaluation split and three seeds the box AP of ``DETECTORS`` is 0.55 to 0.57 and 0.64 to 0.65.
 
 Every person and every image has random numbers of its own, drawn from the seed and its id: the boxes of one do not depend on
 the others, nor on the order of the set. Boxes are x, y, width, height in image px.
@@ -99,7 +99,7 @@ def detect(persons: PersonSet, settings: SimulatedDetector) -> PersonSet:
         settings: see the class.
 
     Returns:
-        One entry a detection, as ``coco.load_coco`` reads those of a file: ordered by image, then by falling score; ids
+        One entry a detection, as ``coco_format.read_persons`` reads those of a file: ordered by image, then by falling score; ids
         count from 1; keypoints and visibility 0; areas are those of the boxes; head sizes nan. Images and annotations are
         those of ``persons``, so that ``evaluate_coco`` counts the missed persons. Boxes lie within their images.
     """

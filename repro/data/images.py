@@ -8,22 +8,16 @@ labelled keypoints. Where a picture shows people whose keypoints nobody labelled
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as run_length
 
 from repro.data.drawn.load import SceneSet
-from repro.data.image_files import checked_images
-from repro.data.masks import codes, region_fault
-from repro.data.persons import ImageFiles, ImageSource, content_bytes
-from repro.data.sets.records import read_records
-from repro.data.values import ADVICE, refused
-from repro.errors import ReproError
-from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
+from repro.data.masks import codes
+from repro.data.persons import ImageSource, content_bytes
+from repro.skeletons.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -106,125 +100,16 @@ def from_scenes(scenes: SceneSet) -> ImageSet:
         skeleton=scenes.skeleton,
         images=scenes.images,
         crowd_indices=scenes.crowd_indices,
-        ignored=_union(regions, sizes),
-        **_people(annotations, position, scenes.skeleton),
+        ignored=joined_regions(regions, sizes),
+        **people_columns(annotations, position, scenes.skeleton),
     )
 
 
-def load_coco_images(
-    annotation_file: Path,
-    image_folder: Path,
-    skeleton: Skeleton = COCO17,
-    *,
-    limit: int | None = None,
-    annotated_only: bool = False,
-    look: bool = True,
-) -> ImageSet:
-    """Read an annotation file of COCO keypoints; images are opened only when they are read.
-
-    The loss must not look at crowds (``iscrowd``) and at persons with ``num_keypoints`` 0, where they have segmentations.
-
-    Args:
-        annotation_file: JSON with ``images``, ``annotations`` and ``categories``, as ``repro.data.sets.coco.load_coco`` reads it.
-        image_folder: where the ``file_name`` of the images lie.
-        skeleton: the meaning of ``keypoints``.
-        limit: the first so many images only.
-        annotated_only: leave out images without any annotation of a person, as the released code does for training: 64,115
-            images of COCO are left, 7,500 of them without a labelled keypoint. The paper's "57K" counts only the others.
-        look: whether the image files are looked at (``image_files.checked_images``); else they need not be there.
-
-    Raises:
-        ReproError: when the file is missing or malformed, or when an image is missing, unusable or has another size than stated.
-    """
-    return _read([annotation_file], image_folder, skeleton, limit, annotated_only, look, mend=False)
-
-
-def load_crowdpose(
-    annotation_files: Sequence[Path],
-    image_folder: Path,
-    skeleton: Skeleton = CROWDPOSE14,
-    *,
-    limit: int | None = None,
-    annotated_only: bool = False,
-    look: bool = True,
-) -> ImageSet:
-    """Read annotation files of CrowdPose (Li et al., CVPR 2019), one after the other: training and validation make one set.
-
-    They have no segmentations: the loss looks everywhere, and areas are 0.53 x width x height of the box.
-    ``num_keypoints`` stays as the files have it: they count the first 12 keypoints, without head and neck. The official files of
-    training and test exchange width and height: the sizes of the image files are taken there. Arguments and errors are those of
-    ``load_coco_images``; ``crowd_indices`` is None where no image has a ``crowdIndex``.
-    """
-    return _read(annotation_files, image_folder, skeleton, limit, annotated_only, look, mend=True)
-
-
-def _read(
-    files: Sequence[Path],
-    image_folder: Path,
-    skeleton: Skeleton,
-    limit: int | None,
-    annotated_only: bool,
-    look: bool,
-    mend: bool,
-) -> ImageSet:
-    """The images of files in COCO's format."""
-    read = [read_records(file, skeleton.keypoints, {"keypoints": len(skeleton)}) for file in files]
-    where = " and ".join(str(file) for file in files)
-    ids, sizes, crowd = (np.concatenate([getattr(r, name) for r in read]) for name in ("ids", "sizes", "crowd"))
-    if len(np.unique(ids)) != len(ids):
-        raise ReproError(f"{where} holds an image id more than once: give each image its own id; {ADVICE}")
-    starts = np.cumsum([0, *(len(r.ids) for r in read)])
-    position = np.concatenate([r.position + start for r, start in zip(read, starts[:-1], strict=True)])
-    kept = np.arange(len(ids))
-    if annotated_only:
-        kept = np.unique(position)
-    kept = kept[:limit]
-    names = [name for r in read for name in r.names]
-    paths = tuple(image_folder / names[i] for i in kept)
-    images = ImageFiles(paths, ids[kept], sizes[kept])
-    if look:
-        images = checked_images(paths, ids[kept], sizes[kept], where, mend=mend)
-    place = np.full(len(ids), -1)
-    place[kept] = np.arange(len(kept))
-    rows = np.flatnonzero(place[position] >= 0)
-    annotations = [a for r in read for a in r.annotations]
-    regions = [(file.path, region) for file in read for region in file.regions]
-    hidden = [n for n in rows.tolist() if annotations[n]["iscrowd"] or not annotations[n]["num_keypoints"]]
-    people = _people([annotations[n] for n in rows], place[position[rows]], skeleton)
-    masked = [(int(place[position[n]]), f"annotation {annotations[n]['id']}", *regions[n]) for n in hidden]
-    return ImageSet(
-        skeleton=skeleton,
-        images=images,
-        crowd_indices=_crowd_indices(crowd[kept], images, where),
-        ignored=_checked_union(masked, images.sizes),
-        **people,
-    )
-
-
-def _crowd_indices(crowd: np.ndarray, images: ImageFiles, where: str) -> np.ndarray | None:
-    """The crowd indices; None where no image has one. Raises ReproError where some have and others not."""
-    missing = np.isnan(crowd)
-    if missing.all():
-        return None
-    if missing.any():
-        first = images.ids[int(np.argmax(missing))]
-        raise refused(where, f"image {first}", "crowdIndex", "is missing, expected one in all images or in none")
-    return crowd
-
-
-def _checked_union(regions: list[tuple[int, str, Path, Any]], sizes: np.ndarray) -> dict[int, bytes]:
-    """The union of the regions (image's position, annotation, file, segmentation) of each image."""
-    for index, item, path, region in regions:
-        if fault := region_fault(region, *sizes[index].tolist()):
-            raise refused(path, item, "segmentation", fault)
-    return _union([(index, region) for index, _, _, region in regions], sizes)
-
-
-def _people(annotations: list[dict[str, Any]], position: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
+def people_columns(annotations: list[dict[str, Any]], position: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:
     """The annotations in the order of their images, and the columns of those who are no crowd or have labelled keypoints.
 
     Args:
-        annotations: as ``records`` reads them.
+        annotations: as ``coco_format.records`` reads them.
         position: (A,) of each one's image.
         skeleton: of K keypoints.
     """
@@ -245,7 +130,7 @@ def _people(annotations: list[dict[str, Any]], position: np.ndarray, skeleton: S
     }
 
 
-def _union(regions: list[tuple[int, Any]], sizes: np.ndarray) -> dict[int, bytes]:
+def joined_regions(regions: list[tuple[int, Any]], sizes: np.ndarray) -> dict[int, bytes]:
     """The union of the regions (image's position, segmentation) of each image, by the image's position."""
     of_image: dict[int, list[dict[str, Any]]] = {}
     for index, region in regions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,30 @@ class Problem:
 
 Severity = Literal["error", "warning"]
 Found = Iterator[tuple[str, str, str, Severity]]  # item, field, message, severity: a Problem less its file
+
+
+def _train_and_val(_: Path | None) -> tuple[str, ...]:
+    return ("train", "val")
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """What is known about the files of a data set that has one JSON file a split.
+
+    Args:
+        locate: root and split to the path of the file; raises ReproError where there is none.
+        check: content of the file, root, split and whether images are decoded to what is wrong with file and images.
+        image_names: content of the file, of any form, to the images' names by id, or by themselves where there are no ids.
+        splits: root, None for any, to the splits with a file of their own.
+    """
+
+    locate: Callable[[Path, str], Path]
+    check: Callable[[Any, Path, str, bool], Found]
+    image_names: Callable[[Any], dict[int | str, str]]
+    splits: Callable[[Path | None], tuple[str, ...]] = _train_and_val
+
+
+Check = SplitFiles | Callable[[Path, str | None, bool], list[Problem]]  # the latter: root, split or None for all, decode
 
 
 def format_problems(problems: list[Problem]) -> str:

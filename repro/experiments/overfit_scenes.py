@@ -27,7 +27,7 @@ from tqdm import tqdm
 from repro.approaches.bottom_up.measure import measure_scenes
 from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
 from repro.data.cached import cache_images
-from repro.data.image_sources import load_images
+from repro.data.catalogue import load_images
 from repro.data.images import ImageSet
 from repro.data.persons import ImageFiles
 from repro.data.scene_augment import SceneAugmentation

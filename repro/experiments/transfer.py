@@ -20,8 +20,8 @@ import torch
 
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import Poses, predict
+from repro.data.catalogue import DATA_SETS, data_set
 from repro.data.persons import PersonSet
-from repro.data.sources import DATA_SETS, data_set
 from repro.errors import ReproError
 from repro.experiments.outcome import keep, kept
 from repro.models.checkpoints import load_weights

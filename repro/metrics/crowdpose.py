@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from repro.data.person_sizes import AREA_OF_BOX
 from repro.data.values import short
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, number_array
 from repro.metrics.evidence import Evidence
 
-AREA_OF_BOX = 0.53
 LEVELS = (("easy", -np.inf, 0.2), ("medium", 0.2, 0.8), ("hard", 0.8, np.inf))
 SHARED = ("AP", "AP50", "AP75", "AR", "AR50", "AR75")
 

@@ -13,7 +13,6 @@ import numpy as np
 from repro.errors import ReproError
 from repro.skeletons.skeleton import Skeleton
 
-HEAD_BOX_FACTOR = 0.6  # head size = 0.6 * diagonal of MPII's head box (SC_BIAS of the official code)
 NOT_IN_MEAN = ("pelvis", "thorax")  # keypoints that MPII's mean leaves out
 
 # HRNet prints as "Mean@0.1" the entry 11 of arange(0, 0.51, 0.01), which is the threshold 0.11.
@@ -84,19 +83,6 @@ def counted_in_pckh(skeleton: Skeleton) -> np.ndarray:
     return np.array([name not in NOT_IN_MEAN for name in skeleton.keypoints])
 
 
-def head_sizes_mpii(headboxes: np.ndarray) -> np.ndarray:
-    """(N,) head sizes in px: 0.6 times the diagonal of MPII's head boxes.
-
-    ``headboxes`` is (N, 4) x1, y1, x2, y2 or (N, 2, 2) two corners (x, y); ``headboxes_src`` of ``gt_valid.mat``, which
-    is (2 corners, 2, N), must be transposed to the latter. Raises ReproError for another shape.
-    """
-    headboxes = np.asarray(headboxes, dtype=np.float64)
-    if headboxes.shape[1:] not in ((4,), (2, 2)):
-        raise ReproError(f"Head boxes have shape {headboxes.shape}: expected (N, 4) or (N, 2, 2), x1, y1, x2, y2.")
-    corners = headboxes.reshape(-1, 2, 2)
-    return HEAD_BOX_FACTOR * np.linalg.norm(corners[:, 1] - corners[:, 0], axis=-1)
-
-
 def pckh(
     predicted: np.ndarray,
     truth: np.ndarray,
@@ -117,7 +103,7 @@ def pckh(
         predicted: (N, K, 2).
         truth: (N, K, 2).
         visibility: (N, K); labelled where > 0.
-        head_sizes: (N,) px, as ``head_sizes_mpii``. Persons with nan are left out.
+        head_sizes: (N,) px, as ``data.person_sizes.head_sizes_mpii``. Persons with nan are left out.
         skeleton: of the K keypoints.
 
     Returns:

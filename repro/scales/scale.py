@@ -37,10 +37,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from repro.data.catalogue import data_set
 from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
-from repro.data.image_sources import known_data
 from repro.errors import choice_error
 from repro.recipe import REVISION, Data, Recipe
 from repro.scales.lengths import limited_samples
@@ -271,7 +271,7 @@ def apply_scale(
         boxes: name of a detector's file (``data.detection_files.boxes_name``), for recipes evaluated with a detector's boxes;
             None for simulated ones.
     """
-    drawn = not known_data(data.name).needs_root
+    drawn = not data_set(data.name).needs_root
     if recipe.takes_scenes:
         recipe = apply_scene_scale(recipe, scale.scenes, divisor=divisor, drawn=drawn)
         batch, crops = scale.scenes.batch, scale.scenes.crops

@@ -10,20 +10,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 from repro.data.cached import cache_images
-from repro.data.detection_files import load_detected, takes_detections
-from repro.data.drawn.cache import PictureSet
-from repro.data.image_sources import (
+from repro.data.catalogue import (
+    DATA_SETS,
+    DRAWN,
     DRAWN_SCENES,
-    IMAGE_SETS,
+    IMAGES,
+    PERSONS,
+    data_set,
     evaluation_split,
-    image_data,
-    known_data,
     load_images,
+    load_persons,
     training_split,
 )
+from repro.data.detection_files import load_detected, takes_detections
+from repro.data.drawn.cache import PictureSet
 from repro.data.images import ImageSet
 from repro.data.persons import ImageFiles, PersonSet
-from repro.data.sources import DATA_SETS, DRAWN, data_set, load_persons
 from repro.errors import ReproError, choice_error
 from repro.metrics.catalogue import COUNTED, METRICS, NEEDS
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
@@ -130,15 +132,16 @@ def check_measurable(paper: str, number: int, data_name: str) -> None:
     """Raise ReproError when none of a table's printed columns can be measured on a data set."""
     metrics = {column.metric for column in PAPERS[paper].table(number).columns if column.metric}
     wanted = {METRICS[metric].needs for metric in metrics - COUNTED}
-    sets = IMAGE_SETS if runnable_rows(paper, number).takes_scenes else DATA_SETS
-    if data_name not in sets:
-        known_data(data_name)
-        raise choice_error(f"data set for table {number} of {paper}", data_name, sets)
-    if wanted and not wanted & sets[data_name].measures:
+    forms = IMAGES if runnable_rows(paper, number).takes_scenes else PERSONS
+    measures = {name: form.measures for name, form in forms.items()}
+    title = data_set(data_name).title
+    if data_name not in measures:
+        raise choice_error(f"data set for table {number} of {paper}", data_name, measures)
+    if wanted and not wanted & measures[data_name]:
         lacking = " and ".join(NEEDS[w] for w in sorted(wanted))
-        able = ", ".join(name for name, other in sets.items() if wanted & other.measures)
+        able = ", ".join(name for name, other in measures.items() if wanted & other)
         raise ReproError(
-            f"Table {number} of {paper} cannot be measured on {sets[data_name].title}, which has no {lacking}: choose one "
+            f"Table {number} of {paper} cannot be measured on {title}, which has no {lacking}: choose one "
             f"of {able}."
         )
 
@@ -175,14 +178,14 @@ def check_boxes(
     if not takes_detections(data_name):
         able = ", ".join(name for name in DATA_SETS if takes_detections(name))
         raise ReproError(
-            f"BOXES is {boxes}, but a detector's boxes are simulated on {known_data(data_name).title}: leave BOXES out, or "
+            f"BOXES is {boxes}, but a detector's boxes are simulated on {data_set(data_name).title}: leave BOXES out, or "
             f"choose a data set that takes a detector's file, one of {able}."
         )
 
 
 def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
     """The skeleton that a table is run with on a data set: the data set's own, or the paper's where people are drawn."""
-    return known_data(data_name).skeleton or runnable_rows(paper, number).skeleton
+    return data_set(data_name).skeleton or runnable_rows(paper, number).skeleton
 
 
 def table_samples(
@@ -208,7 +211,7 @@ def table_samples(
 
 def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:
     """The sets of drawn pictures that a table is run on; none for photographs and for a table that prints counts alone."""
-    if known_data(data_name).needs_root or counts_alone(paper, number):
+    if data_set(data_name).needs_root or counts_alone(paper, number):
         return []
     table, counts = runnable_rows(paper, number), sample_counts(paper, number, data_name, scale)
     if table.takes_scenes:
@@ -235,7 +238,7 @@ def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tupl
     Raises:
         ReproError: where the scale does not limit the persons of a data set that is read from files.
     """
-    table, drawn = runnable_rows(paper, number), not known_data(data_name).needs_root
+    table, drawn = runnable_rows(paper, number), not data_set(data_name).needs_root
     scale = scale.for_skeleton(table_skeleton(paper, number, data_name))
     if table.takes_scenes:
         limits = (scale.training_limit(drawn=drawn, scenes=True), scale.scenes.val)
@@ -245,7 +248,7 @@ def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tupl
         endless = (DRAWN["train"], DRAWN["val"])
     if None in limits and not drawn:
         raise ReproError(
-            f"Scale {scale.name} takes all persons of {known_data(data_name).title}, so that the length of its trainings is not "
+            f"Scale {scale.name} takes all persons of {data_set(data_name).title}, so that the length of its trainings is not "
             "known before they are read: leave MINUTES out, or choose a smaller scale."
         )
     train, val = (most if limit is None else limit for limit, most in zip(limits, endless, strict=True))
@@ -284,7 +287,7 @@ def open_samples(
     if decode:
         train, val = _cached(train), _cached(val)
     detected = None if boxes is None else load_detected(name, root, boxes, val)
-    return Samples(train, val, data_set(name).measures, detected), data
+    return Samples(train, val, PERSONS[name].measures, detected), data
 
 
 def open_scene_samples(
@@ -299,7 +302,7 @@ def open_scene_samples(
         skeleton: that people are drawn with.
         split: that is evaluated, ``val`` or ``test``.
     """
-    scenes, drawn = scale.scenes, not image_data(name).needs_root
+    scenes, drawn = scale.scenes, not data_set(name).needs_root
     size = (scenes.side, scenes.side)
     train, val = (
         load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
@@ -309,7 +312,7 @@ def open_scene_samples(
         )
     )
     data = _described(name, root, train, val, "images", scenes.people.fingerprint() if drawn else None)
-    return Samples(train, val, image_data(name).measures), data
+    return Samples(train, val, IMAGES[name].measures), data
 
 
 def _described(

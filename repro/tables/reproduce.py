@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from repro.approaches.top_down.predict import Poses
+from repro.data.catalogue import data_set
 from repro.data.detections import closest_boxes
-from repro.data.image_sources import known_data
 from repro.data.images import ImageSet
 from repro.papers import PAPERS
 from repro.recipe import Recipe
@@ -220,7 +220,7 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
     """Keep some persons with the poses that the rows' first seed predicted."""
     seed = outcome.seeds[0]
     own = {row: recipe for (row, s), recipe in recipes.items() if s == seed}
-    images = known_data(outcome.data).redistributable
+    images = data_set(outcome.data).redistributable
     if isinstance(samples.val, ImageSet):
         found = examples.make_scene_examples(
             samples.val, {row: load_run(recipe).scene_poses for row, recipe in own.items()}

@@ -14,8 +14,8 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
+from repro.data.catalogue import data_set
 from repro.data.detection_files import file_of_boxes
-from repro.data.image_sources import known_data
 from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.recipe import Recipe
@@ -74,7 +74,7 @@ class TableView:
         recipe = Recipe.from_plain(one.runs[0].recipe)
         what = "images" if recipe.takes_scenes else "persons"
         return (
-            f"{known_data(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.samples.train_count} training and "
+            f"{data_set(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.samples.train_count} training and "
             f"{recipe.samples.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
         )
 
@@ -194,7 +194,7 @@ def open_table(
     given = {"folder": folder, "scale": scale, "data": data, "device": device}
     folder, scale, data, device = (text_of(name, value) for name, value in given.items())
     chosen = parse_seeds(seeds)
-    known_data(data)
+    data_set(data)
     if scale:
         root, file = optional_path("data_root", data_root), optional_path("boxes", boxes)
         request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file)
@@ -227,7 +227,7 @@ def check_current(outcome: Outcome) -> None:
     if changed:
         seeds = ",".join(map(str, outcome.seeds))
         named = outcome.scale + ("" if outcome.length == 1 else f" LENGTH={written(outcome.length)}")
-        root = f" DATA_ROOT=/path/to/{outcome.data}" if known_data(outcome.data).needs_root else ""
+        root = f" DATA_ROOT=/path/to/{outcome.data}" if data_set(outcome.data).needs_root else ""
         raise ReproError(
             f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
             f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={named} DATA={outcome.data}{root} "

@@ -87,7 +87,7 @@ def test_a_mistake_is_answered_in_one_sentence(
 
 def test_statistics_that_are_none_are_named_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
-    monkeypatch.setattr("repro.data.sources.load_persons", lambda *_, **__: [])
+    monkeypatch.setattr("repro.data.catalogue.load_persons", lambda *_, **__: [])
     monkeypatch.setattr("repro.data.statistics.person_statistics", lambda _: {})
     file = tmp_path / "people" / "statistics.json"
     file.parent.mkdir()

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import loadmat, savemat
 
+from repro.data.catalogue import load_images
 from repro.data.check import Problem, check_data, format_problems, not_looked_at
-from repro.data.image_sources import load_images
-from repro.data.sets.coco import find_files, load_coco
+from repro.data.coco_format import read_persons
+from repro.data.sets.coco import find_files
 from repro.errors import ReproError
 
-from .test_image_sources import crowdpose_root
+from .test_catalogue import crowdpose_root
 from .tiny_data import change_json, coco_content, lspet_joints, write_image, write_json
 
 NAN = float("nan")
@@ -188,7 +189,7 @@ def test_nothing_in_the_file_stops_the_check(coco_root, changes):
     problems = check_data("coco", coco_root)
     assert isinstance(format_problems(problems), str)
     try:
-        load_coco(*find_files(coco_root, "train"))
+        read_persons(*find_files(coco_root, "train"))
     except ReproError:
         assert any(p.severity == "error" for p in problems)  # what cannot be loaded has been reported
 

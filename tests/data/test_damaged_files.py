@@ -10,12 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
+from repro.data.catalogue import load_images, load_persons
 from repro.data.check import check_data
-from repro.data.image_sources import load_images
-from repro.data.sources import load_persons
 from repro.errors import ReproError
 
-from .test_image_sources import crowdpose_root
+from .test_catalogue import crowdpose_root
 from .tiny_data import coco_content, lspet_joints, mpii_entry, mpii_truth, write_image, write_json
 
 

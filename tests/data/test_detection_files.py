@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.data.boxes import read_boxes
+from repro.data.catalogue import load_persons
+from repro.data.coco_format import read_boxes
 from repro.data.detection_files import (
     boxes_name,
     file_of_boxes,
@@ -22,7 +23,6 @@ from repro.data.detection_files import (
     takes_detections,
 )
 from repro.data.persons import ImageFiles, PersonSet
-from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.skeletons.skeleton import LSPET14
 

@@ -12,9 +12,8 @@ import pytest
 from scipy.io import savemat
 
 from repro.data.cached import cache_images, image_key
+from repro.data.catalogue import load_images, load_persons
 from repro.data.drawn.load import load_people
-from repro.data.image_sources import load_images
-from repro.data.sources import load_persons
 
 from .tiny_data import change_json, lspet_joints, person
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_length
 
+from repro.data.coco_format import read_images
 from repro.data.drawn.load import load_scenes
-from repro.data.images import from_scenes, load_coco_images, load_crowdpose
+from repro.data.images import from_scenes
+from repro.data.sets.crowdpose import load_crowdpose
 from repro.errors import ReproError
 from repro.skeletons.skeleton import CROWDPOSE14
 
@@ -35,7 +37,7 @@ def tiny(coco_root) -> Path:
 
 
 def test_people_are_in_the_order_of_the_images(tiny, coco_root):
-    images = load_coco_images(tiny, coco_root / "train2017")
+    images = read_images(tiny, coco_root / "train2017")
     assert len(images) == 3
     assert images.images.ids.tolist() == [2, 1, 3]
     assert [a["id"] for a in images.annotations] == [12, 13, 11, 14]
@@ -53,11 +55,11 @@ def test_people_are_in_the_order_of_the_images(tiny, coco_root):
 
 def test_training_leaves_out_images_without_annotations(tiny, coco_root):
     def ids(**arguments: Any) -> list[int]:
-        return load_coco_images(tiny, coco_root / "train2017", **arguments).images.ids.tolist()
+        return read_images(tiny, coco_root / "train2017", **arguments).images.ids.tolist()
 
     assert ids(annotated_only=True) == [2, 1]
     assert ids(annotated_only=True, limit=1) == [2]
-    limited = load_coco_images(tiny, coco_root / "train2017", limit=1)
+    limited = read_images(tiny, coco_root / "train2017", limit=1)
     assert [a["id"] for a in limited.annotations] == [12, 13]
     assert limited.person_ids.tolist() == [12]
 
@@ -77,13 +79,13 @@ def test_mask_is_the_union_of_crowds_and_people_without_keypoints(tmp_path):
     expected = np.zeros((30, 40), dtype=bool)
     expected[5:15, 10:20] = True
     expected[3:7, 2] = True
-    images = load_coco_images(file, tmp_path)
+    images = read_images(file, tmp_path)
     np.testing.assert_array_equal(images.image_mask(0), expected)
     assert images.person_ids.tolist() == [1, 3, 4]
 
 
 def test_crowd_with_keypoints_is_a_person_and_masked(tmp_path):
-    images = load_coco_images(written(tmp_path, [person(1, 7, iscrowd=1, segmentation=SQUARE)]), tmp_path)
+    images = read_images(written(tmp_path, [person(1, 7, iscrowd=1, segmentation=SQUARE)]), tmp_path)
     assert images.person_ids.tolist() == [1]
     assert images.image_mask(0).sum() == 100
 
@@ -93,17 +95,17 @@ def test_compressed_counts_are_read(tmp_path):
     square[1:4, 2:7] = 1
     code = run_length.encode(square)
     code["counts"] = code["counts"].decode("ascii")
-    images = load_coco_images(written(tmp_path, [person(1, 7, labelled=0, segmentation=code)]), tmp_path)
+    images = read_images(written(tmp_path, [person(1, 7, labelled=0, segmentation=code)]), tmp_path)
     np.testing.assert_array_equal(images.image_mask(0), square.astype(bool))
 
 
 def test_image_without_regions_has_no_mask(tmp_path):
-    assert load_coco_images(written(tmp_path, [person(1, 7, segmentation=SQUARE)]), tmp_path).image_mask(0) is None
+    assert read_images(written(tmp_path, [person(1, 7, segmentation=SQUARE)]), tmp_path).image_mask(0) is None
 
 
 def test_missing_fields_are_filled(tmp_path):
     bare = {k: v for k, v in person(1, 7, labelled=4).items() if k not in ("iscrowd", "num_keypoints", "area")}
-    (annotation,) = load_coco_images(written(tmp_path, [bare]), tmp_path).annotations
+    (annotation,) = read_images(written(tmp_path, [bare]), tmp_path).annotations
     assert (annotation["iscrowd"], annotation["num_keypoints"], annotation["area"]) == (0, 4, 0.53 * 20 * 20)
 
 
@@ -123,7 +125,7 @@ def test_missing_fields_are_filled(tmp_path):
 def test_malformed_files_are_refused(tmp_path, annotation, message):
     file = written(tmp_path, [annotation])
     with pytest.raises(ReproError, match=message) as caught:
-        load_coco_images(file, tmp_path)
+        read_images(file, tmp_path)
     assert str(file) in str(caught.value)
 
 
@@ -131,7 +133,7 @@ def test_fingerprint_follows_labels_and_not_places(tmp_path):
     hidden = person(2, 7, labelled=0, segmentation=SQUARE)
 
     def fingerprint(*annotations: dict[str, Any], folder: Path = tmp_path) -> str:
-        return load_coco_images(written(tmp_path, list(annotations)), folder).fingerprint()
+        return read_images(written(tmp_path, list(annotations)), folder).fingerprint()
 
     first = fingerprint(person(1, 7), hidden)
     write_image(tmp_path / "elsewhere" / "7.jpg", 40, 30)
@@ -144,7 +146,7 @@ def test_fingerprint_follows_labels_and_not_places(tmp_path):
         fingerprint(person(1, 7), {**hidden, "segmentation": moved}),
         fingerprint(person(1, 7), {**hidden, "iscrowd": 1}),
     ]
-    images = load_coco_images(written(tmp_path, [person(1, 7), hidden]), tmp_path)
+    images = read_images(written(tmp_path, [person(1, 7), hidden]), tmp_path)
     others.append(replace(images, crowd_indices=np.array([0.5])).fingerprint())
     assert len({first, *others}) == 1 + len(others)
 
@@ -194,7 +196,7 @@ def test_real_coco(samples, split, images_count, labelled):
     the stated area is up to 12 % off, their px are the odd entries of the run-length code."""
     root = samples / "coco-mini"
     file = root / "annotations" / f"person_keypoints_{split}2017.json"
-    images = load_coco_images(file, root / f"{split}2017", annotated_only=True)
+    images = read_images(file, root / f"{split}2017", annotated_only=True)
     assert len(images) == images_count
     assert (images.visibility > 0).any(1).sum() == labelled
     truth = json.loads(file.read_text())["annotations"]

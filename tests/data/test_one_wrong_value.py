@@ -21,16 +21,15 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from scipy.io import savemat
 
-from repro.data.boxes import read_boxes
+from repro.data.catalogue import load_images, load_persons
 from repro.data.check import check_data, format_problems
-from repro.data.image_sources import load_images
-from repro.data.images import ImageSet, load_coco_images, load_crowdpose
+from repro.data.coco_format import read_boxes, read_images, read_persons
+from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
-from repro.data.sets.coco import load_coco
 from repro.data.sets.coco_wholebody import load_coco_wholebody
+from repro.data.sets.crowdpose import load_crowdpose
 from repro.data.sets.lspet import load_lspet
 from repro.data.sets.mpii import load_mpii
-from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
@@ -205,8 +204,8 @@ COCO_PLACES = sorted(places(content()), key=str)
 def test_coco(folder: Path, place: tuple, change: Any) -> None:
     raw, file = changed(content(), place, change), folder / "coco.json"
     write_json(file, raw)
-    persons = read_or_refuse(lambda: load_coco(file, folder), file, *named(place))
-    images = read_or_refuse(lambda: load_coco_images(file, folder), file, *named(place))
+    persons = read_or_refuse(lambda: read_persons(file, folder), file, *named(place))
+    images = read_or_refuse(lambda: read_images(file, folder), file, *named(place))
     for found in (persons, images):
         if found is not None:
             assert_right(found, json.loads(file.read_text()), found.skeleton, place)
@@ -371,7 +370,7 @@ def test_detections(folder: Path, place: tuple, change: Any) -> None:
     file = folder / "boxes.json"
     write_json(file, changed(BOXES, place, change))
     try:
-        boxes, found = read_boxes(file), load_coco(folder / "coco.json", folder, boxes=file)
+        boxes, found = read_boxes(file), read_persons(folder / "coco.json", folder, boxes=file)
     except ReproError as error:
         assert_one_sentence(error, file)
         field = place[1] if len(place) > 1 else ""

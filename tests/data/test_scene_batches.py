@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as run_length
 from torch import Tensor
 
-from repro.data.images import ImageSet, load_coco_images
+from repro.data.coco_format import read_images
+from repro.data.images import ImageSet
 from repro.data.scene_augment import SceneAugmentation, draw_scene_crops, scene_matrices
 from repro.data.scene_batches import SceneBatches, SceneInput
 from repro.errors import ReproError
@@ -283,7 +284,7 @@ def test_real_images(samples):
     """Whole COCO images: the resized one is what cv2.warpAffine makes of the file, and points return to their labels."""
     root = samples / "coco-mini"
     file = root / "annotations" / "person_keypoints_val2017.json"
-    images = load_coco_images(file, root / "val2017", annotated_only=True, limit=8)
+    images = read_images(file, root / "val2017", annotated_only=True, limit=8)
     batches = SceneBatches(images, SceneInput(size=(256, 256)))
     for shown in batches.evaluation():
         index = int(shown.index[0])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.metrics.pck import head_sizes_mpii, pck, pck_torso, pckh
+from repro.metrics.pck import pck, pck_torso, pckh
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16
 
 
@@ -60,14 +60,6 @@ def test_pck_grows_with_the_threshold(distances):
     rates, _ = pck(predicted, np.zeros((n, 1, 2)), np.ones((n, 1)), np.full(n, 10.0), np.linspace(0, 5, 11))
     assert (np.diff(rates[:, 0]) >= 0).all()
     assert rates[-1, 0] == 1
-
-
-def test_head_size_is_six_tenths_of_the_diagonal():
-    # Sides 30 and 40: diagonal 50, head size 30. Both layouts of the box.
-    np.testing.assert_allclose(head_sizes_mpii([[10, 20, 40, 60]]), [30.0], rtol=1e-15)
-    np.testing.assert_allclose(head_sizes_mpii([[[10, 20], [40, 60]], [[0, 0], [0, 10]]]), [30.0, 6.0], rtol=1e-15)
-    with pytest.raises(ReproError, match="\\(2, 3\\)"):
-        head_sizes_mpii(np.zeros((2, 3)))
 
 
 def test_pckh_counts_a_distance_of_exactly_half_a_head():

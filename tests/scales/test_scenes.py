@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repro.data.image_sources import load_images
+from repro.data.catalogue import load_images
 from repro.data.scene_augment import SceneAugmentation
 from repro.grouping.scores import ScoringTraining
 from repro.models.backbones.dla import DLA

@@ -9,12 +9,12 @@ import numpy as np
 from repro.data.drawn.labels import Labels
 from repro.data.drawn.people import FACE as FACE_POINTS
 from repro.data.drawn.people import POINT
+from repro.data.person_sizes import AREA_OF_BOX
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
 from repro.skeletons.wholebody import FACE, WHOLEBODY133
 
 SKELETONS = {s.name: s for s in (COCO17, MPII16, CROWDPOSE14, LSPET14, WHOLEBODY133)}
 EXPORTED = "people, drawn by repro"  # how the description of a file of drawn people begins
-AREA_OF_BOX = 0.53  # CrowdPose's rule: area = 0.53 x width x height of the box
 LEAST_VISIBLE = 0.5  # share of visible keypoints from which a hand, face or foot is annotated
 _WHOLEBODY_KEYS = (
     ("foot", "foot_kpts"),

@@ -14,9 +14,9 @@ from repro.data.drawn.formats import SKELETONS, annotation_dicts, skeleton_label
 from repro.data.drawn.labels import label_noise
 from repro.data.drawn.scenes import crowd_index, draw_scene
 from repro.data.drawn.settings import SPLITS, PeopleSettings, Split, stream
+from repro.data.person_sizes import HEAD_BOX_FACTOR
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
-from repro.metrics.pck import HEAD_BOX_FACTOR
 from repro.skeletons.skeleton import Skeleton
 
 

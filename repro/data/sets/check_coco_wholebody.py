@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.problems import Found, far_outside
-from repro.data.sets import check_coco
-from repro.data.sets.coco_wholebody import KEYPOINT_FIELDS, PART_SIZES
+from repro.data.coco_format.check import Rules, check_file, image_names
+from repro.data.problems import Found, SplitFiles, far_outside
+from repro.data.sets import coco
+from repro.data.sets.coco_wholebody import KEYPOINT_FIELDS, PART_SIZES, annotation_path
 from repro.data.values import LARGEST, flat, is_id, list_fault
+from repro.skeletons.skeleton import COCO17
 
+RULES = Rules(COCO17.keypoints, whole_body=True)
 Size = tuple[int, int]  # width, height
 
 
 def check_coco_wholebody(data: Any, folder: Path, decode: bool) -> Found:
-    """All that is wrong with the annotation file of a split and with its images; arguments as of ``check_coco``."""
-    yield from check_coco.check_coco(data, folder, check_coco.WHOLE_BODY, decode)
+    """All that is wrong with the annotation file of a split and with its images; arguments as of ``check_file``."""
+    yield from check_file(data, folder, RULES, decode)
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "annotations")):
         return
     sizes = {
@@ -54,3 +57,10 @@ def _check_parts(item: str, annotation: dict[str, Any], size: Size | None) -> Fo
             yield item, field, message, "warning" if zeros == 1 else "error"
         if size is not None and (outside := far_outside(labelled, size)):
             yield item, field, outside, "warning"
+
+
+def _check(data: Any, root: Path, split: str, decode: bool) -> Found:
+    return check_coco_wholebody(data, coco.folder_of_images(root, split), decode)
+
+
+CHECK = SplitFiles(annotation_path, _check, image_names)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from repro.data.problems import Found, Inspector, far_outside
+from repro.data.problems import Found, Inspector, SplitFiles, far_outside
 from repro.data.sets import mpii
 from repro.data.values import LARGEST, is_number, list_fault, short
 from repro.errors import ReproError
@@ -115,3 +115,6 @@ def _check_truth(entries: list[Any], root: Path) -> Found:
         if apart.size and apart.max() > 1:
             message = f"differ from pos_gt_src of gt_valid.mat by {apart.max():g} px: the files may be of two releases"
             yield f"entry {position + 1}", "joints", message, "warning"
+
+
+CHECK = SplitFiles(lambda root, split: mpii.find_file(root, mpii.FILES[split]), check_mpii, image_names)

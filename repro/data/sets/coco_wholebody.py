@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from repro.data.coco_format.persons import persons_of
+from repro.data.coco_format.records import read_records
 from repro.data.persons import PersonSet
 from repro.data.sets import coco
-from repro.data.sets.records import read_records
 from repro.data.values import ADVICE
 from repro.errors import ReproError, choice_error
 from repro.skeletons.wholebody import WHOLEBODY133
@@ -38,7 +39,7 @@ def annotation_path(root: Path, split: str) -> Path:
     return root / "annotations" / f"coco_wholebody_{split}_v1.0.json"
 
 
-def find_files(root: Path, split: Literal["train", "val"]) -> tuple[Path, Path]:
+def find_files(root: Path, split: str) -> tuple[Path, Path]:
     """The annotation file and the image folder of a split; the images may be in COCO's own layout or in HRNet's.
 
     Raises:
@@ -93,7 +94,7 @@ def load_coco_wholebody(
     boxes: Path | None = None,
     look: bool = True,
 ) -> PersonSet:
-    """Read an annotation file of COCO-WholeBody, as ``load_coco`` reads one of COCO.
+    """Read an annotation file of COCO-WholeBody, as ``coco_format.read_persons`` reads one of COCO.
 
     Args:
         annotation_file: JSON with ``images``, ``annotations`` and ``categories``; each person has all five lists.
@@ -108,12 +109,12 @@ def load_coco_wholebody(
         where the file has that of the body.
 
     Raises:
-        ReproError: as of ``load_coco``.
+        ReproError: as of ``coco_format.read_persons``.
     """
     body = PART_SIZES["body"]
     lists = {field: PART_SIZES[part] for part, field in KEYPOINT_FIELDS.items()}
     records = read_records(annotation_file, WHOLEBODY133.keypoints[:body], lists)
-    persons = coco.persons_of(records, image_folder, WHOLEBODY133, body=body, limit=limit, boxes=boxes, look=look)
+    persons = persons_of(records, image_folder, WHOLEBODY133, body=body, limit=limit, boxes=boxes, look=look)
     counts = {id(a): n for a, n in zip(records.annotations, (records.points[..., 2] > 0).sum(1).tolist(), strict=True)}
     annotations = tuple({**a, "num_keypoints": counts[id(a)]} for a in persons.annotations)
     return replace(persons, annotations=annotations)

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from repro.data.image_files import checked_images
+from repro.data.person_sizes import AREA_OF_BOX
 from repro.data.persons import ImageFiles, PersonSet, coco_annotations, images_for_limit
 from repro.data.sets.matlab import read_arrays
 from repro.data.values import LARGEST, refused, short
@@ -32,10 +32,9 @@ from repro.skeletons.skeleton import LSPET14
 
 LAYOUT = "joints.mat (14 x 3 x 10000) and images/im00001.jpg to images/im10000.jpg"
 VALIDATION = (4001, 5000)  # first and last image number of the validation split
-AREA_OF_BOX = 0.53  # area of a person / area of the box around its joints, the ratio that COCO-style toolkits assume
 
 
-def load_lspet(root: Path, split: Literal["train", "val"], *, limit: int | None = None) -> PersonSet:
+def load_lspet(root: Path, split: str, *, limit: int | None = None) -> PersonSet:
     """Read a split of LSPET: one person an image, in the order of the image numbers, which are also the ids.
 
     The box is tight around the labelled joints and the area is 0.53 of it. Persons whose labelled joints span no area

@@ -12,25 +12,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from repro.data.coco_format.records import read_json
 from repro.data.image_files import checked_images
+from repro.data.person_sizes import AREA_OF_BOX, head_sizes_mpii
 from repro.data.persons import PersonSet, coco_annotations, images_for_limit
 from repro.data.sets.matlab import read_arrays
-from repro.data.sets.records import read_json
 from repro.data.values import LARGEST, flat, name_fault, number, numbers, refused, short
 from repro.errors import ReproError, choice_error
 from repro.geometry import PIXEL_STD
-from repro.metrics.pck import head_sizes_mpii
 from repro.skeletons.skeleton import MPII16
 
 LAYOUT = (
     "annot/{train,valid}.json and annot/gt_valid.mat, or annotations/mpii_{train,val}.json and "
     "annotations/mpii_gt_val.mat, and images/"
 )
-AREA_OF_BOX = 0.53  # area of a person / area of the box around its joints, as CrowdPose's evaluation takes it
 FILES = {
     "train": ("annot/train.json", "annotations/mpii_train.json"),
     "val": ("annot/valid.json", "annotations/mpii_val.json"),
@@ -39,7 +38,7 @@ FILES = {
 TRUTH = ("annot/gt_valid.mat", "annotations/mpii_gt_val.mat")
 
 
-def load_mpii(root: Path, split: Literal["train", "val", "trainval"], *, limit: int | None = None) -> PersonSet:
+def load_mpii(root: Path, split: str, *, limit: int | None = None) -> PersonSet:
     """Read a split of MPII, in the order of its file. Image sizes come from the files' headers.
 
     MPII has no areas. OKS gets 0.53 x the box around the labelled joints or, where that has no area (fewer than two

@@ -12,6 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from repro.data.catalogue import load_persons
 from repro.data.check import check_data
 from repro.data.drawn.export import export_people
 from repro.data.drawn.formats import coco_file, point_indices, wholebody_dict
@@ -20,7 +21,6 @@ from repro.data.drawn.people import POINT_NAMES
 from repro.data.drawn.preview import draw_keypoints, person_sheet, scene_sheet, tile, write_sheet
 from repro.data.drawn.scenes import crowd_index
 from repro.data.drawn.settings import PeopleSettings
-from repro.data.sources import load_persons
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16
 from repro.skeletons.wholebody import FACE_PAIRS, WHOLEBODY133

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from repro.data.sets.coco import clean_boxes, find_files, load_coco
+from repro.data.coco_format import read_persons
+from repro.data.coco_format.persons import clean_boxes
+from repro.data.sets.coco import find_files
 from repro.errors import ReproError
 from repro.geometry import box_to_center_scale
 from repro.skeletons.skeleton import CROWDPOSE14
@@ -43,7 +45,7 @@ def test_cleaned_box_lies_in_the_image(box):
 
 
 def test_persons_follow_the_images_of_the_file(coco_root):
-    persons = load_coco(*find_files(coco_root, "train"))
+    persons = read_persons(*find_files(coco_root, "train"))
     assert persons.images.ids.tolist() == [2, 1, 3]
     assert persons.images.sizes.tolist() == [[40, 30]] * 3
     assert persons.person_ids.tolist() == [12, 11]  # image 2 comes first; the crowd and the unlabelled are no samples
@@ -58,7 +60,7 @@ def test_persons_follow_the_images_of_the_file(coco_root):
 
 
 def test_crowds_and_unlabelled_persons_stay_in_the_annotations(coco_root):
-    annotations = load_coco(*find_files(coco_root, "train")).annotations
+    annotations = read_persons(*find_files(coco_root, "train")).annotations
     assert [a["id"] for a in annotations] == [11, 12, 13, 14]
     assert not any("segmentation" in a for a in annotations)
 
@@ -66,7 +68,7 @@ def test_crowds_and_unlabelled_persons_stay_in_the_annotations(coco_root):
 @pytest.mark.parametrize(("v", "expected"), [(0, 0), (0.3, 1), (1, 1), (1.9, 1), (2, 2), (2.5, 2), (-1, 0)])
 def test_visibility_is_0_1_or_2(coco_root, v, expected):
     change_json(coco_root / "annotations/person_keypoints_train2017.json", lambda c: _set_v(c, v))
-    assert load_coco(*find_files(coco_root, "train")).visibility[1, 0] == expected
+    assert read_persons(*find_files(coco_root, "train")).visibility[1, 0] == expected
 
 
 def _set_v(content, v):
@@ -77,7 +79,7 @@ def _set_v(content, v):
     ("limit", "images", "ids"), [(0, [], []), (1, [2], [12]), (2, [2, 1], [12, 11]), (9, [2, 1, 3], [12, 11])]
 )
 def test_limit_keeps_whole_images(coco_root, limit, images, ids):
-    persons = load_coco(*find_files(coco_root, "train"), limit=limit)
+    persons = read_persons(*find_files(coco_root, "train"), limit=limit)
     assert persons.images.ids.tolist() == images
     assert len(persons.images.paths) == len(images)
     assert persons.person_ids.tolist() == ids
@@ -88,7 +90,7 @@ def test_limit_stops_after_the_image_that_reaches_it(coco_root):
     change_json(
         coco_root / "annotations/person_keypoints_train2017.json", lambda c: c["annotations"].append(person(19, 2))
     )
-    assert load_coco(*find_files(coco_root, "train"), limit=1).person_ids.tolist() == [12, 19]
+    assert read_persons(*find_files(coco_root, "train"), limit=1).person_ids.tolist() == [12, 19]
 
 
 def test_missing_fields_are_filled(coco_root):
@@ -97,7 +99,7 @@ def test_missing_fields_are_filled(coco_root):
             del annotation["area"], annotation["iscrowd"], annotation["num_keypoints"]
 
     change_json(coco_root / "annotations/person_keypoints_train2017.json", strip)
-    persons = load_coco(*find_files(coco_root, "train"))
+    persons = read_persons(*find_files(coco_root, "train"))
     assert persons.areas.tolist() == pytest.approx([0.53 * 400] * 2)
     assert [a["num_keypoints"] for a in persons.annotations] == [17, 5, 0, 0]
     assert [a["iscrowd"] for a in persons.annotations] == [0] * 4
@@ -111,7 +113,7 @@ def test_category_is_the_one_named_person(coco_root):
         content["annotations"].append({"id": 99, "image_id": 1, "category_id": 7})
 
     change_json(coco_root / "annotations/person_keypoints_train2017.json", add)
-    annotations = load_coco(*find_files(coco_root, "train")).annotations
+    annotations = read_persons(*find_files(coco_root, "train")).annotations
     assert [a["category_id"] for a in annotations] == [1] * 4  # as predictions have it
 
 
@@ -124,7 +126,7 @@ def test_detections_replace_the_persons(coco_root, tmp_path):
         {"image_id": 2, "category_id": 1, "bbox": [1, 2, 0, 4], "score": 0.25},
     ]
     write_json(tmp_path / "boxes.json", found)
-    persons = load_coco(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json")
+    persons = read_persons(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json")
     assert persons.image_ids.tolist() == [2, 1]
     assert persons.person_ids.tolist() == [4, 1]
     assert persons.boxes.tolist() == [[1, 2, 3, 4], [1.5, 2, 10, 20]]
@@ -132,13 +134,13 @@ def test_detections_replace_the_persons(coco_root, tmp_path):
     assert persons.areas.tolist() == [12, 200]
     assert not persons.visibility.any() and persons.keypoints.shape == (2, 17, 2)
     assert [a["id"] for a in persons.annotations] == [11, 12, 13, 14]
-    assert load_coco(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json", limit=1).person_ids.tolist() == [4]
+    assert read_persons(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json", limit=1).person_ids.tolist() == [4]
 
 
 def test_detections_of_other_images_are_refused(coco_root, tmp_path):
     write_json(tmp_path / "boxes.json", [{"image_id": 777, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}])
     with pytest.raises(ReproError, match="no detection of category 1"):
-        load_coco(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json")
+        read_persons(*find_files(coco_root, "train"), boxes=tmp_path / "boxes.json")
 
 
 def test_hrnets_layout_is_found(coco_root):
@@ -181,32 +183,32 @@ def _all_of_a_dog(content):
 def test_malformed_files_are_refused(coco_root, change, message):
     change_json(coco_root / "annotations/person_keypoints_train2017.json", change)
     with pytest.raises(ReproError, match=message) as caught:
-        load_coco(*find_files(coco_root, "train"))
+        read_persons(*find_files(coco_root, "train"))
     assert "person_keypoints_train2017.json" in str(caught.value)
 
 
 def test_another_skeleton_is_refused(coco_root):
     with pytest.raises(ReproError, match="keypoints of category 1 names other keypoints .'nose'.*left_shoulder"):
-        load_coco(*find_files(coco_root, "train"), CROWDPOSE14)
+        read_persons(*find_files(coco_root, "train"), CROWDPOSE14)
 
 
 @pytest.mark.parametrize("fields", [{"area": 0}, {"bbox": [500, 5, 20, 20]}, {"bbox": [4, 5, 0, 0]}])
 def test_labelled_persons_that_are_left_out_are_told(coco_root, capsys, fields):
     change_json(coco_root / "annotations/person_keypoints_train2017.json", lambda c: c["annotations"][0].update(fields))
-    assert load_coco(*find_files(coco_root, "train")).person_ids.tolist() == [12]
+    assert read_persons(*find_files(coco_root, "train")).person_ids.tolist() == [12]
     assert "1 of 2 labelled persons have no area, or no box in their image" in capsys.readouterr().err
-    load_coco(*find_files(coco_root, "val"))
+    read_persons(*find_files(coco_root, "val"))
     assert capsys.readouterr().err == ""
 
 
 def test_text_that_is_no_json_is_refused(coco_root):
     (coco_root / "annotations/person_keypoints_train2017.json").write_text('{"images": [')
     with pytest.raises(ReproError, match="not a readable JSON file"):
-        load_coco(*find_files(coco_root, "train"))
+        read_persons(*find_files(coco_root, "train"))
 
 
 def test_ground_truth_as_its_own_prediction_has_ap_1(coco_root):
-    persons = load_coco(*find_files(coco_root, "val"))
+    persons = read_persons(*find_files(coco_root, "val"))
     assert _ap(persons) == 1.0
 
 
@@ -233,7 +235,7 @@ def _ap(persons):
 
 @pytest.mark.parametrize(("split", "images", "count", "annotations"), [("train", 28, 86, 172), ("val", 32, 68, 118)])
 def test_coco_mini(samples, split, images, count, annotations):
-    persons = load_coco(*find_files(samples / "coco-mini", split))
+    persons = read_persons(*find_files(samples / "coco-mini", split))
     assert len(np.unique(persons.image_ids)) == images
     assert len(persons) == count
     assert len(persons.annotations) == annotations
@@ -244,8 +246,8 @@ def test_coco_mini(samples, split, images, count, annotations):
 
 def test_coco_samples_with_detected_boxes(samples):
     folder = samples / "samples" / "coco"
-    assert len(load_coco(folder / "test_coco.json", folder)) == 12
-    persons = load_coco(folder / "test_coco.json", folder, boxes=folder / "test_coco_det_AP_H_56.json")
+    assert len(read_persons(folder / "test_coco.json", folder)) == 12
+    persons = read_persons(folder / "test_coco.json", folder, boxes=folder / "test_coco_det_AP_H_56.json")
     found = json.loads((folder / "test_coco_det_AP_H_56.json").read_text())
     assert len(persons) == 118 == len(found)
     row = int(np.flatnonzero(persons.person_ids == 1)[0])

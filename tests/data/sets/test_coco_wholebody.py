@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from repro.data.catalogue import DATA_SETS, load_persons
 from repro.data.check import check_data
 from repro.data.sets.coco_wholebody import find_files, joined_keypoints, load_coco_wholebody
-from repro.data.sources import DATA_SETS, load_persons
 from repro.errors import ReproError
 from repro.skeletons.wholebody import WHOLEBODY133
 

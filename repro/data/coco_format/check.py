@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from repro.data.coco_format.records import keypoint_order, label, person_categories
 from repro.data.headers import LARGEST_SIDE
 from repro.data.masks import region_fault
 from repro.data.problems import Found, Inspector, Severity, far_outside
-from repro.data.sets.records import keypoint_order, label, person_categories
 from repro.data.values import LARGEST, LARGEST_AREA, flat, is_id, is_number, list_fault, short
-from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
 Size = tuple[int, int]  # width, height
 
@@ -26,25 +25,20 @@ class Rules:
 
     Args:
         keypoints: names of those in the field ``keypoints``.
-        counted: ``num_keypoints`` counts the first so many of them.
+        counted: ``num_keypoints`` counts the first so many of them; None for all.
         areas: whether the official files have an ``area``.
         mend: whether exchanged widths and heights are mended on reading.
         whole_body: whether further keypoints are in fields of their own.
     """
 
-    keypoints: tuple[str, ...] = COCO17.keypoints
-    counted: int = 17
+    keypoints: tuple[str, ...]
+    counted: int | None = None
     areas: bool = True
     mend: bool = False
     whole_body: bool = False
 
 
-COCO = Rules()
-CROWDPOSE = Rules(CROWDPOSE14.keypoints, counted=12, areas=False, mend=True)
-WHOLE_BODY = Rules(whole_body=True)
-
-
-def check_coco(data: Any, folder: Path, rules: Rules, decode: bool) -> Found:
+def check_file(data: Any, folder: Path, rules: Rules, decode: bool) -> Found:
     """All that is wrong with an annotation file in COCO's format and with its images.
 
     Args:

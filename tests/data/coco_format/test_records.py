@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from repro.data.check import check_data
-from repro.data.images import load_coco_images
-from repro.data.sets.coco import find_files, load_coco
+from repro.data.coco_format import read_images, read_persons
+from repro.data.sets.coco import find_files
 from repro.errors import ReproError
 from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.skeletons.skeleton import COCO17
@@ -28,7 +28,7 @@ def shuffle(content):
 
 def loaded(root):
     files = find_files(root, "train")
-    return load_coco(*files), load_coco_images(*files)
+    return read_persons(*files), read_images(*files)
 
 
 def test_keypoints_in_another_order_are_put_into_the_skeletons(coco_root):
@@ -141,7 +141,7 @@ def test_null_and_lists_of_lists_are_as_good_as_the_plain_form(coco_root):
 )
 def test_names_lead_into_the_folder_alone(coco_root, name):
     change_json(coco_root / TRAIN, lambda c: c["images"][0].update(file_name=name))
-    for read in (load_coco, load_coco_images):
+    for read in (read_persons, read_images):
         with pytest.raises(ReproError, match="train2017.json: file_name of image 2 is ") as caught:
             read(*find_files(coco_root, "train"))
         assert "\n" not in str(caught.value)
@@ -160,7 +160,7 @@ def test_names_may_lead_into_folders_below(coco_root):
 def test_some_images_with_a_crowd_index_and_others_without_are_refused(coco_root):
     change_json(coco_root / TRAIN, lambda c: [i.update(crowdIndex=0.5) for i in c["images"][:2]])
     with pytest.raises(ReproError, match="crowdIndex of image 3 is missing"):
-        load_coco_images(*find_files(coco_root, "train"))
+        read_images(*find_files(coco_root, "train"))
 
 
 def test_two_images_of_one_file_are_refused(coco_root):
@@ -169,4 +169,4 @@ def test_two_images_of_one_file_are_refused(coco_root):
 
     change_json(find_files(coco_root, "train")[0], repeat)
     with pytest.raises(ReproError, match="file_name of image .* which another image has too"):
-        load_coco(*find_files(coco_root, "train"))
+        read_persons(*find_files(coco_root, "train"))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from repro.data.person_sizes import AREA_OF_BOX
 from repro.data.values import (
     ADVICE,
     LARGEST_AREA,
@@ -29,7 +30,6 @@ from repro.data.values import (
 )
 from repro.errors import ReproError
 
-AREA_OF_BOX = 0.53  # stands in for a missing `area`, as in the evaluation code of CrowdPose, whose files have none
 PERSON = 1  # the category of persons after reading
 ALIASES = {"top_head": "head", "head_top": "head"}  # other names of keypoints
 

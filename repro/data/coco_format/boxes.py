@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.sets.records import PERSON, read_json
+from repro.data.coco_format.records import PERSON, read_json
 from repro.data.values import LARGEST, is_id, is_number, short
 from repro.errors import ReproError
 
