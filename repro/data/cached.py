@@ -27,14 +27,13 @@ from tqdm import tqdm
 
 from repro import paths
 from repro.data.image_files import checked_images
-from repro.data.limits import VARIABLE, cache_limit, enough
+from repro.data.limits import LIMIT_BYTES, VARIABLE, cache_limit, enough
 from repro.data.persons import ImageFiles, ImageSource
 from repro.errors import ReproError
 from repro.support.locks import Hold, remove_left
 from repro.support.sealed import Damaged, read_sealed, write_sealed
 
 VERSION = 1  # of the layout; part of the manifest and of keys
-LIMIT_BYTES = 2e9
 KIND = "decoded images"  # of the sealed manifest
 
 

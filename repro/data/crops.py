@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from repro.data.augment import Augmentation, Crops, draw_crops, plain_crops
 from repro.data.device_warps import inverse_matrices, warp
 from repro.data.drawn.figures import PARTS
-from repro.data.loading import BatchLoader, stack_arrays
+from repro.data.loading import OrderedLoader, stack_arrays
 from repro.data.persons import PartSource, PersonSet
 from repro.data.resident import ResidentImages
 from repro.errors import ReproError
@@ -104,9 +104,7 @@ class CropBatches:
         self.parts = parts
         self.settings = settings
         self.resident = resident
-        self._order: list[list[tuple[int, np.ndarray]]] = []
-        self._current = self._order
-        self._loader = BatchLoader(Warps(persons, settings.size, parts), self._order, workers, stack_arrays)
+        self._loader = OrderedLoader(Warps(persons, settings.size, parts), workers, stack_arrays)
 
     def training_epoch(
         self, augmentation: Augmentation, *, seed: int, epoch: int, batch: int, rank: int = 0, world: int = 1
@@ -158,10 +156,7 @@ class CropBatches:
     ) -> Iterator[dict[str, Tensor]]:
         """Batches of images that are read and cut one by one. The columns are those of all persons, in their crops."""
         order = [[(int(self.persons.image_index[i]), matrices[i]) for i in step] for step in steps]
-        self._order[:] = self._current = order
-        for step, images in zip(steps, self._loader, strict=True):
-            if self._current is not order:
-                raise RuntimeError("These batches ended when the next ones were begun: use a CropBatches for each.")
+        for step, images in zip(steps, self._loader.batches(order), strict=True):
             batch = {
                 "images": images[..., :3],
                 "points": torch.from_numpy(points[step]),

@@ -8,6 +8,7 @@ import os
 from repro.errors import ReproError
 
 VARIABLE = "REPRO_CACHE_LIMIT"
+LIMIT_BYTES = 2e9  # of each cache where the variable says nothing
 
 
 def cache_limit(default: float) -> float:

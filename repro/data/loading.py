@@ -33,21 +33,22 @@ def quiet_worker(_: int) -> None:
     torch.set_num_threads(1)
 
 
-class BatchLoader:
-    """A ``DataLoader`` of batches that are stacked by ``stack_arrays``; batches do not depend on the number of workers.
+class OrderedLoader:
+    """A ``DataLoader`` whose workers stay while each epoch gives the order of its own batches, one epoch at a time.
 
     Args:
         dataset: of single items.
-        order: the items of each batch; it may be changed between two iterations.
-        workers: processes; 0 for this one.
-        stack: a list of items to a batch of tensors or arrays.
+        workers: processes; 0 for this one. The batches do not depend on it.
+        stack: a list of items to a batch of tensors or arrays, as ``stack_arrays``.
     """
 
-    def __init__(self, dataset: Dataset, order: list[list[Any]], workers: int, stack: Callable[[list[Any]], Any]) -> None:
+    def __init__(self, dataset: Dataset, workers: int, stack: Callable[[list[Any]], Any]) -> None:
         self._workers = workers
+        self._order: list[list[Any]] = []  # what the sampler reads when an epoch begins
+        self._current = self._order
         self._loader = DataLoader(
             dataset,
-            batch_sampler=order,
+            batch_sampler=self._order,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=quiet_worker,
@@ -56,8 +57,27 @@ class BatchLoader:
             timeout=LONGEST if workers else 0,
         )
 
-    def __iter__(self) -> Iterator[Any]:
-        """The batches, of tensors. Raises ReproError when workers cannot be started or end before their work does."""
+    def batches(self, order: list[list[Any]]) -> Iterator[Any]:
+        """The batches, of tensors, until others are begun.
+
+        Args:
+            order: the items of each batch, as the dataset takes them.
+
+        Raises:
+            ReproError: when workers cannot be started or end before their work does.
+            RuntimeError: when other batches of this loader were begun meanwhile.
+        """
+        self._order[:] = self._current = order
+        read = self._read()
+        while True:
+            batch = next(read, None)
+            if self._current is not order:
+                raise RuntimeError("These batches ended when the next ones were begun: use a loader for each.")
+            if batch is None:
+                return
+            yield batch
+
+    def _read(self) -> Iterator[Any]:
         if not self._workers:
             yield from self._loader
             return

@@ -27,7 +27,7 @@ from torch.utils.data import Dataset
 
 from repro.data.device_warps import inverse_matrices, warp
 from repro.data.images import ImageSet
-from repro.data.loading import BatchLoader, stack_arrays
+from repro.data.loading import OrderedLoader, stack_arrays
 from repro.data.resident import ResidentImages
 from repro.data.scene_augment import (
     ROUNDED_TO,
@@ -146,9 +146,7 @@ class SceneBatches:
         self.settings = settings
         self.resident = resident
         self._starts = image_set.starts()
-        self._order: list[list[Cut]] = []
-        self._current = self._order
-        self._loader = BatchLoader(SceneWarps(image_set), self._order, workers, _stack)
+        self._loader = OrderedLoader(SceneWarps(image_set), workers, _stack)
 
     def training_epoch(
         self, augmentation: SceneAugmentation, *, seed: int, epoch: int, batch: int, rank: int = 0, world: int = 1
@@ -246,11 +244,7 @@ class SceneBatches:
             [Cut(int(i), frame, mask_stride) for i, frame in zip(step, framed, strict=True)]
             for step, framed in zip(steps, frames, strict=True)
         ]
-        self._order[:] = self._current = order
-        for warped in self._loader:
-            if self._current is not order:
-                raise RuntimeError("These batches ended when the next ones were begun: use a SceneBatches for each.")
-            yield warped
+        yield from self._loader.batches(order)
 
 
 def _warped_on_device(

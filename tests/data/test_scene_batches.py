@@ -234,7 +234,7 @@ def test_an_epoch_ends_when_the_next_begins():
     first = batches.training_epoch(USUAL, seed=0, epoch=0, batch=2)
     next(first)
     next(batches.training_epoch(USUAL, seed=0, epoch=1, batch=2))
-    with pytest.raises(RuntimeError, match="use a SceneBatches for each"):
+    with pytest.raises(RuntimeError, match="use a loader for each"):
         list(first)
 
 

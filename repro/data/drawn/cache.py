@@ -32,13 +32,12 @@ from repro.data.drawn.labels import Labels
 from repro.data.drawn.painters import draw_picture, draw_pictures, painters_for
 from repro.data.drawn.settings import PeopleSettings
 from repro.data.drawn.staging import Picture
-from repro.data.limits import VARIABLE, cache_limit, enough
+from repro.data.limits import LIMIT_BYTES, VARIABLE, cache_limit, enough
 from repro.errors import ReproError
 from repro.support.locks import Hold, is_held, remove_left
 from repro.support.sealed import Damaged, about_file, check_file, read_json, unsealed, write_sealed
 
 FORMAT = 2
-LIMIT_BYTES = 2_000_000_000
 KEPT_BYTES = 128_000_000  # of decoded pictures in memory, a process and set
 KIND = "drawn people"  # of the sealed manifest
 _FILES = ("images.bin", "parts.bin", "labels.npz")
