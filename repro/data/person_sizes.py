@@ -7,6 +7,8 @@ import numpy as np
 from repro.errors import ReproError
 
 AREA_OF_BOX = 0.53  # area of a person / area of its box, as the evaluation of CrowdPose takes it, whose files have no areas
+# The ranges of areas, px^2, that COCO's evaluation tells apart; it leaves smaller people out of the latter two.
+COCO_SIZES = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 HEAD_BOX_FACTOR = 0.6  # head size / diagonal of MPII's head box (SC_BIAS of the official code)
 
 

@@ -14,27 +14,27 @@ from torch import Tensor
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.errors import ReproError
 from repro.skeletons.skeleton import Skeleton
+from repro.skeletons.wholebody import BODY_PARTS
 
-PARTS = ("body", "foot", "face", "hand")
 _PART_OF = {"lefthand": "hand", "righthand": "hand"}
 
 
 def keypoint_parts(skeleton: Skeleton) -> tuple[int, ...]:
-    """For each keypoint the position of its part in ``PARTS``.
+    """For each keypoint the position of its part in ``BODY_PARTS``.
 
     Raises:
         ReproError: when the skeleton lacks one of the four parts, or a keypoint is in none of them.
     """
     named = {n: _PART_OF.get(part, part) for part, members in skeleton.parts for n in members}
-    missing = [part for part in PARTS if part not in named.values()]
-    outside = [n for n in skeleton.keypoints if named.get(n) not in PARTS]
+    missing = [part for part in BODY_PARTS if part not in named.values()]
+    outside = [n for n in skeleton.keypoints if named.get(n) not in BODY_PARTS]
     if missing or outside:
         wrong = f"no part {missing[0]!r}" if missing else f"the keypoint {outside[0]!r} in none of its parts"
         raise ReproError(
-            f"Skeleton {skeleton.name} has {wrong}, but every keypoint has to be of one of the parts {', '.join(PARTS)}: "
+            f"Skeleton {skeleton.name} has {wrong}, but every keypoint has to be of one of the parts {', '.join(BODY_PARTS)}: "
             "take a whole-body skeleton, as wholebody133."
         )
-    return tuple(PARTS.index(named[n]) for n in skeleton.keypoints)
+    return tuple(BODY_PARTS.index(named[n]) for n in skeleton.keypoints)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class WholeBodyHeatmap:
     def __call__(
         self, points: Tensor, labelled: Tensor, *, size: tuple[int, int], skeleton: Skeleton
     ) -> dict[str, Tensor]:
-        """Targets of the keypoint encoder, and ``keypoint_parts`` (K,) int64, positions in ``PARTS``.
+        """Targets of the keypoint encoder, and ``keypoint_parts`` (K,) int64, positions in ``BODY_PARTS``.
 
         Args:
             points: (B, K, 2), x, y in heatmap px.

@@ -25,7 +25,7 @@ from repro.data.augment import Augmentation
 from repro.data.cached import cache_images
 from repro.data.persons import PersonSet
 from repro.data.sets.coco_wholebody import load_coco_wholebody
-from repro.encoders.whole_body import PARTS, keypoint_parts
+from repro.encoders.whole_body import keypoint_parts
 from repro.experiments.outcome import keep, kept
 from repro.metrics.oks import oks
 from repro.models.checkpoints import load_weights
@@ -33,6 +33,7 @@ from repro.papers.fowkal.rows import TABLES
 from repro.recipe import Data, Evaluation, Optimisation, Recipe
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES, apply_scale
+from repro.skeletons.wholebody import BODY_PARTS
 from repro.training.distributed import World
 from repro.training.loop import Job, build_network, train
 
@@ -101,13 +102,13 @@ def overfit(persons: PersonSet, recipe: Recipe) -> dict[str, Any]:
 
 
 def part_similarities(persons: PersonSet, points: np.ndarray) -> tuple[dict[str, float], dict[str, int]]:
-    """Mean OKS of each part of ``PARTS`` and of the ``whole`` body, over the persons that have the part, and their numbers.
+    """Mean OKS of each part of ``BODY_PARTS`` and of the ``whole`` body, over the persons that have the part, and their numbers.
 
     The OKS of a part has its keypoints' sigmas and the area of the whole person, as in the evaluation of COCO-WholeBody; here
     both hands together are one part. ``points`` is (N, K, 2), x, y in image px, in the order of ``persons``.
     """
     parts = np.array(keypoint_parts(persons.skeleton))
-    members = {name: parts == i for i, name in enumerate(PARTS)} | {"whole": np.ones(len(parts), dtype=bool)}
+    members = {name: parts == i for i, name in enumerate(BODY_PARTS)} | {"whole": np.ones(len(parts), dtype=bool)}
     sigmas = persons.skeleton.sigma_array
     means, counts = {}, {}
     for name, m in members.items():

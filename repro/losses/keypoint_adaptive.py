@@ -18,11 +18,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from repro.encoders.whole_body import PARTS
 from repro.errors import ReproError
 from repro.losses.adaptive_wing import AdaptiveWing
 from repro.losses.foreground import FWAHR, WAHR
 from repro.losses.weighted_errors import WithSlope, squared_error_and_slope, weighted_sums
+from repro.skeletons.wholebody import BODY_PARTS
 
 Foreground = WAHR | FWAHR
 COARSE = ("body", "foot")  # the parts of Eq. 4 with squared errors; the others have Adaptive Wing
@@ -33,12 +33,12 @@ def part_means(values: Tensor, parts: Tensor) -> Tensor:
 
     Args:
         values: (B, K).
-        parts: (K,) positions in ``PARTS``.
+        parts: (K,) positions in ``BODY_PARTS``.
 
     Returns:
-        (B, 4) in the order of ``PARTS``; 0 for a part without keypoints.
+        (B, 4) in the order of ``BODY_PARTS``; 0 for a part without keypoints.
     """
-    members = parts == torch.arange(len(PARTS), device=parts.device)[:, None]  # (4, K)
+    members = parts == torch.arange(len(BODY_PARTS), device=parts.device)[:, None]  # (4, K)
     counts = members.sum(1).clamp(min=1)
     return torch.where(members, values[:, None], 0).sum(-1) / counts
 
@@ -66,13 +66,13 @@ def heuristic_loss(squares: Tensor, wings: Tensor, parts: Tensor, *, swap: bool)
     Args:
         squares: (B, K) squared errors of the keypoints.
         wings: (B, K) their Adaptive Wing.
-        parts: (K,) positions in ``PARTS``.
+        parts: (K,) positions in ``BODY_PARTS``.
         swap: whether the factors are exchanged, as printed.
 
     Returns:
         The terms of body and feet, and of face and hands; scalars.
     """
-    coarse = torch.stack([parts == PARTS.index(p) for p in COARSE]).any(0)
+    coarse = torch.stack([parts == BODY_PARTS.index(p) for p in COARSE]).any(0)
     n, n_coarse = len(parts), coarse.sum()
     mean_coarse = torch.where(coarse, squares, 0).sum(1).mean() / n_coarse
     mean_dense = torch.where(coarse, 0, wings).sum(1).mean() / (n - n_coarse)
@@ -210,7 +210,7 @@ class KeypointAdaptiveLoss(_KeypointLoss):
             raise ReproError(f"KeypointAdaptiveLoss fixed_factor is {self.fixed_factor}: give a number from 0 to 1.")
 
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``loss``, ``heatmap_loss``, ``factor_variance`` and ``factor_<part>`` for each of ``PARTS``."""
+        """``loss``, ``heatmap_loss``, ``factor_variance`` and ``factor_<part>`` for each of ``BODY_PARTS``."""
         squares, wings = self._sums(outputs, targets, squared_error_and_slope, self.wing.with_slope)
         parts, factors = targets["keypoint_parts"], self._factors(outputs, squares)
         heatmap = part_means(adaptive_error(squares, wings, factors), parts).sum(1).mean()
@@ -220,7 +220,7 @@ class KeypointAdaptiveLoss(_KeypointLoss):
             "loss": heatmap + self.regularisation * variance,
             "heatmap_loss": heatmap,
             "factor_variance": variance,
-            **{f"factor_{part}": mean for part, mean in zip(PARTS, means, strict=True)},
+            **{f"factor_{part}": mean for part, mean in zip(BODY_PARTS, means, strict=True)},
         }
 
     def _factors(self, outputs: dict[str, Tensor], like: Tensor) -> Tensor:

@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from repro.data.person_sizes import COCO_SIZES
 from repro.metrics.oks import oks
 from repro.skeletons.skeleton import Skeleton
 
 CLASSES = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, NEAR = 0.85, 0.5
-SMALLEST, LARGEST = 32.0**2, 1e10  # px^2 of people that take part, as in coco-analyze
+SMALLEST, LARGEST = COCO_SIZES["medium"][0], COCO_SIZES["large"][1]  # px^2 of people that take part, as in coco-analyze
 
 
 @dataclass(frozen=True, kw_only=True)

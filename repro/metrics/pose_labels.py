@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from repro.data.person_sizes import COCO_SIZES
 from repro.metrics.oks import oks
 from repro.skeletons.skeleton import Skeleton
-
-AREA_RANGES = ((0.0, 1e10), (32.0**2, 96.0**2), (96.0**2, 1e10))  # all, medium, large
 
 
 def pose_labels(
@@ -55,7 +54,7 @@ def pose_labels(
         skeleton.sigma_array,
     )
     labels = []
-    for low, high in AREA_RANGES[: 1 if dedup_area_ranges else None]:
+    for low, high in list(COCO_SIZES.values())[: 1 if dedup_area_ranges else None]:
         valid = counts & (np.asarray(areas) >= low) & (np.asarray(areas) <= high)
         labels.append(np.where(valid, similarity, 0.0).max(1))
     return np.tile(order, len(labels)), np.concatenate(labels)

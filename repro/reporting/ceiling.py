@@ -24,8 +24,9 @@ from repro.metrics.coco import predictions_to_coco
 from repro.metrics.pck import pckh
 from repro.metrics.whole_body import WHOLE, evaluate_whole_body
 from repro.recipe import PersonDecoder, Recipe
+from repro.skeletons.wholebody import BODY_PARTS
 
-WHOLE_BODY_PARTS = ("body", "foot", "face", "hand", WHOLE)
+WHOLE_BODY_PARTS = (*BODY_PARTS, WHOLE)
 SMALL_PARTS = ("face", "lefthand", "righthand")
 
 

@@ -16,9 +16,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from repro.encoders.whole_body import PARTS
 from repro.reporting.figures import not_measured, row_labels
 from repro.reporting.outcome import Outcome
+from repro.skeletons.wholebody import BODY_PARTS
 
 START = 0.5  # the factors of a new head
 DIGITS = 4  # significant ones that are kept
@@ -29,7 +29,7 @@ def factor_log(log: Sequence[dict[str, float]]) -> list[dict[str, float]]:
 
     Empty for the log of a loss that learns no factors: one without any, or one that gives all parts the same throughout.
     """
-    names = {f"factor_{part}": part for part in PARTS}
+    names = {f"factor_{part}": part for part in BODY_PARTS}
     lines = [line for line in log if set(names) <= set(line)]
     if len({line[name] for line in lines for name in names}) < 2:
         return []
@@ -51,7 +51,7 @@ def factor_frame(outcome: Outcome) -> pd.DataFrame:
             {"row": labels[run.row], "seed": run.seed, "persons": line["persons"], "part": part, "factor": line[part]}
             for run in outcome.runs
             for line in run.factors
-            for part in PARTS
+            for part in BODY_PARTS
         ],
         columns=["row", "seed", "persons", "part", "factor"],
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from repro.skeletons.skeleton import COCO17, Skeleton
 
 FEET = tuple(f"{side}_{n}" for side in ("left", "right") for n in ("big_toe", "small_toe", "heel"))
+BODY_PARTS = ("body", "foot", "face", "hand")  # of which metrics tell figures; both hands are one
 HANDS = tuple(f"{side}_hand_{i}" for side in ("left", "right") for i in range(21))
 
 _FEET_SIGMAS = (0.068, 0.066, 0.066, 0.092, 0.094, 0.094)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pycocotools.cocoeval import Params
 
-from repro.data.person_sizes import head_sizes_mpii
+from repro.data.person_sizes import COCO_SIZES, head_sizes_mpii
 from repro.errors import ReproError
 
 
@@ -13,3 +14,9 @@ def test_head_size_is_six_tenths_of_the_diagonal():
     np.testing.assert_allclose(head_sizes_mpii([[[10, 20], [40, 60]], [[0, 0], [0, 10]]]), [30.0, 6.0], rtol=1e-15)
     with pytest.raises(ReproError, match="\\(2, 3\\)"):
         head_sizes_mpii(np.zeros((2, 3)))
+
+
+def test_the_sizes_are_those_of_cocos_evaluation():
+    params = Params("keypoints")
+    assert list(COCO_SIZES) == params.areaRngLbl
+    np.testing.assert_allclose(list(COCO_SIZES.values()), params.areaRng, rtol=1e-15)

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from repro.encoders.gaussian import GaussianHeatmap
-from repro.encoders.whole_body import PARTS, WholeBodyHeatmap, keypoint_parts
+from repro.encoders.whole_body import WholeBodyHeatmap, keypoint_parts
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17
-from repro.skeletons.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import BODY_PARTS, WHOLEBODY133
 
 
 def test_the_parts_of_the_paper():
     """17 keypoints on the body, 6 on the feet, 68 on the face, 42 on both hands, in this order."""
-    assert PARTS == ("body", "foot", "face", "hand")
+    assert BODY_PARTS == ("body", "foot", "face", "hand")
     assert keypoint_parts(WHOLEBODY133) == (0,) * 17 + (1,) * 6 + (2,) * 68 + (3,) * 42
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from repro.encoders.whole_body import PARTS
 from repro.papers.fowkal.rows import TABLES
 from repro.reporting.factors import factor_curves, factor_frame, factor_log, factor_table
 from repro.reporting.outcome import Outcome
+from repro.skeletons.wholebody import BODY_PARTS
 
 from .sample_outcome import make_outcome
 
@@ -68,9 +68,9 @@ def test_losses_that_learn_no_factors_keep_none(log) -> None:
 
 def test_factors_are_scaled_between_the_least_and_the_greatest_part() -> None:
     frame = factor_frame(outcome_with(*KAL))
-    assert list(frame["row"].unique()) == ["(d) + KAL", "(f) + KAL + FWAHR"] and len(frame) == 3 * 2 * len(PARTS)
+    assert list(frame["row"].unique()) == ["(d) + KAL", "(f) + KAL + FWAHR"] and len(frame) == 3 * 2 * len(BODY_PARTS)
     first = frame[(frame["seed"] == 0) & (frame["persons"] == 1000)]
-    assert list(first["part"]) == 2 * list(PARTS)
+    assert list(first["part"]) == 2 * list(BODY_PARTS)
     assert list(first["scaled"]) == pytest.approx([1, 0.5, 0, 0.25, 0, 0, 0, 0])  # all equal in the second row
 
 
@@ -95,7 +95,7 @@ def test_a_figure_has_a_column_a_row_of_the_table_and_both_views() -> None:
     kal, fowkal, kal_scaled, fowkal_scaled = figure.axes
     assert [axis.get_title() for axis in figure.axes[:2]] == ["(d) + KAL", "(f) + KAL + FWAHR"]
     assert (kal.get_yscale(), kal_scaled.get_yscale()) == ("log", "linear")
-    assert [entry.get_text() for entry in fowkal.get_legend().get_texts()] == list(PARTS)
+    assert [entry.get_text() for entry in fowkal.get_legend().get_texts()] == list(BODY_PARTS)
     assert kal.get_legend() is None and fowkal_scaled.get_legend() is None
     foot = fowkal.lines[1]
     assert foot.get_xdata().tolist() == [1000, 2000] and foot.get_ydata() == pytest.approx([0.4, 0.001])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from repro.papers.spec import Column, Paper, TableSpec
+from repro.skeletons.wholebody import BODY_PARTS
 
-_PARTS = tuple(Column(f"{part} AP", f"{part}_AP") for part in ("body", "foot", "face", "hand"))
+_PARTS = tuple(Column(f"{part} AP", f"{part}_AP") for part in BODY_PARTS)
 _DATA = "COCO-WholeBody v1.0 val"
 
 PAPER = Paper(

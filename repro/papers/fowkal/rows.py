@@ -32,7 +32,7 @@ from repro.models.networks import HeatmapNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
 from repro.papers.recipes import Expected, Extra, Row, TableRows
 from repro.recipe import Loss, Method, Optimisation, Recipe
-from repro.skeletons.wholebody import WHOLEBODY133
+from repro.skeletons.wholebody import BODY_PARTS, WHOLEBODY133
 
 AUGMENTATION = Augmentation(scale=0.5, rotation=40.0)
 OPTIMISATION = Optimisation(batch=256, learning_rate=5e-4, warm_up=500)
@@ -65,13 +65,12 @@ def _table(rows: dict[str, Row], whole: str, parts: tuple[str, ...] = (), **more
     return TableRows(data="coco-wholebody", skeleton=WHOLEBODY133, rows=rows, stand_ins=stand_ins, note=_NOTE, **more)
 
 
-_PARTS = ("body", "foot", "face", "hand")
 _FOWKAL = with_loss(KeypointAdaptiveLoss(foreground=FWAHR()))
 _HEURISTIC_FWAHR = with_loss(HeuristicPartLoss(foreground=FWAHR()))
 _CONTROL = "part-balanced"
 
 TABLES = {
-    1: _table({"hrnet-w32": row(HRNET), "hrnet-w32-dark": row(DARK), "fowkal-w32": _FOWKAL}, "whole-body AP", _PARTS),
+    1: _table({"hrnet-w32": row(HRNET), "hrnet-w32-dark": row(DARK), "fowkal-w32": _FOWKAL}, "whole-body AP", BODY_PARTS),
     2: _table(
         {
             "mse": row(DARK),
@@ -83,7 +82,7 @@ TABLES = {
             _CONTROL: with_loss(KeypointAdaptiveLoss(fixed_factor=0.0)),
         },
         "whole-body AP",
-        _PARTS,
+        BODY_PARTS,
         extras={
             _CONTROL: Extra(
                 settings={"Method": "part-balanced MSE"},
