@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
+from repro import parts
 from repro.data.augment import Augmentation
 from repro.data.crops import Input
 from repro.data.scene_augment import SceneAugmentation
@@ -49,47 +50,62 @@ from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
 from repro.support import serial
+from repro.support.protocols import misfit
+from repro.support.serial import Open
 
 # Raise this when a change of the code alters the numbers of recipes that stay the same: recipes made from then on carry it and
 # have other keys. The default of ``Recipe.revision`` stays 1, because defaults are left out of keys.
 REVISION = 1
 
-# The parts that a method is made of. A new paper adds its classes here; recipes can then name them.
-Network = (
-    HeatmapNetwork
-    | SkeletalNetwork
-    | PartNetwork
-    | OffsetNetwork
-    | TwoBranchNetwork
-    | DeconvNetwork
-    | IntegralNetwork
-    | AdaptiveFactorNetwork
-    | GuidedNetwork
-    | GuidedHigherNetwork
-    | HigherNetwork
-    | CenterNetwork
+# The parts of this package that a method can be made of; a recipe names them by their bare names, and parts of other packages as
+# ``module:Class``.
+NETWORKS = (
+    HeatmapNetwork,
+    SkeletalNetwork,
+    PartNetwork,
+    OffsetNetwork,
+    TwoBranchNetwork,
+    DeconvNetwork,
+    IntegralNetwork,
+    AdaptiveFactorNetwork,
+    GuidedNetwork,
+    GuidedHigherNetwork,
+    HigherNetwork,
+    CenterNetwork,
 )
-PersonEncoder = GaussianHeatmap | SkeletalHeatmap | PartMap | OffsetField | Coordinates | WholeBodyHeatmap
-SceneEncoder = GuidedTargets | AssociativeTargets | CenterNetTargets
-Encoder = PersonEncoder | SceneEncoder
-Loss = (
-    HeatmapMSE
-    | SkeletalLoss
-    | PartCrossEntropy
-    | UdpLoss
-    | DetectionOffsetLoss
-    | WeightedOffsetLoss
-    | JointL1
-    | UniformHeatmapLoss
-    | HeuristicPartLoss
-    | KeypointAdaptiveLoss
-    | GuidedLoss
-    | AssociativeLoss
-    | CenterNetLoss
+PERSON_ENCODERS = (GaussianHeatmap, SkeletalHeatmap, PartMap, OffsetField, Coordinates, WholeBodyHeatmap)
+SCENE_ENCODERS = (GuidedTargets, AssociativeTargets, CenterNetTargets)
+LOSSES = (
+    HeatmapMSE,
+    SkeletalLoss,
+    PartCrossEntropy,
+    UdpLoss,
+    DetectionOffsetLoss,
+    WeightedOffsetLoss,
+    JointL1,
+    UniformHeatmapLoss,
+    HeuristicPartLoss,
+    KeypointAdaptiveLoss,
+    GuidedLoss,
+    AssociativeLoss,
+    CenterNetLoss,
 )
-PersonDecoder = Argmax | QuarterOffset | Dark | WeightedInference | OffsetDecoder | SoftArgmax
-Grouper = GuidedGrouper | TagGrouper | CenterNetGrouper
-Decoder = PersonDecoder | Grouper
+PERSON_DECODERS = (Argmax, QuarterOffset, Dark, WeightedInference, OffsetDecoder, SoftArgmax)
+GROUPERS = (GuidedGrouper, TagGrouper, CenterNetGrouper)
+
+Network = Annotated[parts.Network, Open(NETWORKS, (parts.Network,))]
+PersonEncoder = Annotated[parts.PersonEncoder, Open(PERSON_ENCODERS, (parts.PersonEncoder,))]
+SceneEncoder = Annotated[parts.SceneEncoder, Open(SCENE_ENCODERS, (parts.SceneEncoder,))]
+Encoder = Annotated[
+    parts.PersonEncoder | parts.SceneEncoder,
+    Open(PERSON_ENCODERS + SCENE_ENCODERS, (parts.PersonEncoder, parts.SceneEncoder)),
+]
+Loss = Annotated[parts.Loss, Open(LOSSES, (parts.Loss,))]
+PersonDecoder = Annotated[parts.PersonDecoder, Open(PERSON_DECODERS, (parts.PersonDecoder,))]
+Grouper = Annotated[parts.Grouper, Open(GROUPERS, (parts.Grouper,))]
+Decoder = Annotated[
+    parts.PersonDecoder | parts.Grouper, Open(PERSON_DECODERS + GROUPERS, (parts.PersonDecoder, parts.Grouper))
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,44 +139,51 @@ def _misplaced(part: str, given: object, wanted: str) -> ReproError:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method: encoder, network, loss and decoder; a bottom-up method's decoder groups. ``but`` exchanges parts."""
+    """A method: encoder, network, loss and decoder; a bottom-up method's decoder groups. ``but`` exchanges parts.
+
+    Raises:
+        ReproError: for a part that does not fit the protocol of its kind, see ``repro.parts``.
+    """
 
     encoder: Encoder
     network: Network
     loss: Loss
     decoder: Decoder
 
-    def but(self, **parts: Any) -> Method:
+    def __post_init__(self) -> None:
+        serial.check_parts(self)
+
+    def but(self, **exchanged: Any) -> Method:
         """This method with some parts exchanged, as an ablation words it."""
-        return replace(self, **parts)
+        return replace(self, **exchanged)
 
     @property
     def person_encoder(self) -> PersonEncoder:
         """The encoder of a top-down method. Raises ReproError for that of a bottom-up one."""
-        if isinstance(self.encoder, SceneEncoder):
+        if misfit(self.encoder, parts.PersonEncoder):
             raise _misplaced("encoder", self.encoder, "points of single persons")
-        return self.encoder
+        return cast(PersonEncoder, self.encoder)
 
     @property
     def scene_encoder(self) -> SceneEncoder:
         """The encoder of a bottom-up method. Raises ReproError for that of a top-down one."""
-        if isinstance(self.encoder, PersonEncoder):
+        if misfit(self.encoder, parts.SceneEncoder):
             raise _misplaced("encoder", self.encoder, "all people of an image")
-        return self.encoder
+        return cast(SceneEncoder, self.encoder)
 
     @property
     def person_decoder(self) -> PersonDecoder:
         """The decoder of a top-down method. Raises ReproError for a grouper."""
-        if isinstance(self.decoder, Grouper):
+        if not misfit(self.decoder, parts.Grouper):  # it may be called with maps of single persons too
             raise _misplaced("decoder", self.decoder, "maps of single persons")
-        return self.decoder
+        return cast(PersonDecoder, self.decoder)
 
     @property
     def grouper(self) -> Grouper:
         """The decoder of a bottom-up method. Raises ReproError for one of single persons."""
-        if isinstance(self.decoder, PersonDecoder):
+        if misfit(self.decoder, parts.Grouper):
             raise _misplaced("decoder", self.decoder, "maps of whole images")
-        return self.decoder
+        return cast(Grouper, self.decoder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +228,9 @@ class SecondStage:
 
     loss: Loss
     epochs: int = 40
+
+    def __post_init__(self) -> None:
+        serial.check_parts(self)
 
 
 @dataclass(frozen=True, kw_only=True)

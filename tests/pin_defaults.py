@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from repro.recipe import Recipe
-from repro.support.serial import to_plain
+from repro.support.serial import Open, field_types, to_plain
 
 FILE = Path(__file__).parent / "pins" / "defaults.json"
 REQUIRED = "(required)"  # stands for a field without a default
@@ -27,11 +27,12 @@ def settings_classes(root: type = Recipe) -> dict[str, type]:
     waiting: list[Any] = [root]
     while waiting:
         hint = waiting.pop()
-        if dataclasses.is_dataclass(hint) and found.get(hint.__name__) is not hint:
+        if isinstance(hint, Open):
+            waiting += hint.classes
+        elif dataclasses.is_dataclass(hint) and found.get(hint.__name__) is not hint:
             assert hint.__name__ not in found, f"two settings classes are named {hint.__name__}: rename the newer one"
             found[hint.__name__] = hint
-            hints = typing.get_type_hints(hint)
-            waiting += [hints[field.name] for field in dataclasses.fields(hint)]
+            waiting += field_types(hint).values()
         waiting += typing.get_args(hint)
     return dict(sorted(found.items()))
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Annotated, ClassVar, Protocol, cast
 
 from torch import Tensor, nn
 
+from repro.models.backbones.base import Backbone
 from repro.models.backbones.dla import DLA
 from repro.models.backbones.hourglass import Hourglass
 from repro.models.base import OnBackbone
 from repro.skeletons.outputs import OFFSETS, Output
 from repro.skeletons.skeleton import Skeleton
+from repro.support.serial import Open, check_parts
 
 FRACTION = Output(kind="offsets", by_keypoint=False, flip="own")  # of a pixel: CenterNet takes the image's own
 CENTERNET = {
@@ -31,17 +33,31 @@ CENTERNET = {
 RARE = -2.19  # first bias of centres and heatmaps: their sigmoid starts at 0.1
 
 
+class StackedBackbone(Backbone, Protocol):
+    """A backbone that heads can be put on at the end of each stack."""
+
+    @property
+    def head_channels(self) -> int:
+        """Channels within the heads."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CenterNetwork(OnBackbone):
     """Settings of CenterNet; the default is CenterNet-DLA, ``backbone=Hourglass()`` is CenterNet-HG.
 
     Args:
-        backbone: gives features at a quarter of the input's size, one set a stack.
+        backbone: gives features at a quarter of the input's size, one set a stack; any that fits ``StackedBackbone``.
+
+    Raises:
+        ReproError: for a backbone that does not fit.
     """
 
     outputs: ClassVar[Mapping[str, Output]] = CENTERNET
 
-    backbone: DLA | Hourglass = DLA()
+    backbone: Annotated[StackedBackbone, Open((DLA, Hourglass), (StackedBackbone,))] = DLA()
+
+    def __post_init__(self) -> None:
+        check_parts(self)
 
     def build(self, skeleton: Skeleton) -> nn.Module:
         """The network for the keypoints of ``skeleton``."""
@@ -79,7 +95,7 @@ class CenterNet(nn.Module):
     is the mean over all stacks, decoders read the last.
     """
 
-    def __init__(self, settings: DLA | Hourglass, *, keypoints: int) -> None:
+    def __init__(self, settings: StackedBackbone, *, keypoints: int) -> None:
         super().__init__()
         self.backbone = settings.build()
         self.heads = nn.ModuleList(pose_heads(c, settings.head_channels, keypoints) for c in settings.outputs)

@@ -3,31 +3,89 @@
 A field that stands at its default is left out, so that a new option does not change what older files mean. Where a field's
 annotation is a union of dataclasses, the value carries the class name as ``type``; the annotation is the list of what may
 stand there, so no registry is needed.
+
+A field that is ``Annotated`` with ``Open`` takes, besides the classes named there, any frozen dataclass that fits one of its
+protocols. Such a class is written as ``module:Class``, and its module is imported when it is read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import types
 import typing
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from repro.errors import ReproError, choice_error
+from repro.support.protocols import misfit
 
 T = TypeVar("T")
 
 
-def to_plain(value: Any) -> Any:
-    """A dataclass (or a tuple, string, number, bool, None) as JSON values, fields at their default left out."""
+@dataclass(frozen=True)
+class Open:
+    """Says of a field that it takes classes of other packages too.
+
+    Args:
+        classes: of this package, which are written by their bare names.
+        protocols: of which other classes fit one.
+    """
+
+    classes: tuple[type, ...]
+    protocols: tuple[type, ...]
+
+    def check(self, part: object, where: str) -> None:
+        """Raise ReproError when a part fits none of the protocols; ``where`` names the field."""
+        if why := misfit(part, *self.protocols):
+            raise ReproError(f"{where} is {type(part).__name__}, which does not fit there, because {why}.")
+
+
+def field_types(settings: Any) -> dict[str, Any]:
+    """The annotations of a dataclass's fields, evaluated, with what they are annotated with."""
+    return _field_types(settings)
+
+
+@lru_cache
+def _field_types(settings: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(settings, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
+
+
+def open_kind(annotation: Any) -> Open | None:
+    """What says of a field with this annotation that it is open; None for other fields."""
+    found = getattr(annotation, "__metadata__", ()) or [open_kind(one) for one in typing.get_args(annotation)]
+    return next((one for one in found if isinstance(one, Open)), None)
+
+
+def check_parts(settings: Any) -> None:
+    """Raise ReproError when an open field of a dataclass holds something that does not fit there."""
+    for name, annotation in field_types(type(settings)).items():
+        kind, part = open_kind(annotation), getattr(settings, name)
+        if kind is not None and part is not None and type(part) not in kind.classes:
+            kind.check(part, f"{name} of {type(settings).__name__}")
+
+
+def to_plain(value: Any, annotation: Any = None) -> Any:
+    """A dataclass (or a tuple, string, number, bool, None) as JSON values, fields at their default left out.
+
+    Args:
+        value: to write.
+        annotation: of the field that it stands in, where it is not that of a dataclass given whole.
+
+    Raises:
+        ReproError: for a value that JSON does not know, and a class in an open field that no other process finds.
+    """
     if dataclasses.is_dataclass(value):
-        plain = {"type": type(value).__name__}
-        hints = typing.get_type_hints(type(value))
+        plain = {"type": _written_type(type(value), annotation)}
         for field in dataclasses.fields(value):
-            item = _as_declared(hints[field.name], getattr(value, field.name))
+            hint = field_types(type(value))[field.name]
+            item = _as_declared(hint, getattr(value, field.name))
             if not _at_default(field, item):
-                plain[field.name] = to_plain(item)
+                plain[field.name] = to_plain(item, hint)
         return plain
     if isinstance(value, (tuple, list)):
         return [to_plain(v) for v in value]
@@ -44,6 +102,8 @@ def from_plain(expected: type[T], plain: Any, where: str = "value") -> T:
     Raises:
         ReproError: for an unknown field, a missing field, a wrong type or an unknown ``type``; it names the place.
     """
+    if getattr(expected, "__metadata__", None) and (kind := open_kind(expected)):
+        return cast(T, _from_open(kind, plain, where))
     origin = typing.get_origin(expected)
     if origin in (typing.Union, types.UnionType):
         return _from_union(typing.get_args(expected), plain, where)
@@ -66,9 +126,9 @@ def from_plain(expected: type[T], plain: Any, where: str = "value") -> T:
     return plain
 
 
-def digest(value: Any) -> str:
-    """12 hex digits of the SHA-256 of a dataclass's plain form: its identity."""
-    text = json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+def digest(value: Any, annotation: Any = None) -> str:
+    """12 hex digits of the SHA-256 of a dataclass's plain form: its identity. ``annotation`` as of ``to_plain``."""
+    text = json.dumps(to_plain(value, annotation), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -84,6 +144,19 @@ def _as_declared(expected: Any, value: Any) -> Any:
     return value
 
 
+def _written_type(settings: type, annotation: Any) -> str:
+    """The name that a class is written by: the bare one, or with its module where only the module says what it is."""
+    kind = open_kind(annotation)
+    if kind is None or settings in kind.classes:
+        return settings.__name__
+    if settings.__module__ == "__main__" or "<locals>" in settings.__qualname__:
+        raise ReproError(
+            f"{settings.__qualname__} of {settings.__module__} cannot be part of a recipe, because no other process finds it: "
+            "write it at the top level of a module that can be imported."
+        )
+    return f"{settings.__module__}:{settings.__qualname__}"
+
+
 def _at_default(field: dataclasses.Field, value: Any) -> bool:
     if field.default is not dataclasses.MISSING:
         return value == field.default and type(value) is type(field.default)
@@ -96,9 +169,44 @@ def _is_settings(option: Any) -> bool:
     return dataclasses.is_dataclass(option)
 
 
+def _from_open(kind: Open, plain: Any, where: str) -> Any:
+    """A part in an open field, of this package or of another one."""
+    known = {one.__name__: one for one in kind.classes}
+    name = plain.get("type") if isinstance(plain, dict) else None
+    if name in known:
+        return from_plain(known[name], plain, where)
+    if not isinstance(name, str) or ":" not in name:
+        raise choice_error(f"type of {where}", name, (*known, "'module:Class' of a class of your own"))
+    part: Any = from_plain(_imported(name, where), {k: v for k, v in plain.items() if k != "type"}, where)
+    kind.check(part, where)
+    return part
+
+
+def _imported(name: str, where: str) -> type:
+    """The dataclass that ``module:Class`` names."""
+    module, _, path = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise ReproError(
+            f"The type of {where} is {name!r}, which cannot be imported ({error}): install its package, or put the folder that "
+            "holds it into PYTHONPATH."
+        ) from error
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise ReproError(
+            f"The type of {where} is {name!r}, which is no dataclass: name the class that holds the settings."
+        )
+    return found
+
+
 def _from_union(options: tuple[Any, ...], plain: Any, where: str) -> Any:
     if plain is None and type(None) in options:
         return None
+    for option in options:
+        if open_kind(option) is not None:
+            return from_plain(option, plain, where)
     classes: dict[str, type] = {option.__name__: option for option in options if _is_settings(option)}
     if isinstance(plain, dict) and classes:
         if plain.get("type") not in classes:
@@ -129,7 +237,7 @@ def _from_list(items: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...
 def _from_fields(expected: type[T], plain: Any, where: str) -> T:
     if not isinstance(plain, dict) or plain.get("type", expected.__name__) != expected.__name__:
         raise ReproError(f"{where} is {plain!r}, expected the fields of {expected.__name__}: correct its value.")
-    hints = typing.get_type_hints(expected)
+    hints = field_types(expected)
     known = {f.name: f for f in dataclasses.fields(cast(Any, expected))}
     given = {k: v for k, v in plain.items() if k != "type"}
     if unknown := set(given) - set(known):

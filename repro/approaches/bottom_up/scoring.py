@@ -19,7 +19,7 @@ from repro.errors import ReproError
 from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_scoring
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
-from repro.recipe import Recipe, Scoring
+from repro.recipe import Decoder, Recipe, Scoring
 from repro.support import serial
 from repro.support.sealed import Damaged, check_file, read_sealed, tell, write_sealed
 from repro.training.checkpoints import is_sealed
@@ -107,4 +107,4 @@ def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.
 def scorer_name(recipe: Recipe) -> str:
     """The file of a recipe's scorer: recipes of one training share it where flip test, scoring and grouper are the same."""
     evaluation = replace(recipe.scene_evaluation, scales=(1.0,), reading="concatenated", split="val")
-    return f"scoring-{serial.digest(evaluation)}-{serial.digest(recipe.method.decoder)}.safetensors"
+    return f"scoring-{serial.digest(evaluation)}-{serial.digest(recipe.method.decoder, Decoder)}.safetensors"
