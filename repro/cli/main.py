@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import click
 
+from repro.cli.cluster import job, status, submit
 from repro.cli.data import data
 from repro.cli.experiments import COMMANDS
 from repro.cli.fetch import fetch_command
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for command in (
-    *(reproduce, list_tables, results, runs, notebooks, data, fetch_command),
+    *(reproduce, submit, status, job, list_tables, results, runs, notebooks, data, fetch_command),
     *(warm_start, enlarger, gpu_check, *COMMANDS),
 ):
     main.add_command(command)

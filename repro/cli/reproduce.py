@@ -92,9 +92,9 @@ class Asked:
 def reproduce(**options: str) -> None:
     """Train and evaluate the rows of a table, of one paper or of all that have it, and write their result folders."""
     given = Given(**options)
-    asked = _read(given)
-    machine = _machine(given, asked)
-    requests = _requests(given, asked)
+    asked = read_options(given)
+    machine = chosen_machine(given, asked)
+    requests = asked_requests(given, asked)
     if requests and asked.minutes is not None:
         requests = _fitted(requests, machine, asked.minutes)
     if requests and processes.leads():
@@ -107,14 +107,14 @@ def reproduce(**options: str) -> None:
         _make(requests, machine, advise=not (given.length or given.minutes))
 
 
-def _read(given: Given) -> Asked:
+def read_options(given: Given) -> Asked:
     """What is asked for. Raises ReproError for an option that cannot be read."""
     if not given.table.strip():
         raise ReproError("TABLE is missing: name one as in TABLE=2; `repro list` shows all.")
     number = parse_number("TABLE", given.table, 1, 99)
     return Asked(
         number=number,
-        papers=_papers_with(given.paper, number),
+        papers=papers_with(given.paper, number),
         seeds=parse_seeds(given.seeds),
         rows=parse_rows(given.rows),
         length=parse_length(given.length or 1),
@@ -124,7 +124,7 @@ def _read(given: Given) -> Asked:
     )
 
 
-def _machine(given: Given, asked: Asked) -> Machine:
+def chosen_machine(given: Given, asked: Asked) -> Machine:
     """The machine that runs are made with. Raises ReproError for a scale, data set or device that does not exist."""
     from repro.data.catalogue import data_set
     from repro.runs.schedule import Machine
@@ -140,7 +140,7 @@ def _machine(given: Given, asked: Asked) -> Machine:
     return machine
 
 
-def _requests(given: Given, asked: Asked) -> list[Request]:
+def asked_requests(given: Given, asked: Asked) -> list[Request]:
     """A request for each paper's table that has recipes; tables without are said. Raises ReproError for what cannot be made."""
     from repro.papers.recipes import table_rows
     from repro.scales.scale import get_scale
@@ -200,7 +200,7 @@ def _make(requests: list[Request], machine: Machine, *, advise: bool) -> None:
     check_notebooks(folders)
 
 
-def _papers_with(paper: str, number: int) -> list[str]:
+def papers_with(paper: str, number: int) -> list[str]:
     """The papers asked for that have a table of this number. Raises ReproError for none."""
     from repro.papers import PAPERS
 
