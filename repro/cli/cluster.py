@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CLUSTERS = ("slurm",)
 NOT_HANDED_IN = ("minutes", "plan", "jobs")  # options of ``reproduce`` that a submission has no use for
 ON_GPUS = ("gpu", "paper")  # scales whose trainings get a GPU where nothing is said
-FIRST, LAST = 1, 9  # numbers of tables
 
 
 def table_options(*, table: bool = True, without: tuple[str, ...] = NOT_HANDED_IN) -> list[click.Parameter]:
@@ -43,33 +42,21 @@ def given_tables(options: dict[str, str]) -> list[Given]:
     """What is asked for, a table's number each: ``table`` may name several, and ``paper`` several papers."""
     from repro.papers import PAPERS
 
-    numbers = _table_numbers(options["table"])
-    papers = split_parts(options["paper"]) or [""]
-    blank = {one.name: "" for one in fields(Given)}
+    blank = {one.name: "" for one in fields(Given)} | {"jobs": "1"}
     found = []
-    for paper in papers:
-        every = [n for n in numbers if numbers != ALL or any(n in _numbers_of(key) for key in ([paper] if paper else PAPERS))]
-        for number in every:
+    for paper in split_parts(options["paper"]) or [""]:
+        if paper and paper not in PAPERS:
+            raise choice_error("PAPER", paper, PAPERS)
+        own = [PAPERS[paper]] if paper else list(PAPERS.values())
+        every = sorted({table.number for one in own for table in one.tables})
+        for number in every if options["table"].strip() == "all" else _table_numbers(options["table"]):
             papers_with(paper, number)
-            found.append(Given(**{**blank, "jobs": "1", **options, "paper": paper, "table": str(number)}))
+            found.append(Given(**{**blank, **options, "paper": paper, "table": str(number)}))
     return found
 
 
-ALL = list(range(FIRST, LAST + 1))
-
-
-def _numbers_of(paper: str) -> set[int]:
-    from repro.papers import PAPERS
-
-    if paper not in PAPERS:
-        raise choice_error("PAPER", paper, PAPERS)
-    return {table.number for table in PAPERS[paper].tables}
-
-
 def _table_numbers(text: str) -> list[int]:
-    """The numbers that ``3``, ``1,2``, ``1-3`` or ``all`` names. Raises ReproError for anything else."""
-    if text.strip() == "all":
-        return ALL
+    """The numbers that ``3``, ``1,2`` or ``1-3`` names. Raises ReproError for anything else."""
     numbers: list[int] = []
     for part in split_parts(text):
         found = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
@@ -107,8 +94,12 @@ def _submit_options() -> list[click.Parameter]:
     found: list[click.Parameter] = [
         click.Option([name], default=default, show_default=True, help=what) for name, (default, what) in texts.items()
     ]
-    option = click.Option(["--option", "more"], multiple=True, help="of sbatch, as --option=--qos=long; any number of times")
-    here = click.Option(["--here"], is_flag=True, help="draw people, decode photographs and hand in trainings in this process")
+    option = click.Option(
+        ["--option", "more"], multiple=True, help="of sbatch, as --option=--qos=long; any number of times"
+    )
+    here = click.Option(
+        ["--here"], is_flag=True, help="draw people, decode photographs and hand in trainings in this process"
+    )
     return [*found, option, here]
 
 

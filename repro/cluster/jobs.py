@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import cast
 
 import click
 import torch
@@ -47,7 +46,9 @@ def make_training(submission: Submission, number: int, requests: Sequence[Reques
     """
     trainings = read_rounds(submission.place).trainings
     if number >= len(trainings):
-        raise ReproError(f"Submission {submission.name} has no training {number}, expected a number below {len(trainings)}.")
+        raise ReproError(
+            f"Submission {submission.name} has no training {number}, expected a number below {len(trainings)}."
+        )
     training = trainings[number]
     about = {
         "job": _own_job(),
@@ -91,7 +92,9 @@ def _make(training: Training, requests: list[Request], machine: Machine) -> None
             return
         if any(training.key == key for key in _keys(table)) and table.opened is not None:
             torch.set_num_threads(machine.threads)
-            make_task(task, table.opened, join_world(machine.device, machine.compiled), machine.workers, lambda crops: None)
+            make_task(
+                task, table.opened, join_world(machine.device, machine.compiled), machine.workers, lambda crops: None
+            )
             return
     raise ReproError(
         f"The training {training.key} is not part of what was asked for: data or code have changed since it was handed in; "
@@ -187,14 +190,10 @@ def _sorted_out(
         jobs = active & set(training.jobs)
         if jobs:
             waited |= {job.partition("_")[0] for job in jobs}
-        elif said(submission.place, training.number).get("state") == "failed":
-            left.append(training)
-        elif training.tries >= submission.resources.attempts:
-            left.append(training)
-        elif task.is_ready:  # else the stage before it comes first
-            new.append(training)
-        else:
-            left.append(training)
+            continue
+        failed = said(submission.place, training.number).get("state") == "failed"
+        may_be_tried = not failed and training.tries < submission.resources.attempts
+        (new if may_be_tried and task.is_ready else left).append(training)  # the stage before it comes first
     return new, waited, left
 
 
@@ -221,4 +220,4 @@ def try_again(submission: Submission) -> str:
             (submission.place / "said" / f"{training.number}.json").unlink()
     rounds.advances.append(hand_in(submission.place / "advance.sh"))
     keep_rounds(submission.place, rounds)
-    return cast(str, rounds.advances[-1])
+    return rounds.advances[-1]

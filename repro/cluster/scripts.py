@@ -34,7 +34,9 @@ def train_script(submission: Submission, python: str, environment: Mapping[str, 
     asked += ["--requeue", f"--signal=B:USR1@{WARNED}"]
     head = _head(submission, asked, own.partition, "%A_%a")
     job = f"-m repro job train {shlex.quote(submission.name)} $(($1 + SLURM_ARRAY_TASK_ID))"
-    return "\n".join([*head, *_surroundings(submission, environment), *_again(), _started(python, job, own), *_waited()])
+    return "\n".join(
+        [*head, *_surroundings(submission, environment), *_again(), _started(python, job, own), *_waited()]
+    )
 
 
 def advance_script(submission: Submission, python: str, environment: Mapping[str, str]) -> str:
@@ -49,7 +51,11 @@ def advance_script(submission: Submission, python: str, environment: Mapping[str
 def _head(submission: Submission, asked: list[str], partition: str, log: str) -> list[str]:
     """The first lines, which sbatch reads."""
     own = submission.resources
-    options = [f"--job-name={submission.job_name}", f"--output={_log(submission.place / 'logs', log)}", "--open-mode=append"]
+    options = [
+        f"--job-name={submission.job_name}",
+        f"--output={_log(submission.place / 'logs', log)}",
+        "--open-mode=append",
+    ]
     options += asked
     for name, value in (("time", own.time), ("partition", partition), ("account", own.account)):
         if value:

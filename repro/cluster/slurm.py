@@ -1,7 +1,7 @@
 """Slurm's programs: handing in scripts, and reading what squeue and sacct say of jobs.
 
-Plain ``sbatch``, ``squeue`` and ``scontrol``: they are on every cluster, also where there is no accounting, without which ``sacct``
-answers nothing.
+Plain ``sbatch``, ``squeue`` and ``scontrol`` do: they are on every cluster, also where there is no accounting, without which
+``sacct`` answers nothing.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def call(command: list[str]) -> str:
             f"{command[0]} is not installed on this machine: call this command on a machine from which Slurm takes jobs."
         ) from None
     except subprocess.TimeoutExpired:
-        raise ReproError(f"{command[0]} did not answer for two minutes: see whether Slurm is up, as by `sinfo`.") from None
+        raise ReproError(
+            f"{command[0]} did not answer for two minutes: see whether Slurm is up, as by `sinfo`."
+        ) from None
     if done.returncode:
         why = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise ReproError(f"Slurm refuses `{' '.join(command[:2])} ...`: {why[:500]}")
@@ -115,7 +117,13 @@ def parse_account(text: str) -> dict[str, JobState]:
         job, state, code, node, time = parts
         word, _, by = state.partition(" ")
         exit_code, _, signal = code.partition(":")
-        how = f"signal {signal}" if signal not in ("", "0") else f"exit code {exit_code}" if exit_code not in ("", "0") else ""
+        how = (
+            f"signal {signal}"
+            if signal not in ("", "0")
+            else f"exit code {exit_code}"
+            if exit_code not in ("", "0")
+            else ""
+        )
         reason = ", ".join(part for part in (by, how) if part)
         found[job] = JobState(word.rstrip("+"), reason, "" if node == "None assigned" else node, time)
     return found

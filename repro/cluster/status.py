@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from repro import paths
@@ -34,12 +33,15 @@ def submission_status(submission: Submission) -> list[str]:
     except ReproError as error:
         states = {}
         lines.append(f"Slurm tells nothing: {error}")
-    shown = [(one, state_of(one, said(place, one.number), states.get(one.jobs[-1]) if one.jobs else None)) for one in rounds.trainings]
+    last = {one.number: states.get(one.jobs[-1]) if one.jobs else None for one in rounds.trainings}
+    shown = [(one, state_of(one, said(place, one.number), last[one.number])) for one in rounds.trainings]
     counts = Counter(state.word for _, state in shown)
     counted = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
     lines.insert(0, f"{submission.name}: {len(shown)} trainings" + (f", {counted}" if counted else ""))
     for training, state in shown:
-        lines.append(f"  {training.number:3d}  {state.word:8s} {training.title}{': ' if state.text else ''}{state.text}")
+        lines.append(
+            f"  {training.number:3d}  {state.word:8s} {training.title}{': ' if state.text else ''}{state.text}"
+        )
         if state.word in ("failed", "killed"):
             lines.append(f"       {place / 'logs' / training.log}")
     for title, folder in read_written(place).items():
@@ -76,7 +78,7 @@ def state_of(training: Training, about: dict[str, Any], job: JobState | None) ->
 
 def _epochs(training: Training) -> str:
     """How many epochs an unfinished training has ended."""
-    folder = Path(paths.runs() / f"{training.key}.partial")
+    folder = paths.runs() / f"{training.key}.partial"
     try:
         pointer = read_pointer(folder, training.key)
     except Damaged:
