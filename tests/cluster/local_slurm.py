@@ -81,7 +81,9 @@ def _munge(environment: dict[str, str]) -> Iterator[None]:
     for name in ("/run/munge", "/var/log/munge", "/var/lib/munge"):
         Path(name).mkdir(parents=True, exist_ok=True)
         shutil.chown(name, "munge", "munge")
-    process = subprocess.Popen(["munged", "--foreground"], env=environment, user="munge", group="munge", extra_groups=[])
+    process = subprocess.Popen(
+        ["munged", "--foreground"], env=environment, user="munge", group="munge", extra_groups=[]
+    )
     try:
         for _ in range(50):
             if subprocess.run(["munge", "-n"], env=environment, capture_output=True).returncode == 0:

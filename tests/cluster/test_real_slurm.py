@@ -1,8 +1,7 @@
-"""A table is completed on a real Slurm although a job is killed and the node goes down, with the numbers of an undisturbed run."""
+"""On a real Slurm a table is completed though a job is killed and the node goes down, with the numbers of a run in peace."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,18 +12,16 @@ from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("local_slurm", Path(__file__).with_name("local_slurm.py"))
-local = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(local)
+from .local_slurm import local_slurm, missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(local.missing()), reason=local.missing() or "Slurm is there")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm is there")]
 TABLE = ("--paper", "skeletal", "--table", "3", "--scale", "smoke", "--length", "8", "--device", "cpu")
 SLOWLY = 600  # seconds that a step of the story may take where the machine is busy
 
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory) -> Iterator[dict[str, str]]:
-    with local.local_slurm(tmp_path_factory.mktemp("slurm")) as environment:
+    with local_slurm(tmp_path_factory.mktemp("slurm")) as environment:
         yield environment
 
 
@@ -86,19 +83,36 @@ def test_a_table_is_completed_though_a_job_is_killed_and_the_node_goes_down(plac
     call(places, "scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     wait_for(lambda: " 1 killed" in status() and " 1 pending" in status(), status)
     assert "CANCELLED" in status() and "of 32 epochs" in status()
-    call(places, "scontrol", "update", f"nodename={node}", "state=resume", check=False)  # it may have come back by itself
+    call(
+        places, "scontrol", "update", f"nodename={node}", "state=resume", check=False
+    )  # it may have come back by itself
     wait_for(lambda: (place / "written.json").exists(), status)
     assert [len(one["jobs"]) for one in trainings()] == [2, 1]  # handed in again; queued again by Slurm
     assert "2 trainings, 2 complete" in status() and "skeletal 3: results in" in status()
     assert json.loads((place / "said" / "1.json").read_text())["restarts"] == 1
 
-    repro({**places, "REPRO_RUNS": str(tmp_path / "plain"), "REPRO_RESULTS": str(tmp_path / "other")}, "reproduce", *TABLE)
+    repro(
+        {**places, "REPRO_RUNS": str(tmp_path / "plain"), "REPRO_RESULTS": str(tmp_path / "other")}, "reproduce", *TABLE
+    )
     assert metrics(tmp_path / "results") == metrics(tmp_path / "other")
 
 
 def test_two_processes_share_a_training(places, tmp_path):
     wanted = ("--row", "hrnet", "--processes", "2")
-    repro(places, "submit", "--here", "--paper", "skeletal", "--table", "3", "--scale", "smoke", "--device", "cpu", *wanted)
+    repro(
+        places,
+        "submit",
+        "--here",
+        "--paper",
+        "skeletal",
+        "--table",
+        "3",
+        "--scale",
+        "smoke",
+        "--device",
+        "cpu",
+        *wanted,
+    )
     (place,) = (tmp_path / "all runs" / "cluster").iterdir()
     wait_for(lambda: (place / "said" / "0.json").exists(), lambda: repro(places, "status"))
 
@@ -113,7 +127,20 @@ def test_two_processes_share_a_training(places, tmp_path):
 
 def test_a_training_that_fails_by_an_error_is_told_and_not_tried_again(places, tmp_path):
     wanted = ("--row", "hrnet", "--processes", "3")  # a batch of 16 cannot be shared by them
-    repro(places, "submit", "--here", "--paper", "skeletal", "--table", "3", "--scale", "smoke", "--device", "cpu", *wanted)
+    repro(
+        places,
+        "submit",
+        "--here",
+        "--paper",
+        "skeletal",
+        "--table",
+        "3",
+        "--scale",
+        "smoke",
+        "--device",
+        "cpu",
+        *wanted,
+    )
     (place,) = (tmp_path / "all runs" / "cluster").iterdir()
 
     def status() -> str:
