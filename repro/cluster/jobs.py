@@ -185,7 +185,9 @@ def _sorted_out(
     submission: Submission, rounds: Rounds, pending: list[tuple[Task, Training]], active: set[str]
 ) -> tuple[list[Training], set[str], list[Training]]:
     """Of what is pending: what is to be handed in now, the jobs that are waited for, and what is not tried again."""
-    new, waited, left = [], set(), []
+    new: list[Training] = []
+    left: list[Training] = []
+    waited: set[str] = set()
     for task, training in pending:
         jobs = active & set(training.jobs)
         if jobs:

@@ -103,6 +103,7 @@ def test_lines_name_logs_of_what_failed_and_how_to_go_on(runs, monkeypatch):
     submission = kept(runs)
     say(submission.place, 0, "failed", reason="The loss is nan.")
     say(submission.place, 1, "complete")
+    log = submission.place / "logs" / "advance-13.log"
     monkeypatch.setattr(
         status, "job_states", lambda name: {"12_0": JobState("FAILED"), "13": JobState("FAILED", "NonZeroExitCode")}
     )
