@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repro import paths
-from repro.cli.reproduce import Given, asked_requests, papers_with, read_options, reproduce
+from repro.cli.asked import given_tables, requests_of, table_options
+from repro.cli.reproduce import Given, read_options
 from repro.errors import ReproError, choice_error
-from repro.support.options import parse_number, split_parts
+from repro.support.options import parse_number
 
 if TYPE_CHECKING:
     from repro.cluster.submission import Resources, Submission
@@ -24,53 +25,6 @@ if TYPE_CHECKING:
 CLUSTERS = ("slurm",)
 NOT_HANDED_IN = ("minutes", "plan", "jobs")  # options of ``reproduce`` that a submission has no use for
 ON_GPUS = ("gpu", "paper")  # scales whose trainings get a GPU where nothing is said
-
-
-def table_options(*, table: bool = True, without: tuple[str, ...] = NOT_HANDED_IN) -> list[click.Parameter]:
-    """The options of ``reproduce`` that name tables and how their runs are made.
-
-    Args:
-        table: whether a table has to be named.
-        without: names of those that are left out.
-    """
-    kept = [one for one in reproduce.params if one.name not in (*without, "table")]
-    several = "numbers of tables, as in 3 or 1,2 or 1-3, or all"
-    return [click.Option(["--table"], default=None if table else "", required=table, help=several), *kept]
-
-
-def given_tables(options: dict[str, str]) -> list[Given]:
-    """What is asked for, a table's number each: ``table`` may name several, and ``paper`` several papers."""
-    from repro.papers import PAPERS
-
-    blank = {one.name: "" for one in fields(Given)} | {"jobs": "1"}
-    found = []
-    for paper in split_parts(options["paper"]) or [""]:
-        if paper and paper not in PAPERS:
-            raise choice_error("PAPER", paper, PAPERS)
-        own = [PAPERS[paper]] if paper else list(PAPERS.values())
-        every = sorted({table.number for one in own for table in one.tables})
-        for number in every if options["table"].strip() == "all" else _table_numbers(options["table"]):
-            papers_with(paper, number)
-            found.append(Given(**{**blank, **options, "paper": paper, "table": str(number)}))
-    return found
-
-
-def _table_numbers(text: str) -> list[int]:
-    """The numbers that ``3``, ``1,2`` or ``1-3`` names. Raises ReproError for anything else."""
-    numbers: list[int] = []
-    for part in split_parts(text):
-        found = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", part)
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise ReproError(f"TABLE is {text!r:.200}, expected numbers of tables as in 3 or 1,2 or 1-3, or all.")
-        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
-    if not numbers:
-        raise ReproError("TABLE is missing: name one as in --table 2; `repro list` shows all.")
-    return list(dict.fromkeys(numbers))
-
-
-def requests_of(given: list[Given]) -> list[Request]:
-    """The requests for what is asked for, which are all checked. Raises ReproError."""
-    return [request for one in given for request in asked_requests(one, read_options(one))]
 
 
 def _submit_options() -> list[click.Parameter]:
@@ -103,7 +57,7 @@ def _submit_options() -> list[click.Parameter]:
     return [*found, option, here]
 
 
-@click.command("submit", params=[*table_options(table=False), *_submit_options()])
+@click.command("submit", params=[*table_options(table=False, without=NOT_HANDED_IN), *_submit_options()])
 def submit(here: bool, again: str, cluster: str, more: tuple[str, ...], **options: str) -> None:
     """Hand the trainings of tables to a Slurm cluster, and a job that writes their result folders when they are complete.
 
@@ -230,9 +184,15 @@ def job() -> None:
 def train_job(name: str, number: str) -> None:
     """Make the training NUMBER of the submission NAME."""
     from repro.cluster.jobs import make_training
+    from repro.cluster.submission import read_submission
 
-    submission, given, requests = _read(name)
-    make_training(submission, parse_number("NUMBER", number, 0), requests, _machine(given[0]))
+    submission = read_submission(name)
+
+    def asked() -> tuple[list[Request], Machine]:
+        given = _given(submission)
+        return requests_of(given), _machine(given[0])
+
+    make_training(submission, parse_number("NUMBER", number, 0), asked)
 
 
 @job.command("advance")
@@ -242,18 +202,16 @@ def advance_job(name: str) -> None:
     import matplotlib
 
     from repro.cluster.jobs import advance
-
-    matplotlib.use("Agg")  # figures go to files
-    submission, _, requests = _read(name)
-    advance(submission, requests)
-
-
-def _read(name: str) -> tuple[Submission, list[Given], list[Request]]:
     from repro.cluster.submission import read_submission
 
+    matplotlib.use("Agg")  # figures go to files
     submission = read_submission(name)
-    given = [Given(**options) for options in submission.options]
-    return submission, given, requests_of(given)
+    advance(submission, requests_of(_given(submission)))
+
+
+def _given(submission: Submission) -> list[Given]:
+    """What a submission asks for, an option a field."""
+    return [Given(**options) for options in submission.options]
 
 
 def _machine(given: Given) -> Machine:

@@ -101,8 +101,9 @@ def reproduce(**options: str) -> None:
         _say_asked(given, requests)
     if asked.plan:
         from repro.tables.budget import say_plan
+        from repro.tables.gpu_hours import parse_gpus
 
-        say_plan(requests, machine)
+        say_plan(requests, machine, parse_gpus("") if given.scale in ("gpu", "paper") else ())
     else:
         _make(requests, machine, advise=not (given.length or given.minutes))
 
@@ -160,7 +161,7 @@ def asked_requests(given: Given, asked: Asked) -> list[Request]:
         click.echo(text)
     if not requests:
         return []
-    check_requests(requests)
+    check_requests(requests, planned=asked.plan)
     start = take_start(given.start, requests)
     return [replace(request, start=start) for request in requests]
 

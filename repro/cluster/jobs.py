@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -23,6 +23,7 @@ from repro.cluster.submission import (
     say,
 )
 from repro.errors import ReproError
+from repro.runs.holds import hold_runs
 from repro.runs.run import Task, make_task
 from repro.runs.schedule import Machine, pending_tasks
 from repro.support import processes
@@ -32,14 +33,13 @@ from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.training.distributed import join_world
 
 
-def make_training(submission: Submission, number: int, requests: Sequence[Request], machine: Machine) -> None:
+def make_training(submission: Submission, number: int, asked: Callable[[], tuple[Sequence[Request], Machine]]) -> None:
     """Make a training of a submission and evaluate it, going on where an earlier job was stopped.
 
     Args:
         submission: that it belongs to.
         number: of the training.
-        requests: what the submission asks for.
-        machine: that it is made with.
+        asked: gives what the submission asks for, and the machine that it is made with; what it raises counts as the training's.
 
     Raises:
         ReproError: for an unknown number, and for whatever the training cannot be made for.
@@ -58,6 +58,7 @@ def make_training(submission: Submission, number: int, requests: Sequence[Reques
     }
     _tell(submission, training, "begun", **about)
     try:
+        requests, machine = asked()
         _make(training, [requests[table] for table in training.tables], machine)
     except Exception as error:
         _tell(submission, training, "failed", **about, reason=_reason(error))
@@ -85,6 +86,7 @@ def _reason(error: Exception) -> str:
 
 def _make(training: Training, requests: list[Request], machine: Machine) -> None:
     """Make the training for the first of the requests that still lacks it."""
+    hold_runs()
     for table in (tables := plan_tables(requests)):
         recipes = (recipe for one in tables for recipe in one.recipes.values())
         task = next((task for task in pending_tasks(recipes) if task.training.training_key == training.key), None)

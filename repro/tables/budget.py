@@ -7,8 +7,9 @@ interruption, chooses the same length and goes on with the same runs. They leave
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import torch
@@ -21,11 +22,13 @@ from repro.recipe import Recipe
 from repro.runs.costs import WRITTEN
 from repro.runs.run import is_trained, stages_of
 from repro.runs.schedule import Machine, pending_seconds
-from repro.runs.speeds import Speeds, training_step
+from repro.runs.speeds import UNMEASURED, Speeds, training_step
 from repro.scales.lengths import LENGTHS, written
+from repro.scales.scale import Scale
 from repro.support import processes
+from repro.tables.gpu_hours import GPU, Pending, basis_text, hours_text, memory_text, pending_work
 from repro.tables.measuring import TINY, measured_speeds
-from repro.tables.plan import drawn_sets
+from repro.tables.plan import drawn_sets, lacks_boxes
 from repro.tables.request import PlannedTable, Request, outline_tables, plan_tables
 from repro.training.loop import snapshot_epochs
 
@@ -106,21 +109,28 @@ def say_costs(tables: list[PlannedTable], machine: Machine, speeds: Speeds, *, a
             click.echo(f"  with LENGTH={written(length)} all would take about {said_minutes(needed)}")
 
 
-def say_plan(requests: list[Request], machine: Machine) -> None:
+def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()) -> None:
     """Say what a command would do: tables, trainings, what is complete of them, steps, time, disk and memory; trains nothing.
 
     People that are not drawn yet stay so, and then nothing counts as complete. Photographs are looked at, and not decoded.
+
+    Args:
+        requests: the tables.
+        machine: that they would be made with; scale ``paper`` is told in GPU-hours alone, and nothing is measured for it.
+        gpus: that hours are told for.
     """
     undrawn = _still_drawn(requests)
     known = not undrawn
     tables = plan_tables(requests, decode=False) if known else outline_tables(requests)
-    speeds = measured_speeds(tables, machine)
-    seconds = table_seconds(tables, machine, speeds)
+    printed = any(request.scale.name == "paper" for request in requests)
+    speeds = UNMEASURED if printed else measured_speeds(tables, machine)
+    seconds = [] if printed else table_seconds(tables, machine, speeds)
     if not processes.leads():
         return
+    work = pending_work(tables) if gpus else []
     shown: set[str] = set()
     total = 0
-    for table, needed in zip(tables, seconds, strict=True):
+    for number, table in enumerate(tables):
         stages = {stage.training_key: stage for one in table.recipes.values() for stage in stages_of(one)}
         new = {key: stage for key, stage in stages.items() if key not in shown}
         shown |= set(new)
@@ -128,22 +138,41 @@ def say_plan(requests: list[Request], machine: Machine) -> None:
         disk = sum(run_bytes(stage, table) for stage in pending)
         total += disk
         text = _plan_text(table, stages, new, pending, speeds)
-        click.echo(f"{table.request.title}: {text}about {said_minutes(needed)}, {said_bytes(disk)}")
-    drawing = sum(map(picture_bytes, undrawn))
-    click.echo(f"In all about {said_minutes(sum(seconds))} here, {said_bytes(total)} in {paths.runs()}.")
+        here = [f"about {said_minutes(seconds[number])}"] if seconds else []
+        click.echo(f"{table.request.title}: {', '.join([*text, *here, said_bytes(disk)])}")
+        _say_hours(work[number] if work else [], gpus, "  ")
+        if lacks_boxes(*_asked(table.request)):
+            click.echo("  To be made it needs BOXES, a detector's file, whose boxes are more than the persons counted here.")
+    everything = [one for own in work for one in own]
+    here = [f"about {said_minutes(sum(seconds))} here"] if seconds else []
+    click.echo(f"In all {', '.join([*here, f'{said_bytes(total)} in {paths.runs()}'])}.")
+    if everything:
+        _say_hours(everything if len(tables) > 1 else [], gpus, "")
+        click.echo(basis_text(everything))
     if undrawn:
+        drawing = sum(map(picture_bytes, undrawn))
         click.echo(
             f"People have to be drawn first, about {said_bytes(drawing)} in {paths.cache()}; what is complete already is known "
             "then."
         )
 
 
+def _asked(request: Request) -> tuple[str, int, Scale, str, Path | None, tuple[str, ...]]:
+    return request.paper, request.table, request.scale, request.data, request.boxes, request.rows
+
+
+def _say_hours(pending: Sequence[Pending], gpus: Sequence[GPU], indent: str) -> None:
+    """Hours on GPUs, and their memory, of what is pending; silent for nothing."""
+    if pending:
+        click.echo(f"{indent}GPU-hours: {hours_text(pending, gpus)}; {memory_text(pending, gpus)}")
+
+
 def _plan_text(
     table: PlannedTable, stages: dict[str, Recipe], new: dict[str, Recipe], pending: list[Recipe], speeds: Speeds
-) -> str:
+) -> list[str]:
     """Runs, trainings, steps and memory of a table."""
     if not table.recipes:
-        return "counts alone, nothing is trained, "
+        return ["counts alone, nothing is trained"]
     steps = sum(len(stage.epochs) * (stage.samples.train_count // stage.optimisation.batch) for stage in pending)
     parts = [f"{len(table.recipes)} runs from {len(stages)} trainings"]
     if len(new) < len(stages):
@@ -155,7 +184,7 @@ def _plan_text(
     memory = [speeds.memory.get(training_step(stage, skeleton), 0) for stage in pending]
     if any(memory):
         parts.append(f"up to {said_bytes(max(memory))} of GPU memory each")
-    return ", ".join(parts) + ", "
+    return parts
 
 
 def _still_drawn(requests: list[Request]) -> list[PictureSet]:

@@ -159,11 +159,9 @@ def check_boxes(
         boxes: the file; None for none.
         only: the rows that are run; all when empty.
     """
-    rows = check_rows(paper, number, only)
-    taken = [r.recipe for name, r in rows.items() if not only or name in only]
-    detected = [recipe for recipe in taken if not recipe.takes_scenes and recipe.crop_evaluation.boxes != "truth"]
+    taken, detected = _evaluated_on_boxes(paper, number, only)
     if boxes is None:
-        if detected and scale.name == "paper" and takes_detections(data_name):
+        if lacks_boxes(paper, number, scale, data_name, boxes, only):
             raise ReproError(
                 f"Table {number} of {paper} is evaluated with a detector's boxes, and no file of them was given: name one in "
                 "COCO's result format, as in BOXES=/path/to/detections.json."
@@ -181,6 +179,22 @@ def check_boxes(
             f"BOXES is {boxes}, but a detector's boxes are simulated on {data_set(data_name).title}: leave BOXES out, or "
             f"choose a data set that takes a detector's file, one of {able}."
         )
+
+
+def lacks_boxes(
+    paper: str, number: int, scale: Scale, data_name: str, boxes: Path | None, only: Sequence[str] = ()
+) -> bool:
+    """Whether a detector's file is needed that was not given; arguments as of ``check_boxes``."""
+    if boxes is not None or scale.name != "paper" or not takes_detections(data_name):
+        return False
+    return bool(_evaluated_on_boxes(paper, number, only)[1])
+
+
+def _evaluated_on_boxes(paper: str, number: int, only: Sequence[str]) -> tuple[list[Recipe], list[Recipe]]:
+    """The recipes of rows, and those of them that are evaluated with a detector's boxes."""
+    rows = check_rows(paper, number, only)
+    taken = [row.recipe for name, row in rows.items() if not only or name in only]
+    return taken, [one for one in taken if not one.takes_scenes and one.crop_evaluation.boxes != "truth"]
 
 
 def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:

@@ -16,6 +16,7 @@ from repro.tables.plan import (
     check_measurable,
     check_rows,
     counts_alone,
+    lacks_boxes,
     sample_counts,
     table_recipes,
     table_samples,
@@ -105,15 +106,20 @@ def plan_tables(requests: list[Request], *, decode: bool = True) -> list[Planned
     Raises:
         ReproError: for anything in a request that cannot be done.
     """
-    check_requests(requests)
+    check_requests(requests, planned=not decode)
     return [_plan(request, decode) for request in requests]
 
 
-def check_requests(requests: list[Request]) -> None:
-    """Raise ReproError for a request that cannot be met, as far as can be told without reading a sample."""
+def check_requests(requests: list[Request], *, planned: bool = False) -> None:
+    """Raise ReproError for a request that cannot be met, as far as can be told without reading a sample.
+
+    A plan alone, ``planned``, does without the detector's file that a table needs.
+    """
     for request in requests:
         check_rows(request.paper, request.table, request.rows)
         check_measurable(request.paper, request.table, request.data)
+        if planned and lacks_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows):
+            continue
         check_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows)
 
 
@@ -137,7 +143,7 @@ def outline_tables(requests: list[Request]) -> list[PlannedTable]:
     Raises:
         ReproError: for anything in a request that cannot be done.
     """
-    check_requests(requests)
+    check_requests(requests, planned=True)
     return [_outline(request) for request in requests]
 
 

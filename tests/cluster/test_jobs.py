@@ -19,6 +19,10 @@ from ..tiny_runs import SKELETAL, tiny_recipe
 REQUEST = Request("skeletal", 3, SCALES["smoke"], "people", None, (0,))
 
 
+def asked():
+    return [REQUEST], Machine("cpu", jobs=1)
+
+
 @pytest.fixture
 def submission(tmp_path, monkeypatch) -> Submission:
     monkeypatch.setenv("REPRO_RUNS", str(tmp_path / "runs"))
@@ -80,13 +84,13 @@ def test_trainings_are_handed_in_then_made_then_their_results_written(submission
     ]
     assert not written
 
-    make_training(submission, 0, [REQUEST], Machine("cpu", jobs=1))
-    make_training(submission, 0, [REQUEST], Machine("cpu", jobs=1))  # as after a requeue of a job that had just ended
+    make_training(submission, 0, asked)
+    make_training(submission, 0, asked)  # as after a requeue of a job that had just ended
     assert said(submission.place, 0)["state"] == "complete" and is_evaluated(table.recipes["hrnet", 0])
     slurm.states = {"101_1": JobState("RUNNING")}
     advance(submission, [REQUEST])
     assert slurm.handed[2:] == [("advance.sh", "--dependency=afterany:101")]  # the running one is waited for
-    make_training(submission, 1, [REQUEST], Machine("cpu", jobs=1))
+    make_training(submission, 1, asked)
     slurm.states = {}
     advance(submission, [REQUEST])
     advance(submission, [REQUEST])  # as after a requeue
@@ -117,8 +121,11 @@ def test_an_error_is_told_and_is_not_tried_again_but_when_asked_to(submission, s
 
     monkeypatch.setattr(jobs, "make_task", fails)
     with pytest.raises(ReproError, match="The loss is nan"):
-        make_training(submission, 0, [REQUEST], Machine("cpu", jobs=1))
+        make_training(submission, 0, asked)
     assert said(submission.place, 0)["reason"] == "The loss is nan."
+    with pytest.raises(ZeroDivisionError):
+        make_training(submission, 0, lambda: 1 // 0)
+    assert said(submission.place, 0)["reason"].startswith("ZeroDivisionError: ")
     advance(submission, [REQUEST])
     assert slurm.handed[2] == ("train.sh", "0", "--array=1")
     try_again(submission)
@@ -133,4 +140,4 @@ def test_not_more_than_so_many_at_once(submission, slurm, table, written):
 
 def test_an_unknown_training_is_refused(submission):
     with pytest.raises(ReproError, match="has no training 4, expected a number below 0"):
-        make_training(submission, 4, [REQUEST], Machine("cpu"))
+        make_training(submission, 4, asked)

@@ -126,21 +126,8 @@ def test_two_processes_share_a_training(places, tmp_path):
 
 
 def test_a_training_that_fails_by_an_error_is_told_and_not_tried_again(places, tmp_path):
-    wanted = ("--row", "hrnet", "--processes", "3")  # a batch of 16 cannot be shared by them
-    repro(
-        places,
-        "submit",
-        "--here",
-        "--paper",
-        "skeletal",
-        "--table",
-        "3",
-        "--scale",
-        "smoke",
-        "--device",
-        "cpu",
-        *wanted,
-    )
+    wanted = ("--row", "hrnet", "--device", "cuda:77")
+    repro(places, "submit", "--here", "--paper", "skeletal", "--table", "3", "--scale", "smoke", *wanted)
     (place,) = (tmp_path / "all runs" / "cluster").iterdir()
 
     def status() -> str:
@@ -148,5 +135,5 @@ def test_a_training_that_fails_by_an_error_is_told_and_not_tried_again(places, t
 
     wait_for(lambda: "1 failed" in status() and "To go on" in status(), status)
     said = status()
-    assert "A batch of 16 persons cannot be shared by 3 processes" in said and f"{place}/logs/" in said
+    assert "Device 'cuda:77' is not on this machine" in said and f"{place}/logs/" in said
     assert f"repro submit --again {place.name}" in said
