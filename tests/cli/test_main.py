@@ -129,10 +129,10 @@ def test_list_shows_every_row_with_its_state() -> None:
 
 
 def test_a_table_number_alone_takes_every_paper_that_has_it() -> None:
-    from repro.cli.reproduce import _papers_with
+    from repro.cli.reproduce import papers_with
 
-    assert _papers_with("", 2) == ["skeletal", "cal", "hgr", "sahg", "fowkal"]
-    assert _papers_with("", 9) == ["cal"]
+    assert papers_with("", 2) == ["skeletal", "cal", "hgr", "sahg", "fowkal"]
+    assert papers_with("", 9) == ["cal"]
 
 
 def test_results_are_listed_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
