@@ -26,7 +26,6 @@ from repro.tables.request import PlannedTable
 
 ASSUMED = {"crops": 0.35, "images": 0.2}  # of a GPU's peak; whole images have deformable convolutions, larger targets
 MOST = {"crops": 3.5e13, "images": 1.1e13}  # operations a second, where the file of measurements is not at hand
-MEASURED = {"crops": 0.035, "images": 0.011}  # of the peak in bfloat16, where the measurements are not at hand
 MEASURED = {"crops": "w32", "images": "hgr"}  # the network whose loop was measured
 HALVED = 0.7  # what bfloat16 leaves of the bytes of activations: some stay in float32
 STATES = 4  # values of float32 a parameter: itself, its gradient, Adam's two moments
