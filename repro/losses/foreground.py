@@ -102,9 +102,7 @@ def fwahr_weights_and_slope(
     foreground = (predicted if condition == "prediction" else target).clone().ge_(2 ** (-1 / gamma))
     if background == "target":
         return torch.lerp(tau * target, weights, foreground), slope.mul_(foreground)
-    return torch.lerp(tau * predicted.abs(), weights, foreground), torch.lerp(
-        tau * predicted.sign(), slope, foreground
-    )
+    return torch.lerp(tau * predicted.abs(), weights, foreground), torch.lerp(tau * predicted.sign(), slope, foreground)
 
 
 def _check_gamma(name: str, gamma: float) -> None:

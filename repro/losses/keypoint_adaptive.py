@@ -164,7 +164,9 @@ class UniformHeatmapLoss(_KeypointLoss):
     error: Literal["squared", "wing"] = "squared"
 
     def _terms(self, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:
-        (sums,) = self._sums(outputs, targets, squared_error_and_slope if self.error == "squared" else self.wing.with_slope)
+        (sums,) = self._sums(
+            outputs, targets, squared_error_and_slope if self.error == "squared" else self.wing.with_slope
+        )
         return {"loss": sums.mean()}
 
 
