@@ -20,7 +20,9 @@ import common
 import pandas as pd
 import torch
 
+from repro.approaches.bottom_up import measure as scene_metrics
 from repro.approaches.bottom_up import predict as bottom_up
+from repro.approaches.top_down import measure as person_metrics
 from repro.approaches.top_down import predict as top_down
 from repro.data import crops, scene_batches
 from repro.losses import weighted_errors
@@ -149,10 +151,9 @@ def evaluation(recipe: Recipe, samples: Samples) -> Stopwatch:
     watch, network = Stopwatch(), loop.build_network(recipe, samples.val, common.CPU)
     scenes = recipe.takes_scenes
     module, batches = (bottom_up, scene_batches.SceneBatches) if scenes else (top_down, crops.CropBatches)
-    parts = [("forward", type(network), "forward"), ("metric", module, "measure_scenes" if scenes else "measure")]
-    parts += (
-        [("decoding", module, "group_people")] if scenes else [("decoding", type(recipe.method.decoder), "__call__")]
-    )
+    metrics = (scene_metrics, "measure_scenes") if scenes else (person_metrics, "measure")
+    decoding = (module, "group_people") if scenes else (type(recipe.method.decoder), "__call__")
+    parts = [("forward", type(network), "forward"), ("metric", *metrics), ("decoding", *decoding)]
     with watched(watch, parts, [("reading", batches, "evaluation")]):
         for _ in range(2):
             watch.seconds.clear()
@@ -160,10 +161,10 @@ def evaluation(recipe: Recipe, samples: Samples) -> Stopwatch:
                 if scenes:
                     readings = module.readings_of(recipe)
                     found = module.predict_scenes(network, samples.val, recipe, common.CPU, readings=readings)
-                    module.measure_scenes(samples.val, found)
+                    scene_metrics.measure_scenes(samples.val, found)
                 else:
                     found = module.predict(network, samples.val, recipe, common.CPU)
-                    module.measure(samples.val, found, recipe, samples.measures)
+                    person_metrics.measure(samples.val, found, recipe, samples.measures)
     return watch
 
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from repro.errors import ReproError, choice_error
 from repro.recipe import Recipe
+from repro.support.memory import keep_freed_memory
 from repro.training.precision import autocast, computed_precision
 
 Compiled = Literal["off", "auto", "graphs", "inductor"]
@@ -39,9 +40,9 @@ def checked_compiled(value: str) -> Compiled:
 
 
 def prepare(device: torch.device) -> None:
-    """Set what the module says about algorithms and float32; a CPU is left as it is but for deterministic algorithms."""
+    """Set what the module says about algorithms and float32; of a CPU deterministic algorithms, and memory that is kept."""
     on_gpu = device.type == "cuda"
-    set_float32(device)
+    prepare_evaluation(device)
     if on_gpu:
         # cuBLAS is deterministic with a workspace of its own
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -50,11 +51,13 @@ def prepare(device: torch.device) -> None:
     cast(Any, torch.utils.deterministic).fill_uninitialized_memory = False  # a debugging aid that costs a tenth of a training
 
 
-def set_float32(device: torch.device) -> None:
-    """Let float32 be float32 on a GPU."""
+def prepare_evaluation(device: torch.device) -> None:
+    """Let float32 be float32 on a GPU, and memory be kept that a CPU's tensors leave."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
+    else:
+        keep_freed_memory()
 
 
 def about_gpu(device: torch.device, compiled: Compiled) -> dict[str, str]:

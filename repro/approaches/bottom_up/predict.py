@@ -25,7 +25,7 @@ from repro.grouping.shown import Scales, Scorer, Shown
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.support import processes
-from repro.training.device import set_float32
+from repro.training.device import prepare_evaluation
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
 MOST_THREADS = 8  # that group people beside a GPU
@@ -83,7 +83,7 @@ def predict_scenes(
         the people by reading.
     """
     network.eval()
-    set_float32(device)
+    prepare_evaluation(device)
     starts = images.starts()
     grouped: list[tuple[int, Callable[[], dict[str, People]]]] = []
     wanted = np.arange(len(images)) if index is None else index

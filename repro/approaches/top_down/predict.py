@@ -17,7 +17,7 @@ from repro.geometry import box_to_center_scale, heatmap_to_image
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import PersonDecoder, Recipe
 from repro.training.batches import map_size
-from repro.training.device import network_products, set_float32
+from repro.training.device import network_products, prepare_evaluation
 from repro.training.precision import autocast
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
@@ -53,7 +53,7 @@ def predict_with(
     What is decoded leaves the device at the end. ``enlarger`` and ``residence`` are for ``evaluation_images``.
     """
     network.eval()
-    set_float32(device)
+    prepare_evaluation(device)
     found: list[tuple[list[Tensor], list[Tensor]]] = [([], []) for _ in decoders]
     size = None
     for images in evaluation_images(persons, recipe, device, workers, enlarger=enlarger, residence=residence):
