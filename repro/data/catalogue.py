@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from repro.data.coco_format import read_images, read_persons
-from repro.data.drawn.load import load_people, load_scenes
+from repro.data.drawn.load import from_scenes, load_people, load_scenes
 from repro.data.drawn.settings import SPLITS, PeopleSettings
-from repro.data.images import ImageSet, from_scenes
+from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.data.problems import Check
 from repro.data.sets import check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody, crowdpose, lspet, mpii

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as run_length
 
-from repro.data.drawn.load import SceneSet
 from repro.data.masks import codes
 from repro.data.persons import ImageSource, content_bytes
 from repro.skeletons.skeleton import Skeleton
@@ -86,23 +85,6 @@ class ImageSet:
             digest.update(str(index).encode() + self.ignored[index])
         digest.update(content_bytes(self.images, self.annotations))
         return digest.hexdigest()[:16]
-
-
-def from_scenes(scenes: SceneSet) -> ImageSet:
-    """Drawn scenes; the loss must not look at the masks of people who have no labelled keypoint."""
-    ids, sizes = scenes.images.ids, scenes.images.sizes
-    annotations = [{k: v for k, v in a.items() if k != "segmentation"} for a in scenes.annotations]
-    unlabelled = [a for a in scenes.annotations if not any(a["keypoints"][2::3])]
-    place = {identity: n for n, identity in enumerate(ids.tolist())}
-    position = np.array([place[a["image_id"]] for a in annotations], dtype=np.int64)
-    regions = [(place[a["image_id"]], a["segmentation"]) for a in unlabelled if a.get("segmentation")]
-    return ImageSet(
-        skeleton=scenes.skeleton,
-        images=scenes.images,
-        crowd_indices=scenes.crowd_indices,
-        ignored=joined_regions(regions, sizes),
-        **people_columns(annotations, position, scenes.skeleton),
-    )
 
 
 def people_columns(annotations: list[dict[str, Any]], position: np.ndarray, skeleton: Skeleton) -> dict[str, Any]:

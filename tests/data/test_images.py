@@ -10,8 +10,7 @@ import pytest
 from pycocotools import mask as run_length
 
 from repro.data.coco_format import read_images
-from repro.data.drawn.load import load_scenes
-from repro.data.images import from_scenes
+from repro.data.drawn.load import from_scenes, load_scenes
 from repro.data.sets.crowdpose import load_crowdpose
 from repro.errors import ReproError
 from repro.skeletons.skeleton import CROWDPOSE14

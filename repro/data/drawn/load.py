@@ -14,6 +14,7 @@ from repro.data.drawn.formats import SKELETONS, annotation_dicts, skeleton_label
 from repro.data.drawn.labels import label_noise
 from repro.data.drawn.scenes import crowd_index, draw_scene
 from repro.data.drawn.settings import SPLITS, PeopleSettings, Split, stream
+from repro.data.images import ImageSet, joined_regions, people_columns
 from repro.data.person_sizes import HEAD_BOX_FACTOR
 from repro.data.persons import PersonSet
 from repro.errors import ReproError, choice_error
@@ -140,6 +141,23 @@ def load_scenes(
     of_image = [np.flatnonzero(image_index == i) for i in range(limit)]
     crowd = np.array([crowd_index(points[n], visibility[n] > 0, boxes[n]) for n in of_image])
     return SceneSet(skeleton, images, annotations, crowd)
+
+
+def from_scenes(scenes: SceneSet) -> ImageSet:
+    """Drawn scenes; the loss must not look at the masks of people who have no labelled keypoint."""
+    ids, sizes = scenes.images.ids, scenes.images.sizes
+    annotations = [{k: v for k, v in a.items() if k != "segmentation"} for a in scenes.annotations]
+    unlabelled = [a for a in scenes.annotations if not any(a["keypoints"][2::3])]
+    place = {identity: n for n, identity in enumerate(ids.tolist())}
+    position = np.array([place[a["image_id"]] for a in annotations], dtype=np.int64)
+    regions = [(place[a["image_id"]], a["segmentation"]) for a in unlabelled if a.get("segmentation")]
+    return ImageSet(
+        skeleton=scenes.skeleton,
+        images=scenes.images,
+        crowd_indices=scenes.crowd_indices,
+        ignored=joined_regions(regions, sizes),
+        **people_columns(annotations, position, scenes.skeleton),
+    )
 
 
 def _noisy(
