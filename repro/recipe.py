@@ -257,6 +257,19 @@ class Initialisation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenWeights:
+    """Trained weights of a file, which are evaluated in place of a training; named by what they are, not by where they lie.
+
+    Args:
+        sha256: of the file.
+        network: the published network that they are of, as ``models.published`` names it; None for a checkpoint of this package.
+    """
+
+    sha256: str
+    network: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """The protocol that stands beside every number.
 
@@ -286,10 +299,12 @@ class Scoring:
     Args:
         images: training images whose people it learns from, the first ones; None for all.
         training: how it is trained.
+        weights: those of a file in place of a training; None to train it.
     """
 
     images: int | None = None
     training: ScoringTraining = ScoringTraining()
+    weights: GivenWeights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +340,7 @@ class Recipe:
         optimisation: optimiser and schedule.
         second_stage: a second stage of training after it; None for none.
         initialisation: weights that training starts from; None for random ones.
+        weights: trained weights of a file, with which nothing is trained; None for a training.
         evaluation: the protocol.
         seed: of initial weights, order and augmentation.
         revision: of the code that the numbers come from, see ``REVISION``.
@@ -337,6 +353,7 @@ class Recipe:
     optimisation: Optimisation = field(default_factory=Optimisation)
     second_stage: SecondStage | None = None
     initialisation: Initialisation | None = None
+    weights: GivenWeights | None = None
     evaluation: Evaluation | SceneEvaluation = field(default_factory=Evaluation)
     seed: int = 0
     revision: int = 1

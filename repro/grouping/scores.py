@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from repro.errors import ReproError, choice_error
 from repro.grouping.people import People
-from repro.skeletons.skeleton import Skeleton
+from repro.skeletons.skeleton import CROWDPOSE14, Skeleton
 
 SHORTEST_TORSO = 1.0  # px, of the released code; there in px of the original image
 
@@ -54,18 +54,27 @@ def torso_lengths(points: Tensor, skeleton: Skeleton) -> Tensor:
     return ((sides[0] + sides[1]) / 2).clamp(min=SHORTEST_TORSO)
 
 
+def released_torso_lengths(points: Tensor, skeleton: Skeleton) -> Tensor:
+    """(M,) what the released code divides by: for CrowdPose the mean of left thigh and shank, else as ``torso_lengths``."""
+    if skeleton != CROWDPOSE14:
+        return torso_lengths(points, skeleton)
+    hip, knee, ankle = (points[:, skeleton.index(f"left_{part}")] for part in ("hip", "knee", "ankle"))
+    return (((hip - knee).norm(dim=-1) + (knee - ankle).norm(dim=-1)) / 2).clamp(min=SHORTEST_TORSO)
+
+
 def feature_count(skeleton: Skeleton) -> int:
     """Numbers of ``pose_features``: 74 for COCO."""
     return 3 * len(neighbours(skeleton)) + len(skeleton)
 
 
-def pose_features(points: Tensor, heats: Tensor, skeleton: Skeleton) -> Tensor:
+def pose_features(points: Tensor, heats: Tensor, skeleton: Skeleton, torso: Tensor | None = None) -> Tensor:
     """(M, F) features of poses.
 
     Args:
         points: (M, K, 2) x, y in px; the scale cancels, except that a torso counts as 1 px or longer.
         heats: (M, K) heat h_k(p_k) of each keypoint, as the paper has it. The released code gives the network the heat times
             that of the centre.
+        torso: (M,) lengths to divide by; None for ``torso_lengths``.
 
     Raises:
         ReproError: when the number of keypoints is not the skeleton's.
@@ -76,8 +85,8 @@ def pose_features(points: Tensor, heats: Tensor, skeleton: Skeleton) -> Tensor:
             f"(M, {len(skeleton)}) for {skeleton.name}."
         )
     first, second = torch.tensor(neighbours(skeleton), device=points.device).unbind(1)
-    torso = torso_lengths(points, skeleton)[:, None]
-    offsets = (points[:, first] - points[:, second]) / torso[..., None]
+    torso = torso_lengths(points, skeleton) if torso is None else torso
+    offsets = (points[:, first] - points[:, second]) / torso[:, None, None]
     return torch.cat([offsets.flatten(1), offsets.norm(dim=-1), heats], 1)
 
 
@@ -163,6 +172,8 @@ class Scorer:
         skeleton: of the people.
         score: ``product`` of the estimate and the naive score, as in the released code, by which the printed numbers were
             made; ``estimate`` alone, as in the paper's text.
+        released: whether the model sees what the released code shows its own: the heat of a keypoint times that of the centre,
+            and lengths in those of ``released_torso_lengths``.
 
     Raises:
         ReproError: for an unknown ``score``.
@@ -171,6 +182,7 @@ class Scorer:
     model: Callable[[Tensor], Tensor]
     skeleton: Skeleton
     score: Literal["product", "estimate"] = "product"
+    released: bool = False
 
     def __post_init__(self) -> None:
         if self.score not in ("product", "estimate"):
@@ -181,5 +193,10 @@ class Scorer:
         """(M,) scores of people whose ``scores`` are the naive ones."""
         if not len(people):
             return people.scores
-        estimate = self.model(pose_features(people.points, people.keypoint_scores, self.skeleton))[:, 0]
+        heats, torso = people.keypoint_scores, None
+        if self.released:
+            mean = heats.mean(1)
+            centres = torch.where(mean != 0, people.scores / mean, torch.zeros_like(mean))  # the naive score is mean heat * centre
+            heats, torso = heats * centres[:, None], released_torso_lengths(people.points, self.skeleton)
+        estimate = self.model(pose_features(people.points, heats, self.skeleton, torso))[:, 0]
         return estimate * people.scores if self.score == "product" else estimate

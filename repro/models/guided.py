@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from repro.errors import ReproError
+from repro.errors import ReproError, choice_error
 from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.base import OnBackbone, quarter
 from repro.models.heads.adaptive import AdaptiveBlocks, PlainBlocks
@@ -88,6 +88,8 @@ class GuidedHigherNetwork(OnBackbone):
     Args:
         backbone, guidance, adaptive, branches, regression_channels, middle_supervision: see ``GuidedNetwork``.
         blocks: basic blocks after the transposed convolution; one, where HigherHRNet has four.
+        tested: what the heatmaps are outside of training: the branches' ``mean``, as in the text, or their ``maximum``, as in the
+            released code. What guides the regression is their mean either way.
 
     Raises:
         ReproError: as ``GuidedNetwork``, and for ``blocks`` below 0.
@@ -102,8 +104,11 @@ class GuidedHigherNetwork(OnBackbone):
     regression_channels: int = 256
     middle_supervision: bool = False
     blocks: int = 1
+    tested: Literal["mean", "maximum"] = "mean"
 
     def __post_init__(self) -> None:
+        if self.tested not in ("mean", "maximum"):
+            raise choice_error("tested of GuidedHigherNetwork", self.tested, ("mean", "maximum"))
         if self.blocks < 0:
             raise ReproError(f"GuidedHigherNetwork blocks is {self.blocks}: give a whole number of at least 0.")
         self.at_quarter()
@@ -111,12 +116,13 @@ class GuidedHigherNetwork(OnBackbone):
     def at_quarter(self) -> GuidedNetwork:
         """The settings of the part at a quarter of the input's size."""
         settings = dict(vars(self))
-        del settings["blocks"]
+        del settings["blocks"], settings["tested"]
         return GuidedNetwork(**settings)
 
     def build(self, skeleton: Skeleton) -> nn.Module:
         """The network for the keypoints of ``skeleton``."""
-        return GuidedHigherHRNet(self.at_quarter(), keypoints=len(skeleton), blocks=self.blocks)
+        maximum = self.tested == "maximum"
+        return GuidedHigherHRNet(self.at_quarter(), keypoints=len(skeleton), blocks=self.blocks, maximum=maximum)
 
     def reduced(self) -> GuidedHigherNetwork:
         """As that of ``GuidedNetwork``."""
@@ -221,12 +227,13 @@ class GuidedHigherHRNet(GuidedHRNet):
     """The same with heatmaps at half the input's size. Returns besides the maps of ``GuidedHRNet``:
 
     - ``heatmaps_branches`` (B, branches, K, h, w), which the official loss compares with the targets one by one. Their
-      mean is ``heatmaps``, as in the text; the official test takes their maximum: ``heatmaps_branches.amax(1)``;
+      mean is ``heatmaps``, as in the text, or, with ``maximum``, their largest outside of training, as in the official test;
     - ``heatmaps_2x`` (B, K, 2h, 2w), from the heatmap head's reduced features and H.
     """
 
-    def __init__(self, settings: GuidedNetwork, *, keypoints: int, blocks: int) -> None:
+    def __init__(self, settings: GuidedNetwork, *, keypoints: int, blocks: int, maximum: bool = False) -> None:
         super().__init__(settings, keypoints=keypoints)
+        self.maximum = maximum
         width = settings.backbone.width
         self.upsampled = UpsampledHeatmaps(width + keypoints, width, maps=keypoints, blocks=blocks)
 
@@ -236,5 +243,6 @@ class GuidedHigherHRNet(GuidedHRNet):
         reduced, branches = self.heat(representation)
         heatmaps = branches.mean(dim=1)
         higher = self.upsampled(torch.cat([reduced, heatmaps], dim=1))
-        maps = {"heatmaps": heatmaps, "heatmaps_branches": branches, "heatmaps_2x": higher}
+        shown = branches.amax(dim=1) if self.maximum and not self.training else heatmaps
+        maps = {"heatmaps": shown, "heatmaps_branches": branches, "heatmaps_2x": higher}
         return {**maps, **self.regress(representation, heatmaps), **middle}

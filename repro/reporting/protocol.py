@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from repro.recipe import Recipe
+from repro.recipe import Recipe, SceneEvaluation
+from repro.runs.given_weights import said_weights
 from repro.scales.lengths import written
 
 
@@ -24,7 +25,6 @@ def person_protocol_of(recipe: Recipe) -> str:
     evaluation, (width, height) = recipe.crop_evaluation, recipe.input.size
     flip = ("flip test, shifted" if evaluation.shift else "flip test") if evaluation.flip else "no flip test"
     boxes = "ground-truth boxes" if evaluation.boxes == "truth" else f"{evaluation.boxes} boxes"
-    start = recipe.initialisation.name if recipe.initialisation else "random weights"
     parts = (
         f"{height}x{width}",
         f"{recipe.crop_input.convention} crops",
@@ -33,7 +33,7 @@ def person_protocol_of(recipe: Recipe) -> str:
         f"decoder {type(recipe.method.decoder).__name__}",
         f"rescoring > {evaluation.rescoring:g}",
         f"OKS-NMS {evaluation.nms:g}",
-        f"from {start}",
+        origin_of(recipe),
     )
     return " · ".join(parts)
 
@@ -49,7 +49,22 @@ def scene_protocol_of(recipe: Recipe) -> str:
         "flip test, aligned" if evaluation.flip else "no flip test",
         several,
         f"grouper {type(recipe.method.decoder).__name__}",
-        "scoring network" if evaluation.scoring is not None else "naive scores",
-        f"from {recipe.initialisation.name if recipe.initialisation else 'random weights'}",
+        scores_of(evaluation),
+        origin_of(recipe),
     )
     return " · ".join(parts)
+
+
+def origin_of(recipe: Recipe) -> str:
+    """What a network's weights come from: a training from what, or a file."""
+    if recipe.weights is not None:
+        return f"{said_weights(recipe.weights)}, not trained here"
+    return f"from {recipe.initialisation.name if recipe.initialisation else 'random weights'}"
+
+
+def scores_of(evaluation: SceneEvaluation) -> str:
+    """How people are scored."""
+    if evaluation.scoring is None:
+        return "naive scores"
+    weights = evaluation.scoring.weights
+    return "scoring network" if weights is None else f"scoring network of {said_weights(weights)}"

@@ -12,8 +12,10 @@ from repro.metrics.catalogue import BESIDE, COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import Column, TableSpec, printed_value
+from repro.recipe import Recipe
 from repro.reporting.outcome import Outcome
 from repro.reporting.verdicts import Step, paired_step, verdict
+from repro.runs.given_weights import said_weights
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
     rows = table_rows(outcome.paper, outcome.table)
     run = {one.row for one in outcome.runs} or set(outcome.counted)
     recipes = set(rows.rows) if rows else set()
+    given = given_weights(outcome)
     lines = []
     for row, group in table.groupby("row", sort=False):
         first = group.iloc[0]
@@ -138,10 +141,18 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
         line["kind"] = first["kind"]
         if row not in run and first["kind"] != "cited":
             line["kind"] += ", not run" if row in recipes else ", not yet reproducible"
+        if row in given:
+            line["kind"] += f", {given[row]}"
         for _, one in group.iterrows():
             line[one["metric"]] = f"{_show(one['printed'])} / {_show_ours(one)}"
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def given_weights(outcome: Outcome) -> dict[str, str]:
+    """The rows that were evaluated with given weights, and what these are."""
+    weights = {run.row: Recipe.from_plain(run.recipe).weights for run in outcome.runs if "weights" in run.recipe}
+    return {row: said_weights(one) for row, one in weights.items() if one is not None}
 
 
 def steps_table(outcome: Outcome) -> pd.DataFrame:

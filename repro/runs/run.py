@@ -159,7 +159,9 @@ class Task:
 
 
 def crops_of(recipe: Recipe) -> int:
-    """The crops that the last stage of a training shows."""
+    """The crops that the last stage of a training shows; none where its weights are given."""
+    if recipe.weights is not None:
+        return 0
     batch = recipe.optimisation.batch
     return len(recipe.epochs) * (recipe.samples.train_count // batch * batch)
 
@@ -186,6 +188,7 @@ def make_task(
     if not world.leads:
         world.wait()
         if not is_done(task):
+            check_trainable(recipe)
             train(recipe, samples.train, partial_folder(recipe), Job(world, workers), _before(recipe))
         world.wait()
         return
@@ -193,6 +196,7 @@ def make_task(
     lock = paths.runs() / f"{recipe.training_key}.lock"
     with writable(paths.runs(), "REPRO_RUNS", kept), locked(lock, f"run {recipe.training_key}"):
         if not is_done(task):
+            check_trainable(recipe)
             _drop_damaged(recipe)
             partial_folder(recipe).mkdir(parents=True, exist_ok=True)
             write_json(partial_folder(recipe) / "recipe.json", recipe.to_plain())
@@ -205,6 +209,15 @@ def make_task(
         for recipes in evaluated_together(task):
             evaluate(recipes, samples, world.device, workers, watch)
         world.wait()
+
+
+def check_trainable(recipe: Recipe) -> None:
+    """Raise ReproError for a recipe whose weights are given, and not there: it is never trained."""
+    if recipe.weights is not None:
+        raise ReproError(
+            f"The given weights of run {recipe.training_key}, SHA-256 {recipe.weights.sha256[:8]}, are not in {folder(recipe)}: "
+            "name their file in WEIGHTS again."
+        )
 
 
 def is_done(task: Task) -> bool:

@@ -261,11 +261,14 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     """Say how many trainings there are and how many of them are complete already; of how many tables where of several."""
     if not processes.leads():
         return
-    trainings = {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}
+    trained = [recipe for recipe in recipes if recipe.weights is None]
+    trainings = {stage.training_key: stage for recipe in trained for stage in stages_of(recipe)}
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
-    click.echo(text + (f", {done} of them complete already" if done else "") + f", in {paths.runs()}")
-    if fresh := sum(recipe.initialisation is None for recipe in recipes):
+    given = len(recipes) - len(trained)
+    text += f", {done} of them complete already" if done else ""
+    click.echo(text + (f", {given} evaluated with given weights" if given else "") + f", in {paths.runs()}")
+    if fresh := sum(recipe.initialisation is None for recipe in trained):
         click.echo(
             f"{fresh} of them start from random weights: START=random or SCALE=paper was given, or their backbone has no warm "
             "start (`repro warm-start` makes that of an HRNet or a ResNet for a scale)."

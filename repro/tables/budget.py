@@ -131,7 +131,8 @@ def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()
     shown: set[str] = set()
     total = 0
     for number, table in enumerate(tables):
-        stages = {stage.training_key: stage for one in table.recipes.values() for stage in stages_of(one)}
+        trained = [one for one in table.recipes.values() if one.weights is None]
+        stages = {stage.training_key: stage for one in trained for stage in stages_of(one)}
         new = {key: stage for key, stage in stages.items() if key not in shown}
         shown |= set(new)
         pending = [stage for stage in new.values() if not (known and is_trained(stage))]
@@ -175,6 +176,8 @@ def _plan_text(
         return ["counts alone, nothing is trained"]
     steps = sum(len(stage.epochs) * (stage.samples.train_count // stage.optimisation.batch) for stage in pending)
     parts = [f"{len(table.recipes)} runs from {len(stages)} trainings"]
+    if given := sum(one.weights is not None for one in table.recipes.values()):
+        parts.append(f"{given} evaluated with given weights")
     if len(new) < len(stages):
         parts.append(f"{len(stages) - len(new)} shared with tables before")
     if len(pending) < len(new):

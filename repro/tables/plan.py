@@ -211,16 +211,18 @@ def table_samples(
     boxes: Path | None = None,
     *,
     decode: bool = True,
+    train: bool = True,
 ) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
 
-    ``boxes`` is a detector's file for the evaluation split; ``decode`` as of ``open_samples``.
+    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as of ``open_samples``.
     """
     table = runnable_rows(paper, number)
+    skeleton = table_skeleton(paper, number, data_name)
     if table.takes_scenes:
-        return open_scene_samples(data_name, root, scale, table_skeleton(paper, number, data_name), table.split)
+        return open_scene_samples(data_name, root, scale, skeleton, table.split, train=train)
     largest = _largest_input(paper, number, scale)
-    return open_samples(data_name, root, scale, largest, table_skeleton(paper, number, data_name), boxes, decode=decode)
+    return open_samples(data_name, root, scale, largest, skeleton, boxes, decode=decode, train=train)
 
 
 def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:
@@ -278,6 +280,7 @@ def open_samples(
     boxes: Path | None = None,
     *,
     decode: bool = True,
+    train: bool = True,
 ) -> tuple[Samples, Data]:
     """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache.
 
@@ -289,23 +292,28 @@ def open_samples(
         skeleton: that they are drawn with.
         boxes: a detector's file for the evaluation split; None for none.
         decode: whether images are decoded into the cache, without which each is when it is read.
+        train: whether training persons are loaded; else the evaluation persons stand in their place, and nothing may be trained.
     """
     scale = scale.for_skeleton(skeleton)
     drawn = not data_set(name).needs_root
     limits = (scale.training_limit(drawn=drawn), scale.drawn_val if drawn else scale.val)
-    train, val = (
-        load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
-        for split, limit in zip(("train", "val"), limits, strict=True)
-    )
-    data = _described(name, root, train, val, "persons", scale.people.fingerprint() if drawn else None)
+
+    def load(split: str, limit: int | None) -> PersonSet:
+        return load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
+
+    shown = load("train", limits[0]) if train else None
+    val = load("val", limits[1])
+    known = val if shown is None else shown
+    data = _described(name, root, known, val, "persons", scale.people.fingerprint() if drawn else None)
     if decode:
-        train, val = _cached(train), _cached(val)
+        val = _cached(val)
+        known = _cached(known) if train else val
     detected = None if boxes is None else load_detected(name, root, boxes, val)
-    return Samples(train, val, PERSONS[name].measures, detected), data
+    return Samples(known, val, PERSONS[name].measures, detected), data
 
 
 def open_scene_samples(
-    name: str, root: Path | None, scale: Scale, skeleton: Skeleton, split: str
+    name: str, root: Path | None, scale: Scale, skeleton: Skeleton, split: str, *, train: bool = True
 ) -> tuple[Samples, Data]:
     """Load the images of a data set, as many as the scale takes; they are decoded each time they are read.
 
@@ -315,18 +323,20 @@ def open_scene_samples(
         scale: for the number and size of scenes, and how hard drawn ones are.
         skeleton: that people are drawn with.
         split: that is evaluated, ``val`` or ``test``.
+        train: as of ``open_samples``.
     """
     scenes, drawn = scale.scenes, not data_set(name).needs_root
     size = (scenes.side, scenes.side)
-    train, val = (
-        load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
-        for part, limit in (
-            (training_split(name, split), scale.training_limit(drawn=drawn, scenes=True)),
-            (evaluation_split(name, split), scenes.val),
-        )
-    )
-    data = _described(name, root, train, val, "images", scenes.people.fingerprint() if drawn else None)
-    return Samples(train, val, IMAGES[name].measures), data
+
+    def load(part: str, limit: int | None) -> ImageSet:
+        return load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
+
+    limit = scale.training_limit(drawn=drawn, scenes=True)
+    shown = load(training_split(name, split), limit) if train else None
+    val = load(evaluation_split(name, split), scenes.val)
+    known = val if shown is None else shown
+    data = _described(name, root, known, val, "images", scenes.people.fingerprint() if drawn else None)
+    return Samples(known, val, IMAGES[name].measures), data
 
 
 def _described(
@@ -362,6 +372,8 @@ def _described(
 
 def _tell_shared(name: str, root: Path | None, train: PersonSet | ImageSet, val: PersonSet | ImageSet) -> None:
     """Say so on stderr where images that are evaluated are trained on, byte for byte."""
+    if train is val:
+        return
     known, digests = set(getattr(train.images, "digests", None) or ()), getattr(val.images, "digests", None) or ()
     shared = [path for path, digest in zip(getattr(val.images, "paths", ()), digests, strict=False) if digest in known]
     if shared and leads():

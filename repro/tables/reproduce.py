@@ -18,7 +18,7 @@ from repro.data.catalogue import data_set
 from repro.data.detections import closest_boxes
 from repro.data.images import ImageSet
 from repro.papers import PAPERS
-from repro.recipe import Recipe
+from repro.recipe import GivenWeights, Recipe
 from repro.reporting import examples, figures, table
 from repro.reporting.evidence_file import write_evidence
 from repro.reporting.factors import factor_log
@@ -27,6 +27,7 @@ from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
 from repro.runs.costs import WRITTEN
+from repro.runs.given_weights import said_weights
 from repro.runs.run import Samples, load_run, stages_of, training_of
 from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
 from repro.runs.speeds import Speeds
@@ -39,6 +40,7 @@ from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
 from repro.tables.plan import counted_columns, table_divisor, table_skeleton
 from repro.tables.request import PlannedTable, Request, plan_tables
+from repro.tables.weights import keep_weights
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 
@@ -76,6 +78,8 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
     if processes.leads():
         check_last_step([notebook_of(one.paper, one.table) for one in requests])
     tables = plan_tables(requests)
+    for planned in tables:
+        keep_given(planned, machine)
     trained = [table for table in tables if table.recipes]
     if trained:
         announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
@@ -91,6 +95,12 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
                 folder = _make_table(planned, share, machine, progress, speeds)
             with progress.aside():
                 yield folder
+
+
+def keep_given(planned: PlannedTable, machine: Machine) -> None:
+    """Put the weights that a request gives its rows where their runs find them."""
+    if planned.request.weights.rows and planned.recipes:
+        keep_weights(planned.recipes, planned.request.weights, planned.counted.val.skeleton, choose_device(machine.device))
 
 
 def _make_table(
@@ -180,7 +190,9 @@ def make_manifest(
     request: Request, outcome: Outcome, about: dict[str, Any], now: datetime, seconds: float
 ) -> dict[str, Any]:
     """Where every number of a folder comes from."""
-    stages = [stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe))]
+    recipes = {run.row: Recipe.from_plain(run.recipe) for run in outcome.runs}
+    stages = [stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe)) if stage.weights is None]
+    given = {row: recipe.weights for row, recipe in recipes.items() if recipe.weights is not None}
     trainings = {stage.training_key: training_of(stage)["seconds"] for stage in stages}
     return {
         "paper": request.paper,
@@ -198,6 +210,7 @@ def make_manifest(
         }
         or dict.fromkeys(outcome.counted, "counted at the printed size"),
         "recipes": {f"{run.row} seed {run.seed}": run.key for run in outcome.runs},
+        **({"weights": {row: _about_weights(request, row, one) for row, one in given.items()}} if given else {}),
         "trainings": trainings,
         "training_minutes": round(sum(trainings.values()) / 60, 1),
         "minutes": round(seconds / 60, 1),
@@ -206,10 +219,18 @@ def make_manifest(
     }
 
 
+def _about_weights(request: Request, row: str, weights: GivenWeights) -> dict[str, Any]:
+    """What a manifest says of the weights that a row was evaluated with."""
+    files = {"file": request.weights.rows[row][1].name} if row in request.weights.rows else {}
+    scoring = request.weights.scoring
+    scored = {"scoring": {"file": scoring[1].name, "sha256": scoring[0].sha256}} if scoring is not None else {}
+    return {"what": said_weights(weights), "network": weights.network, "sha256": weights.sha256, **files, **scored}
+
+
 def training_environments(recipes: Iterable[Recipe]) -> list[dict[str, Any]]:
     """What trainings were computed with, those that agree together: complete ones may be older than the folder's code."""
     found: dict[str, dict[str, Any]] = {}
-    for key, stage in {s.training_key: s for recipe in recipes for s in stages_of(recipe)}.items():
+    for key, stage in {s.training_key: s for recipe in recipes for s in stages_of(recipe) if not s.weights}.items():
         environment = training_of(stage)["environment"]
         agreeing = found.setdefault(json.dumps(environment, sort_keys=True), {"trainings": [], **environment})
         agreeing["trainings"].append(key)

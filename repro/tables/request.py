@@ -8,6 +8,7 @@ from pathlib import Path
 
 from repro.data.detection_files import boxes_name
 from repro.recipe import Data, Recipe
+from repro.runs.given_weights import needs_training_samples
 from repro.runs.run import Samples
 from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
@@ -22,13 +23,15 @@ from repro.tables.plan import (
     table_samples,
     table_skeleton,
 )
+from repro.tables.weights import NONE, RowWeights, given_recipes, stand_in_data
 
 
 @dataclass(frozen=True)
 class Request:
     """What is to be reproduced: a table of a paper at a scale on a data set, with these seeds; all rows when none is named.
 
-    ``boxes`` is a detector's file, for a table that is evaluated with a detector's boxes.
+    ``boxes`` is a detector's file, for a table that is evaluated with a detector's boxes; ``weights`` are those of rows that are
+    evaluated and not trained.
     """
 
     paper: str
@@ -40,6 +43,7 @@ class Request:
     rows: tuple[str, ...] = ()
     start: str = "warm"
     boxes: Path | None = None
+    weights: RowWeights = NONE
 
     @property
     def title(self) -> str:
@@ -123,14 +127,27 @@ def check_requests(requests: list[Request], *, planned: bool = False) -> None:
         check_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows)
 
 
+def requested_recipes(request: Request, data: Data) -> dict[tuple[str, int], Recipe]:
+    """The recipes of a request on some samples, by (row, seed)."""
+    boxes = None if request.boxes is None else boxes_name(request.boxes)
+    asked = (request.scale, data, request.seeds, request.rows, request.start, boxes)
+    return given_recipes(table_recipes(request.paper, request.table, *asked), request.weights)
+
+
+def _is_trained_for(request: Request) -> bool:
+    """Whether training samples are needed: not where all rows are evaluated with given weights."""
+    if not request.weights.rows:
+        return True
+    return any(map(needs_training_samples, requested_recipes(request, stand_in_data(request.data)).values()))
+
+
 def _plan(request: Request, decode: bool) -> PlannedTable:
     started = time.perf_counter()
     samples, recipes = None, {}
     if not counts_alone(request.paper, request.table):
-        boxes = None if request.boxes is None else boxes_name(request.boxes)
-        where = (request.paper, request.table)
-        samples, data = table_samples(*where, request.data, request.root, request.scale, request.boxes, decode=decode)
-        recipes = table_recipes(*where, request.scale, data, request.seeds, request.rows, request.start, boxes)
+        where = (request.paper, request.table, request.data, request.root, request.scale, request.boxes)
+        samples, data = table_samples(*where, decode=decode, train=_is_trained_for(request))
+        recipes = requested_recipes(request, data)
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
 
 
@@ -153,7 +170,6 @@ def _outline(request: Request) -> PlannedTable:
     where = (request.paper, request.table)
     train, val = (max(1, count) for count in sample_counts(*where, request.data, request.scale))
     data = Data(name=request.data, train_fingerprint="", train_count=train, val_fingerprint="", val_count=val)
-    boxes = None if request.boxes is None else boxes_name(request.boxes)
-    recipes = table_recipes(*where, request.scale, data, request.seeds, request.rows, request.start, boxes)
+    recipes = requested_recipes(request, data)
     skeleton = table_skeleton(*where, request.data)
     return PlannedTable(request, Numbers(Number(skeleton, train), Number(skeleton, val)), recipes, 0.0)

@@ -32,6 +32,7 @@ from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tables.plan import runnable_rows, table_recipes, table_skeleton
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request
+from repro.tables.weights import given_recipes, weights_of
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,9 @@ def recipes_of_today(outcome: Outcome) -> dict[tuple[str, int], Recipe]:
     rows = list(dict.fromkeys(run.row for run in outcome.runs))
     scale = get_scale(outcome.scale).of_length(outcome.length)
     own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
-    return with_warm_starts(outcome, table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs)))
+    today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
+    weights = weights_of((run.row, Recipe.from_plain(run.recipe)) for run in outcome.runs)
+    return given_recipes(with_warm_starts(outcome, today), weights)
 
 
 def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> dict[tuple[str, int], Recipe]:

@@ -50,9 +50,12 @@ def fit_scorer(
     Returns:
         None where the network finds nobody in the training images: then nothing can be learned, and the naive score stays.
     """
-    if (model := _kept_model(file, recipe, weights, images)) is not None:
-        return Scorer(model=model, skeleton=images.skeleton)
     scoring = recipe.scene_evaluation.scoring or Scoring()
+    if (model := _kept_model(file, recipe, weights, images)) is not None:
+        released = scoring.weights is not None and scoring.weights.network is not None
+        return Scorer(model=model, skeleton=images.skeleton, released=released)
+    if scoring.weights is not None:
+        raise ReproError(f"The weights of the scoring network {file} are not there: give them again in WEIGHTS.")
     index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
     plain = recipe.but(evaluation=replace(recipe.scene_evaluation, scales=(1.0,), scoring=None))
     poses = predict_scenes(network, images, plain, device, index=index, workers=workers)["final"]

@@ -1,11 +1,11 @@
 """The released scoring network of the heatmap-guided method, for COCO and for CrowdPose.
 
 Its features are those of ``grouping.scores.pose_features`` in another order: the same neighbouring pairs, listed below as the
-released code does. The first layer's columns are put into the order here. Two differences lie in the features and not in weights:
+released code does. The first layer's columns are put into the order here. Two differences lie in the features and not in weights,
+and ``grouping.scores.Scorer`` shows the network its own where it is told that it is ``released``:
 
-- the released third part is the heat times that of the centre; give ``pose_features`` that product as its heats;
-- for CrowdPose the released torso is the mean of left thigh and left shank, here that from shoulder to hip. So the CrowdPose
-  network loads, but sees other numbers than it was trained on.
+- the released third part is the heat times that of the centre;
+- for CrowdPose the released torso is the mean of left thigh and left shank, here that from shoulder to hip.
 """
 
 from __future__ import annotations
