@@ -16,6 +16,8 @@ DATA_ROOT ?=
 BOXES ?=
 SEEDS ?= 0
 START ?= warm
+STARTS ?=
+WEIGHTS ?=
 DEVICE ?= auto
 THREADS ?= 1
 JOBS ?= 0
@@ -56,7 +58,9 @@ help: ## list targets and variables
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
-	@echo "  START          warm (trained on drawn body parts), random, or a checkpoint's path ($(START))"
+	@echo "  START          warm (trained on drawn body parts), random, a checkpoint's path, or w32=file,w48=file ($(START))"
+	@echo "  STARTS         instead, a folder with a checkpoint a backbone, as hrnet_w32.pth, resnet50.pth"
+	@echo "  WEIGHTS        row=file,row=file or a folder with <row>.pth: rows that are evaluated and not trained"
 	@echo "  DEVICE         auto, cpu, cuda or cuda:1 ($(DEVICE))"
 	@echo "  THREADS        threads a training computes with on a CPU ($(THREADS))"
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
@@ -86,6 +90,7 @@ reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --minutes $(call quoted,MINUTES) \
 		--plan=$(call quoted,PLAN) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
+		--starts $(call quoted,STARTS) --weights $(call quoted,WEIGHTS) \
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
 		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)
 

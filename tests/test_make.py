@@ -33,10 +33,11 @@ def test_help_lists_every_target_and_variable() -> None:
 def test_reproduce_hands_every_variable_to_the_command() -> None:
     text = make("-n", "reproduce", "TABLE=3", "PAPER=skeletal", "ROW=hrnet", "SCALE=smoke", "LENGTH=1/2", "DATA=lspet",
                 "DATA_ROOT=/d", "BOXES=/b.json", "SEEDS=0-2", "START=random", "DEVICE=cpu", "THREADS=2", "JOBS=3",
-                "MINUTES=60", "PLAN=1")  # fmt: skip
+                "MINUTES=60", "PLAN=1", "STARTS=/s", "WEIGHTS=hrnet=/w.pth")  # fmt: skip
     for option in ('--table "3"', '--paper "skeletal"', '--row "hrnet"', '--scale "smoke"', '--length "1/2"',
                    '--data "lspet"', '--data-root "/d"', '--boxes "/b.json"', '--seeds "0-2"', '--start "random"',
-                   '--device "cpu"', '--threads "2"', '--jobs "3"', '--minutes "60"', '--plan="1"'):  # fmt: skip
+                   '--device "cpu"', '--threads "2"', '--jobs "3"', '--minutes "60"', '--plan="1"', '--starts "/s"',
+                   '--weights "hrnet=/w.pth"'):  # fmt: skip
         assert option in text
 
 

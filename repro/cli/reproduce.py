@@ -42,6 +42,8 @@ class Given:
     boxes: str
     seeds: str
     start: str
+    starts: str
+    weights: str
     device: str
     threads: str
     jobs: str
@@ -81,7 +83,11 @@ class Asked:
     "--boxes", default="", help="detector's file in COCO's result format, for tables evaluated with its boxes"
 )
 @click.option("--seeds", default="0", show_default=True, help="as in 0 or 0,1,2 or 0-2")
-@click.option("--start", default="warm", show_default=True, help="warm, random, or a checkpoint (official HRNet, timm)")
+@click.option(
+    "--start", default="warm", show_default=True, help="warm, random, a checkpoint, or w32=file,w48=file,r50=random"
+)
+@click.option("--starts", default="", help="folder with a checkpoint a backbone, in place of --start")
+@click.option("--weights", default="", help="row=file,row=file or a folder: rows that are evaluated and not trained")
 @device_option
 @click.option("--threads", default="1", show_default=True, help="threads a training computes with on a CPU")
 @click.option("--jobs", default="0", show_default=True, help="trainings side by side; 0: one a core or GPU")
@@ -145,8 +151,8 @@ def asked_requests(given: Given, asked: Asked) -> list[Request]:
     """A request for each paper's table that has recipes; tables without are said. Raises ReproError for what cannot be made."""
     from repro.papers.recipes import table_rows
     from repro.scales.scale import get_scale
+    from repro.tables.given import with_given
     from repro.tables.request import Request, check_requests
-    from repro.tables.start import take_start
 
     scale = get_scale(given.scale).of_length(asked.length)
     root, boxes = optional_path("DATA_ROOT", given.data_root), optional_path("BOXES", given.boxes)
@@ -162,8 +168,7 @@ def asked_requests(given: Given, asked: Asked) -> list[Request]:
     if not requests:
         return []
     check_requests(requests, planned=asked.plan)
-    start = take_start(given.start, requests)
-    return [replace(request, start=start) for request in requests]
+    return with_given(requests, start=given.start, starts=given.starts, weights=given.weights, planned=asked.plan)
 
 
 def _fitted(requests: list[Request], machine: Machine, minutes: float) -> list[Request]:

@@ -196,7 +196,8 @@ class Scorer:
         heats, torso = people.keypoint_scores, None
         if self.released:
             mean = heats.mean(1)
-            centres = torch.where(mean != 0, people.scores / mean, torch.zeros_like(mean))  # the naive score is mean heat * centre
+            # The naive score is the mean heat times that of the centre.
+            centres = torch.where(mean != 0, people.scores / mean, torch.zeros_like(mean))
             heats, torso = heats * centres[:, None], released_torso_lengths(people.points, self.skeleton)
         estimate = self.model(pose_features(people.points, heats, self.skeleton, torso))[:, 0]
         return estimate * people.scores if self.score == "product" else estimate

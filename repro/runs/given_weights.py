@@ -150,7 +150,9 @@ def said_differences(diff: KeyDiff) -> str:
     shapes = [f"{name} is {theirs}, expected {ours}" for name, ours, theirs in diff.reshaped]
     groups = (("missing", list(diff.missing)), ("left over", list(diff.unexpected)), ("of another shape", shapes))
     return "; ".join(
-        f"{len(names)} {what}: {', '.join(names[:_SHOWN])}{', ...' * (len(names) > _SHOWN)}" for what, names in groups if names
+        f"{len(names)} {what}: {', '.join(names[:_SHOWN])}{', ...' * (len(names) > _SHOWN)}"
+        for what, names in groups
+        if names
     )
 
 
@@ -196,7 +198,8 @@ def keep_given_scoring(recipe: Recipe, path: Path, skeleton: Skeleton) -> None:
 
     The arguments and errors are those of ``keep_given``.
     """
-    weights = recipe.scene_evaluation.scoring and recipe.scene_evaluation.scoring.weights
+    scoring = recipe.scene_evaluation.scoring
+    weights = scoring.weights if scoring is not None else None
     assert weights is not None, "the weights are given"
     place = folder(recipe)
     file, network = place / scorer_name(recipe), file_checksum(place / MODEL)

@@ -100,7 +100,9 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
 def keep_given(planned: PlannedTable, machine: Machine) -> None:
     """Put the weights that a request gives its rows where their runs find them."""
     if planned.request.weights.rows and planned.recipes:
-        keep_weights(planned.recipes, planned.request.weights, planned.counted.val.skeleton, choose_device(machine.device))
+        keep_weights(
+            planned.recipes, planned.request.weights, planned.counted.val.skeleton, choose_device(machine.device)
+        )
 
 
 def _make_table(
@@ -191,7 +193,9 @@ def make_manifest(
 ) -> dict[str, Any]:
     """Where every number of a folder comes from."""
     recipes = {run.row: Recipe.from_plain(run.recipe) for run in outcome.runs}
-    stages = [stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe)) if stage.weights is None]
+    stages = [
+        stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe)) if stage.weights is None
+    ]
     given = {row: recipe.weights for row, recipe in recipes.items() if recipe.weights is not None}
     trainings = {stage.training_key: training_of(stage)["seconds"] for stage in stages}
     return {

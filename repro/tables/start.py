@@ -1,38 +1,143 @@
-"""What START names, checked against every row that would start from it before anything is copied or trained."""
+"""What START names, checked against every row that would start from it before anything is copied or trained.
+
+    START=warm, START=random                     a word for all rows
+    START=hrnet_w32-36af842e.pth                 a checkpoint that all rows start from
+    START=w32=hrnet_w32.pth,w48=hrnet_w48.pth,r50=random      one start a backbone, of HRNet-W32 and -W48 and of ResNets
+    START=/data/imagenet                         a folder with one file a backbone: hrnet_w32*, w32*, resnet50*, r50*
+
+Scale ``paper`` has no warm start of its own: there the papers start from ImageNet weights, and random ones must be asked for.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import torch
 
 from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.models.checkpoints import ADVICE
 from repro.models.foreign_weights import read_weights
-from repro.recipe import Data, Network
+from repro.recipe import Network
 from repro.skeletons.skeleton import Skeleton
+from repro.support import processes
 from repro.tables.plan import counts_alone, table_recipes, table_skeleton
 from repro.tables.request import Request
-from repro.training.warm_start import check_finite, check_fit, import_weights, read_start, takes_weights, weight_files
+from repro.tables.weights import SUFFIXES, stand_in_data
+from repro.training.warm_start import (
+    by_backbone,
+    check_finite,
+    check_fit,
+    import_weights,
+    read_start,
+    starts_of,
+    takes_weights,
+    weight_files,
+)
 
 WORDS = ("warm", "random")
+_NAMED = re.compile(r"(?:hrnet(?:v2)?[_-]?w|w)([0-9]+)(?![0-9])|(?:resnet[_-]?|r)([0-9]+)(?![0-9])", re.IGNORECASE)
 
 
-def take_start(given: str, requests: Sequence[Request]) -> str:
-    """The name of what rows start from: ``warm``, ``random``, or the weights of a checkpoint, which is taken in once it fits.
+@dataclass(frozen=True)
+class Starting:
+    """A row that is trained: its name, network and skeleton, what START calls its backbone, and whether this takes weights."""
+
+    row: str
+    network: Network
+    skeleton: Skeleton
+    word: str
+    takes: bool
+
+
+def take_start(given: str, requests: Sequence[Request], *, planned: bool = False) -> str:
+    """The name of what rows start from: ``warm``, ``random``, or the weights of checkpoints, which are taken in once they fit.
 
     Args:
-        given: a word, a path to a checkpoint, or the name of one that was taken in before.
+        given: a word, a path to a checkpoint, the name of one that was taken in before, a start a backbone, or a folder.
         requests: whose rows are to start from it.
+        planned: whether the command says its plan alone, for which rows may lack the start that they will need.
 
     Raises:
-        ReproError: for another name, a file that holds no weights, and weights that a row cannot start from.
+        ReproError: for another name, a file that holds no weights, weights that a row cannot start from, a backbone that is not
+            named, and, at paper scale, rows that would start from random weights without START=random.
     """
+    if given == "warm":
+        _check_paper(requests, planned)
     if given in WORDS:
         return given
+    if by_backbone(given):
+        return _take_each(starts_of(given), requests, given)
+    if os.path.isdir(given):
+        return _take_each(_in_folder(paths.user_path("START", given)), requests, given, strict=False)
+    return _take(given, requests, list(_starting_rows(requests)))
+
+
+def _check_paper(requests: Sequence[Request], planned: bool) -> None:
+    """Raise ReproError, or say it in a plan, where rows at paper scale would start from random weights."""
+    rows = list(_starting_rows([request for request in requests if request.scale.name == "paper"]))
+    if not rows:
+        return
+    words = ",".join(f"{word}=file" for word in dict.fromkeys(one.word for one in rows) if word)
+    asked = f"START={words} or START=folder (`repro fetch imagenet-weights`)" if words else "nothing else"
+    text = (
+        f"At scale paper these rows would start from random weights, where the papers start from ImageNet: "
+        f"{', '.join(one.row for one in rows)}. Give {asked}, or START=random to mean it."
+    )
+    if not planned:
+        raise ReproError(text)
+    if processes.leads():
+        click.echo(text)
+
+
+def _in_folder(folder: Path) -> dict[str, str]:
+    """The files of a folder by the word of the backbone that their names begin with. Raises ReproError for two of one."""
+    found: dict[str, str] = {}
+    for file in sorted(folder.iterdir()):
+        named = _NAMED.match(file.name) if file.suffix in SUFFIXES else None
+        if named is None:
+            continue
+        word = f"w{named[1]}" if named[1] else f"r{named[2]}"
+        if word in found:
+            raise ReproError(
+                f"START is the folder {folder}, which has {Path(found[word]).name} and {file.name} for {word}: leave one, or "
+                f"name it as in START={word}={file}."
+            )
+        found[word] = str(file)
+    return found
+
+
+def _take_each(named: dict[str, str], requests: Sequence[Request], given: str, *, strict: bool = True) -> str:
+    """The start by backbone, with the names of what was taken in; ``strict`` refuses a backbone that no row has."""
+    rows = list(_starting_rows(requests))
+    lacking = [one for one in rows if one.word and one.word not in named]
+    if lacking:
+        words = list(dict.fromkeys(one.word for one in lacking))
+        raise ReproError(
+            f"START is {given}, which names no weights for {' and '.join(words)}, that these rows start from: "
+            f"{', '.join(one.row for one in lacking)}. Add {words[0]}=file, {words[0]}=random to mean it, or choose rows by ROW=."
+        )
+    wanted = dict.fromkeys(one.word for one in rows if one.word)
+    unused = [word for word in named if word not in wanted]
+    if unused and (strict or not wanted):
+        raise ReproError(
+            f"START is {given}, and no row that was asked for starts from {' and '.join(unused)}: leave it out; the backbones of "
+            f"these rows are {', '.join(wanted) or 'none'}."
+        )
+    taken = {}
+    for word in wanted:
+        own = [one for one in rows if one.word == word]
+        taken[word] = "random" if named[word] == "random" else _take(named[word], requests, own)
+    return ",".join(f"{word}={name}" for word, name in taken.items())
+
+
+def _take(given: str, requests: Sequence[Request], rows: list[Starting]) -> str:
+    """The name of one checkpoint that ``rows`` start from, taken in once it fits them."""
     known = weight_files()
     path = paths.user_path("START", given)
     if given in known:
@@ -42,26 +147,31 @@ def take_start(given: str, requests: Sequence[Request]) -> str:
     elif path.stem in known and path.resolve() == known[path.stem].with_suffix(".safetensors").resolve():
         given = path.stem  # taken in before, named by its file
     tensors = read_weights(path) if given in known else read_start(path)
-    _check_rows(tensors, path, given, requests)
+    _check_rows(tensors, path, given, requests, rows)
     check_finite(tensors, path)
     return given if given in known else import_weights(path, tensors)
 
 
-def _check_rows(tensors: dict[str, torch.Tensor], path: Path, given: str, requests: Sequence[Request]) -> None:
+def _check_rows(
+    tensors: dict[str, torch.Tensor], path: Path, given: str, requests: Sequence[Request], rows: list[Starting]
+) -> None:
     """Raise ReproError, naming them, when rows cannot start from weights, or none would."""
     fitting: list[str] = []
     failed: list[str] = []
     why = ""
     tried: dict[tuple[Network, Skeleton], str] = {}
-    for row, network, skeleton in _starting_rows(requests):
-        if (network, skeleton) not in tried:
-            tried[network, skeleton] = _misfit(network, skeleton, tensors, path)
-        (failed if tried[network, skeleton] else fitting).append(row)
-        why = why or tried[network, skeleton]
+    for one in rows:
+        if not one.takes:  # a backbone that starts from random weights whatever is given
+            continue
+        what = (one.network, one.skeleton)
+        if what not in tried:
+            tried[what] = _misfit(*what, tensors, path)
+        (failed if tried[what] else fitting).append(one.row)
+        why = why or tried[what]
     if failed and fitting:
         raise ReproError(
-            f"START is {given}, which these rows cannot start from: {', '.join(failed)}. Give weights that fit, or choose by "
-            f"ROW= those that can: {', '.join(fitting)}.\n{why}"
+            f"START is {given}, which these rows cannot start from: {', '.join(failed)}. Give weights that fit, a start a "
+            f"backbone as in START=w32=file,w48=file, or choose by ROW= those that can: {', '.join(fitting)}.\n{why}"
         )
     if failed:
         scale = requests[0].scale
@@ -89,15 +199,16 @@ def _misfit(network: Network, skeleton: Skeleton, tensors: dict[str, torch.Tenso
     return ""
 
 
-def _starting_rows(requests: Sequence[Request]) -> Iterator[tuple[str, Network, Skeleton]]:
-    """Row, network and skeleton of each row that starts from weights that are asked for."""
+def _starting_rows(requests: Sequence[Request]) -> Iterator[Starting]:
+    """The rows that are trained, each once; those that are evaluated with given weights are not among them."""
     for request in requests:
         where = (request.paper, request.table)
         if counts_alone(*where):
             continue
-        none = Data(
-            name=request.data, train_fingerprint="", train_count=1, val_fingerprint="", val_count=1
-        )  # no network needs it
+        none = stand_in_data(request.data)  # no network needs it
         for (row, _), recipe in table_recipes(*where, request.scale, none, (0,), request.rows, "random").items():
-            if takes_weights(recipe.method.network.backbone):
-                yield f"{row} of {request.title}", recipe.method.network, table_skeleton(*where, request.data)
+            if row not in request.weights.rows:
+                network, skeleton = recipe.method.network, table_skeleton(*where, request.data)
+                takes = takes_weights(network.backbone)
+                word = (network.backbone.start_word if takes else None) or ""
+                yield Starting(f"{row} of {request.title}", network, skeleton, word, takes)

@@ -22,16 +22,17 @@ from repro.recipe import Recipe
 from repro.reporting import figures, table
 from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
-from repro.reporting.outcome import Outcome, stale_runs
+from repro.reporting.outcome import Outcome, RunOutcome, stale_runs
 from repro.reporting.protocol import protocol_of
 from repro.reporting.verdicts import VERDICTS
 from repro.runs.schedule import Machine
 from repro.scales.lengths import written
 from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
+from repro.tables.given import with_given
 from repro.tables.plan import runnable_rows, table_recipes, table_skeleton
 from repro.tables.reproduce import reproduce
-from repro.tables.request import Request
+from repro.tables.request import Request, check_requests
 from repro.tables.weights import given_recipes, weights_of
 
 
@@ -72,10 +73,13 @@ class TableView:
         one = self.outcome
         if not one.runs:
             return "counted at the printed size."
-        recipe = Recipe.from_plain(one.runs[0].recipe)
+        recipe = Recipe.from_plain(_told(one).recipe)
         what = "images" if recipe.takes_scenes else "persons"
+        where = f"{data_set(one.data).title}, scale {one.scale_text}"
+        if recipe.weights is not None:
+            return f"{where}; nothing was trained, {recipe.samples.val_count} evaluation {what}, inputs divided by {one.divisor}."
         return (
-            f"{data_set(one.data).title}, scale {one.scale_text}, seeds {one.seeds}; {recipe.samples.train_count} training and "
+            f"{where}, seeds {one.seeds}; {recipe.samples.train_count} training and "
             f"{recipe.samples.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
         )
 
@@ -171,6 +175,8 @@ def open_table(
     seeds: int | str | Sequence[int] = (0,),
     device: str = "auto",
     boxes: str = "",
+    start: str = "warm",
+    weights: str = "",
 ) -> TableView | NoResults:
     """Open a table.
 
@@ -185,6 +191,8 @@ def open_table(
         seeds: of such runs: a number, a text as SEEDS takes it, or a list.
         device: of such runs.
         boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
+        start: what such runs start from, as START takes it (``tables.start``).
+        weights: of rows that are evaluated and not trained, as WEIGHTS takes them (``tables.weights``).
 
     Raises:
         ReproError: for a parameter of another type or value. A folder whose recipes have changed since it was made is shown, and
@@ -192,13 +200,15 @@ def open_table(
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
     pd.set_option("display.max_colwidth", None, "display.max_rows", None)
-    given = {"folder": folder, "scale": scale, "data": data, "device": device}
-    folder, scale, data, device = (text_of(name, value) for name, value in given.items())
+    given = {"folder": folder, "scale": scale, "data": data, "device": device, "start": start, "weights": weights}
+    folder, scale, data, device, start, weights = (text_of(name, value) for name, value in given.items())
     chosen = parse_seeds(seeds)
     data_set(data)
     if scale:
         root, file = optional_path("data_root", data_root), optional_path("boxes", boxes)
         request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file)
+        check_requests([request])
+        (request,) = with_given([request], start=start, weights=weights)
         made = reproduce(request, Machine(device=device))
         assert made is not None, "the process that leads writes the folder"
         place = made
@@ -238,13 +248,18 @@ def check_current(outcome: Outcome) -> None:
 
 def recipes_of_today(outcome: Outcome) -> dict[tuple[str, int], Recipe]:
     """The recipes that the rows of an outcome with runs have today, by (row, seed), on the samples that it was made on."""
-    recipe = Recipe.from_plain(outcome.runs[0].recipe)
+    recipe = Recipe.from_plain(_told(outcome).recipe)
     rows = list(dict.fromkeys(run.row for run in outcome.runs))
     scale = get_scale(outcome.scale).of_length(outcome.length)
     own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
     today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
     weights = weights_of((run.row, Recipe.from_plain(run.recipe)) for run in outcome.runs)
     return given_recipes(with_warm_starts(outcome, today), weights)
+
+
+def _told(outcome: Outcome) -> RunOutcome:
+    """The first run that was trained, whose recipe names the training samples; the first of all where none was."""
+    return next((run for run in outcome.runs if "weights" not in run.recipe), outcome.runs[0])
 
 
 def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> dict[tuple[str, int], Recipe]:

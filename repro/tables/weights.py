@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import torch
 
 from repro import paths
@@ -161,16 +160,17 @@ def _first_of_rows(recipes: Recipes) -> dict[str, Recipe]:
 
 
 def given_recipes(recipes: Recipes, weights: RowWeights) -> Recipes:
-    """The recipes with those of rows whose weights are given in their place, once each whatever the number of seeds."""
+    """The recipes with those of rows whose weights are given in their place, at the lowest seed alone: they have none."""
+    if not weights.rows:
+        return recipes
+    lowest = min((seed for _, seed in recipes), default=0)
+    scoring = None if weights.scoring is None else weights.scoring[0]
     made: Recipes = {}
-    seen: set[str] = set()
     for (row, seed), recipe in recipes.items():
         if row not in weights.rows:
             made[row, seed] = recipe
-        elif row not in seen:
-            scoring = None if weights.scoring is None else weights.scoring[0]
+        elif seed == lowest:
             made[row, seed] = evaluated_with(recipe, weights.rows[row][0], scoring)
-            seen.add(row)
     return made
 
 

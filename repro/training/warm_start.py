@@ -41,6 +41,7 @@ OWN_MODULE = ("backbone.",)  # how the names of a backbone's parameters begin in
 WEIGHT_SIZE = (
     0.05  # of the weights that rows start from (root mean square), whatever the rate they were trained at left
 )
+_WORD = "[wr][0-9]+"  # of a backbone, see ``Backbone.start_word``
 # What files of HRNet's authors, of timm's HRNets and of torchvision's ResNets have beyond the backbone.
 CLASSIFIERS = (*TIMM_EXTRAS, "head", "fc")
 
@@ -94,13 +95,19 @@ def initialisation_for(backbone: Backbone) -> Initialisation | None:
 def choose_start(start: str, backbone: Backbone) -> Initialisation | None:
     """The initialisation that ``start`` names: ``warm``, ``random``, or weights that ``import_weights`` took in.
 
+    A start by backbone, as ``w32=hrnet_w32-36af842e,r50=random``, names one of these for each (``Backbone.start_word``).
+
     A backbone without a warm start, as a DLA and an hourglass, starts from random weights whatever is asked for: what the
     other rows of its tables start from does not fit.
 
     Raises:
         ReproError: for another name.
     """
-    if start == "random" or not takes_weights(backbone):
+    if not takes_weights(backbone):
+        return None
+    if by_backbone(start):
+        start = starts_of(start).get(backbone.start_word or "", "random")
+    if start == "random":
         return None
     if start == "warm":
         return initialisation_for(backbone)
@@ -114,6 +121,17 @@ def choose_start(start: str, backbone: Backbone) -> Initialisation | None:
 def takes_weights(backbone: Backbone) -> bool:
     """Whether a backbone starts from weights that are asked for."""
     return backbone.warm_name is not None
+
+
+def by_backbone(start: str) -> bool:
+    """Whether a start names one for each backbone, as ``w32=hrnet_w32-36af842e,r50=random`` does."""
+    return re.match(rf"{_WORD}=", start) is not None
+
+
+def starts_of(start: str) -> dict[str, str]:
+    """What a start by backbone names for each: ``{"w32": "hrnet_w32-36af842e", "r50": "random"}``."""
+    pairs = (part.partition("=") for part in re.split(rf",\s*(?={_WORD}=)", start))
+    return {word.strip(): name.strip() for word, _, name in pairs}
 
 
 def read_start(path: Path) -> dict[str, Tensor]:

@@ -127,3 +127,26 @@ def test_errors():
         train_scoring(torch.zeros(0, 74), torch.zeros(0), COCO17)
     with pytest.raises(ReproError, match="\\(3, 59\\)"):
         train_scoring(torch.zeros(3, 74), torch.zeros(3), CROWDPOSE14)
+
+
+@pytest.mark.parametrize("skeleton", [COCO17, CROWDPOSE14])
+def test_a_released_network_sees_heat_times_centre_in_its_own_unit_of_length(skeleton):
+    generator = torch.Generator().manual_seed(0)
+    points = 50 * torch.rand(3, len(skeleton), 2, generator=generator)
+    heats, centres = torch.rand(3, len(skeleton), generator=generator), torch.tensor([0.9, 0.5, 0.1])
+    people = People(points=points, keypoint_scores=heats, scores=heats.mean(1) * centres)
+    seen = []
+
+    def model(features):
+        seen.append(features)
+        return torch.ones(len(features), 1)
+
+    assert torch.equal(Scorer(model=model, skeleton=skeleton, released=True)(people), people.scores)
+    (features,) = seen
+    assert torch.allclose(features[:, -len(skeleton) :], heats * centres[:, None])
+    at = {name: points[:, skeleton.index(name)] for name in skeleton.keypoints}
+    ends = [("left_hip", "left_knee"), ("left_knee", "left_ankle")] if skeleton is CROWDPOSE14 else [
+        ("left_shoulder", "left_hip"), ("right_shoulder", "right_hip")]  # fmt: skip
+    unit = torch.stack([(at[a] - at[b]).norm(dim=1) for a, b in ends]).mean(0)
+    i, j = neighbours(skeleton)[0]
+    assert torch.allclose(features[:, :2], (points[:, i] - points[:, j]) / unit[:, None], atol=1e-6)

@@ -16,7 +16,7 @@ class Backbone(Protocol):
     ResNet do to keep the official names of parameters, or holds what ``build`` gives. The module of the network says by
     ``prefixes`` how the names of the backbone's parameters begin in it; where it does not, ``backbone.`` is taken.
 
-    ``warm_name`` and ``warm_option`` may be left out by a backbone that inherits from this class: it then has no warm start.
+    ``warm_name``, ``warm_option`` and ``start_word`` may be left out by a backbone that inherits from this class: it then has no warm start.
     """
 
     @property
@@ -34,6 +34,11 @@ class Backbone(Protocol):
         Such a backbone starts from random weights whatever is asked for: what the other rows of a table start from does
         not fit.
         """
+        return None
+
+    @property
+    def start_word(self) -> str | None:
+        """What a start by backbone calls it, as ``w32`` for HRNet-W32 and ``r50`` for ResNet-50; None for one without a name."""
         return None
 
     @property

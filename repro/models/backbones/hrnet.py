@@ -87,6 +87,11 @@ class HRNet(Backbone):
         return warm_name(self, f"w{self.width}")
 
     @property
+    def start_word(self) -> str:
+        """What a start by backbone calls it."""
+        return f"w{self.width}"
+
+    @property
     def warm_option(self) -> str:
         """The option of ``repro warm-start`` that names it."""
         return f"--width {self.width}"

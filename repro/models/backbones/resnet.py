@@ -64,6 +64,11 @@ class ResNet(Backbone):
         return warm_name(self, f"r{self.depth}-w{self.width}")
 
     @property
+    def start_word(self) -> str:
+        """What a start by backbone calls it."""
+        return f"r{self.depth}"
+
+    @property
     def warm_option(self) -> str:
         """The option of ``repro warm-start`` that names it."""
         return f"--depth {self.depth}"
