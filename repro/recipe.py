@@ -268,6 +268,12 @@ class GivenWeights:
     sha256: str
     network: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What stands beside a number: ``published weights (hrnet-w32), sha256 19bc0837``."""
+        what = "given weights" if self.network is None else f"published weights ({self.network})"
+        return f"{what}, sha256 {self.sha256[:8]}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:

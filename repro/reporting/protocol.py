@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from repro.recipe import Recipe, SceneEvaluation
-from repro.runs.given_weights import said_weights
 from repro.scales.lengths import written
 
 
@@ -58,7 +57,7 @@ def scene_protocol_of(recipe: Recipe) -> str:
 def origin_of(recipe: Recipe) -> str:
     """What a network's weights come from: a training from what, or a file."""
     if recipe.weights is not None:
-        return f"{said_weights(recipe.weights)}, not trained here"
+        return f"{recipe.weights.title}, not trained here"
     return f"from {recipe.initialisation.name if recipe.initialisation else 'random weights'}"
 
 
@@ -67,4 +66,4 @@ def scores_of(evaluation: SceneEvaluation) -> str:
     if evaluation.scoring is None:
         return "naive scores"
     weights = evaluation.scoring.weights
-    return "scoring network" if weights is None else f"scoring network of {said_weights(weights)}"
+    return "scoring network" if weights is None else f"scoring network of {weights.title}"

@@ -15,7 +15,6 @@ from repro.papers.spec import Column, TableSpec, printed_value
 from repro.recipe import Recipe
 from repro.reporting.outcome import Outcome
 from repro.reporting.verdicts import Step, paired_step, verdict
-from repro.runs.given_weights import said_weights
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
 def given_weights(outcome: Outcome) -> dict[str, str]:
     """The rows that were evaluated with given weights, and what these are."""
     weights = {run.row: Recipe.from_plain(run.recipe).weights for run in outcome.runs if "weights" in run.recipe}
-    return {row: said_weights(one) for row, one in weights.items() if one is not None}
+    return {row: one.title for row, one in weights.items() if one is not None}
 
 
 def steps_table(outcome: Outcome) -> pd.DataFrame:

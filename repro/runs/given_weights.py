@@ -21,14 +21,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from repro import paths
+from repro.approaches.bottom_up.scoring import SCORING, scorer_name
 from repro.errors import ReproError
 from repro.grouping.scores import ScoringNetwork
 from repro.models.checkpoints import KeyDiff, file_sha256, fitting_weights, key_diff, read_metadata, rename_keys
 from repro.models.foreign_weights import named_hash, read_weights
 from repro.models.guided import GuidedHigherNetwork
-from repro.models.published import FAMILIES, convert, recognise
+from repro.models.published import convert, recognise
 from repro.recipe import GivenWeights, Method, Optimisation, Recipe, Scoring
-from repro.runs.files import MODEL, TRAINING, folder, is_intact, partial_folder
+from repro.runs.files import MODEL, folder, is_intact, partial_folder
 from repro.skeletons.skeleton import Skeleton
 from repro.support.environment import describe
 from repro.support.locks import locked
@@ -43,8 +44,7 @@ from repro.support.sealed import (
     write_json,
     write_sealed,
 )
-from repro.training.checkpoints import snapshot_file
-from repro.training.scoring import SCORING, scorer_name
+from repro.training.checkpoints import TRAINING, snapshot_file
 from repro.training.warm_start import check_finite
 
 _SHOWN = 3  # names of tensors in a message
@@ -236,14 +236,3 @@ def _save(tensors: Mapping[str, Tensor], file: Path) -> None:
     """Save tensors, which may share memory, as safetensors."""
     with replacing(file) as temporary:
         save_file({n: t.clone(memory_format=torch.contiguous_format) for n, t in tensors.items()}, temporary)
-
-
-def is_published(weights: GivenWeights) -> bool:
-    """Whether weights are those of a published network."""
-    return weights.network in FAMILIES
-
-
-def said_weights(weights: GivenWeights) -> str:
-    """As ``published weights (hrnet-w32), sha256 19bc0837``."""
-    what = f"published weights ({weights.network})" if is_published(weights) else "given weights"
-    return f"{what}, sha256 {weights.sha256[:8]}"

@@ -27,7 +27,6 @@ from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
 from repro.runs.costs import WRITTEN
-from repro.runs.given_weights import said_weights
 from repro.runs.run import Samples, load_run, stages_of, training_of
 from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
 from repro.runs.speeds import Speeds
@@ -228,7 +227,7 @@ def _about_weights(request: Request, row: str, weights: GivenWeights) -> dict[st
     files = {"file": request.weights.rows[row][1].name} if row in request.weights.rows else {}
     scoring = request.weights.scoring
     scored = {"scoring": {"file": scoring[1].name, "sha256": scoring[0].sha256}} if scoring is not None else {}
-    return {"what": said_weights(weights), "network": weights.network, "sha256": weights.sha256, **files, **scored}
+    return {"what": weights.title, "network": weights.network, "sha256": weights.sha256, **files, **scored}
 
 
 def training_environments(recipes: Iterable[Recipe]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def run(*arguments: str) -> Result:
             "no file of them was given: name one in COCO's result format",
         ),
         (
-            (*DETECTED, "--data", "coco", "--data-root", "/", "--boxes", "/no.json"),
+            (*DETECTED, "--data", "coco", "--data-root", "/", "--start", "random", "--boxes", "/no.json"),
             "/no.json cannot be read (No such file",
         ),
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
@@ -187,7 +187,10 @@ def test_what_cannot_be_written_at_the_end_is_said_at_the_beginning(
 ODD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.sampled_from(
     ["-1", "1e9", str(2**31), str(2**64), "nan", "None", "[]", "0-", "a/b", "~", "..", "--", "é"]
 )
-OPTIONS = ("table", "paper", "row", "scale", "data", "seeds", "start", "starts", "weights", "device", "threads", "jobs", "workers")
+OPTIONS = (
+    *("table", "paper", "row", "scale", "data", "seeds", "start", "starts", "weights"),
+    *("device", "threads", "jobs", "workers"),
+)
 
 
 @settings(max_examples=60, deadline=None)

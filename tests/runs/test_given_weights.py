@@ -16,7 +16,7 @@ from repro.models.guided import GuidedHigherNetwork
 from repro.models.networks import HeatmapNetwork
 from repro.papers.hgr.rows import guided
 from repro.recipe import Augmentation, Data, GivenWeights, Initialisation, Optimisation, Scoring, SecondStage
-from repro.runs.given_weights import evaluated_with, keep_given, needs_training_samples, read_given, said_weights
+from repro.runs.given_weights import evaluated_with, keep_given, needs_training_samples, read_given
 from repro.runs.run import Task, crops_of, folder, is_done, load_run, make_task
 from repro.skeletons.skeleton import COCO17, LSPET14
 from repro.training.distributed import World
@@ -41,7 +41,7 @@ def test_a_checkpoint_gives_the_numbers_of_its_training_without_training(places,
     with torch.device("meta"):
         network = trained.method.network.build(LSPET14)
     weights, _ = read_given(network, file)
-    assert weights.network is None and said_weights(weights) == f"given weights, sha256 {weights.sha256[:8]}"
+    assert weights.network is None and weights.title == f"given weights, sha256 {weights.sha256[:8]}"
     given = evaluated_with(trained, weights)
     assert given.training_key != trained.training_key and crops_of(given) == 0 and not needs_training_samples(given)
     keep_given(given, file, LSPET14, CPU)
@@ -117,7 +117,7 @@ def test_published_names_are_read_and_told_from_own_ones(tmp_path):
         right, wrong = (HeatmapNetwork(backbone=HRNet(width=width)).build(COCO17) for width in (32, 48))
     weights, tensors = read_given(right, tmp_path / "pose.pth")
     assert weights.network == "hrnet-w32" and torch.equal(tensors["final_layer.bias"], state["final_layer.bias"])
-    assert said_weights(weights) == f"published weights (hrnet-w32), sha256 {weights.sha256[:8]}"
+    assert weights.title == f"published weights (hrnet-w32), sha256 {weights.sha256[:8]}"
     with pytest.raises(ReproError, match=r"its network is hrnet-w32, with \d+ of another shape: transition1"):
         read_given(wrong, tmp_path / "pose.pth")
     save_file({n: t.clone() for n, t in state.items()}, tmp_path / "pose-12345678.safetensors")

@@ -16,7 +16,8 @@ class Backbone(Protocol):
     ResNet do to keep the official names of parameters, or holds what ``build`` gives. The module of the network says by
     ``prefixes`` how the names of the backbone's parameters begin in it; where it does not, ``backbone.`` is taken.
 
-    ``warm_name``, ``warm_option`` and ``start_word`` may be left out by a backbone that inherits from this class: it then has no warm start.
+    ``warm_name``, ``warm_option`` and ``start_word`` may be left out by a backbone that inherits from this class: it then has no
+    warm start.
     """
 
     @property
