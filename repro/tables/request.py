@@ -127,9 +127,8 @@ def check_requests(requests: list[Request], *, planned: bool = False) -> None:
         check_boxes(request.paper, request.table, request.scale, request.data, request.boxes, request.rows)
 
 
-def requested_recipes(request: Request, data: Data) -> dict[tuple[str, int], Recipe]:
-    """The recipes of a request on some samples, by (row, seed)."""
-    boxes = None if request.boxes is None else boxes_name(request.boxes)
+def requested_recipes(request: Request, data: Data, boxes: str | None) -> dict[tuple[str, int], Recipe]:
+    """The recipes of a request on some samples, by (row, seed); ``boxes`` is the name of its detector's file."""
     asked = (request.scale, data, request.seeds, request.rows, request.start, boxes)
     return given_recipes(table_recipes(request.paper, request.table, *asked), request.weights)
 
@@ -138,16 +137,17 @@ def _is_trained_for(request: Request) -> bool:
     """Whether training samples are needed: not where all rows are evaluated with given weights."""
     if not request.weights.rows:
         return True
-    return any(map(needs_training_samples, requested_recipes(request, stand_in_data(request.data)).values()))
+    return any(map(needs_training_samples, requested_recipes(request, stand_in_data(request.data), None).values()))
 
 
 def _plan(request: Request, decode: bool) -> PlannedTable:
     started = time.perf_counter()
     samples, recipes = None, {}
     if not counts_alone(request.paper, request.table):
+        boxes = None if request.boxes is None else boxes_name(request.boxes)
         where = (request.paper, request.table, request.data, request.root, request.scale, request.boxes)
         samples, data = table_samples(*where, decode=decode, train=_is_trained_for(request))
-        recipes = requested_recipes(request, data)
+        recipes = requested_recipes(request, data, boxes)
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
 
 
@@ -170,6 +170,7 @@ def _outline(request: Request) -> PlannedTable:
     where = (request.paper, request.table)
     train, val = (max(1, count) for count in sample_counts(*where, request.data, request.scale))
     data = Data(name=request.data, train_fingerprint="", train_count=train, val_fingerprint="", val_count=val)
-    recipes = requested_recipes(request, data)
+    boxes = None if request.boxes is None else boxes_name(request.boxes)
+    recipes = requested_recipes(request, data, boxes)
     skeleton = table_skeleton(*where, request.data)
     return PlannedTable(request, Numbers(Number(skeleton, train), Number(skeleton, val)), recipes, 0.0)

@@ -60,7 +60,7 @@ def run(*arguments: str) -> Result:
             "no file of them was given: name one in COCO's result format",
         ),
         (
-            (*DETECTED, "--data", "coco", "--data-root", "/", "--start", "random", "--boxes", "/no.json"),
+            (*DETECTED, "--data", "coco", "--data-root", "/", "--boxes", "/no.json"),
             "/no.json cannot be read (No such file",
         ),
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
