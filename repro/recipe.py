@@ -19,6 +19,7 @@ from repro.decoders.dark import Dark
 from repro.decoders.integral import SoftArgmax
 from repro.decoders.offset import OffsetDecoder
 from repro.decoders.peaks import Argmax, QuarterOffset
+from repro.decoders.udp_dark import UdpDark
 from repro.decoders.weighted import WeightedInference
 from repro.encoders.centernet import CenterNetTargets
 from repro.encoders.centre_offsets import GuidedTargets
@@ -90,7 +91,7 @@ LOSSES = (
     AssociativeLoss,
     CenterNetLoss,
 )
-PERSON_DECODERS = (Argmax, QuarterOffset, Dark, WeightedInference, OffsetDecoder, SoftArgmax)
+PERSON_DECODERS = (Argmax, QuarterOffset, Dark, UdpDark, WeightedInference, OffsetDecoder, SoftArgmax)
 GROUPERS = (GuidedGrouper, TagGrouper, CenterNetGrouper)
 
 Network = Annotated[parts.Network, Open(NETWORKS, (parts.Network,))]

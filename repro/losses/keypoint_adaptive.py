@@ -199,6 +199,7 @@ class KeypointAdaptiveLoss(_KeypointLoss):
     Args:
         fixed_factor: a factor for all keypoints in place of the network's, which then need not give any.
         regularisation: factor on Eq. 7; 1 as printed.
+        detached: whether the factors weigh the errors without learning from them, so that Eq. 7 alone moves them.
 
     Raises:
         ReproError: when ``fixed_factor`` is not in [0, 1].
@@ -206,6 +207,7 @@ class KeypointAdaptiveLoss(_KeypointLoss):
 
     fixed_factor: float | None = None
     regularisation: float = 1.0
+    detached: bool = False
 
     def __post_init__(self) -> None:
         if self.fixed_factor is not None and not 0 <= self.fixed_factor <= 1:
@@ -215,7 +217,8 @@ class KeypointAdaptiveLoss(_KeypointLoss):
         """``loss``, ``heatmap_loss``, ``factor_variance`` and ``factor_<part>`` for each of ``BODY_PARTS``."""
         squares, wings = self._sums(outputs, targets, squared_error_and_slope, self.wing.with_slope)
         parts, factors = targets["keypoint_parts"], self._factors(outputs, squares)
-        heatmap = part_means(adaptive_error(squares, wings, factors), parts).sum(1).mean()
+        weighing = factors.detach() if self.detached else factors
+        heatmap = part_means(adaptive_error(squares, wings, weighing), parts).sum(1).mean()
         variance = factor_variance(factors, parts).mean()
         means = part_means(factors.detach(), parts).mean(0)
         return {

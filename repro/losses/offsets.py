@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,14 +23,17 @@ DISTANCES = ("l1", "smooth_l1", "l2")
 MASKS = ("heatmap", "disc", "mixture")
 
 
-def offset_error(predicted: Tensor, target: Tensor, mask: Tensor, distance: Distance) -> Tensor:
+def offset_error(
+    predicted: Tensor, target: Tensor, mask: Tensor, distance: Distance, corner: float = 1.0
+) -> Tensor:
     """Mean over batch, keypoints and pixels of the mask times the distance, x and y added.
 
     Args:
         predicted: (B, K, 2, H, W) in units of R.
         target: the same shape and unit.
         mask: (B, K, H, W).
-        distance: of one coordinate: \\|d\\|, d^2, or smooth L1 with its corner at 1 (d^2 / 2 below, \\|d\\| - 1/2 above).
+        distance: of one coordinate: \\|d\\|, d^2, or smooth L1 with its corner at c (d^2 / 2c below, \\|d\\| - c/2 above).
+        corner: c of smooth L1, in units of R.
 
     Returns:
         A scalar in float32 or wider.
@@ -48,13 +52,21 @@ def offset_error(predicted: Tensor, target: Tensor, mask: Tensor, distance: Dist
     elif distance == "l2":
         error = difference.square()
     else:
-        error = F.huber_loss(difference, difference.new_zeros(()).expand_as(difference), reduction="none")
+        nothing = difference.new_zeros(()).expand_as(difference)
+        error = F.huber_loss(difference, nothing, reduction="none", delta=corner)
+        error = error if corner == 1 else error / corner
     return (mask * error.sum(2)).mean()
 
 
 def labelled_discs(targets: dict[str, Tensor]) -> Tensor:
     """(B, K, H, W): the discs of labelled keypoints."""
     return targets["discs"] * targets["weights"][..., None, None]
+
+
+def normalised_mask(mask: Tensor, heatmaps: Tensor) -> Tensor:
+    """A mask (B, K, H, W) scaled so that each map's sum is that of the target heatmap (B, K, H, W); sums of 0 stay 0."""
+    sums, wanted = (maps.sum((-2, -1), keepdim=True) for maps in (mask, heatmaps))
+    return mask * torch.where(sums > 0, wanted / sums.clamp(min=torch.finfo(mask.dtype).tiny), 0)
 
 
 def _terms(heatmap: Tensor, offset: Tensor, alpha: float) -> dict[str, Tensor]:
@@ -123,17 +135,25 @@ class WeightedOffsetLoss:
             mixed Gaussian mask (Eq. 15). ``disc``: the binary one of Table 3.
         mixture: settings of the mixed Gaussian mask.
         alpha: weight of the offsets, which the paper does not print.
+        corner: of smooth L1, in units of R. Eq. 7 puts it at 1 and the targets of the paper are in px, of its code in units of R:
+            there no target reaches 1 and smooth L1 is half of L2. 1 / R is one px.
+        normalised: whether each keypoint's mask is scaled to the sum of its target heatmap. As printed the sums of a disc, of the
+            target heatmap and of the mixture's mask differ by up to a factor of eight, with one alpha for all.
 
     Raises:
-        ReproError: for an unknown distance or mask.
+        ReproError: for an unknown distance or mask, or a corner that is not above 0.
     """
 
     distance: Literal["l1", "smooth_l1", "l2"] = "l1"
     mask: Literal["heatmap", "disc", "mixture"] = "heatmap"
     mixture: MixtureMask = MixtureMask()
     alpha: float = 1.0
+    corner: float = 1.0
+    normalised: bool = False
 
     def __post_init__(self) -> None:
+        if not self.corner > 0:
+            raise ReproError(f"WeightedOffsetLoss corner is {self.corner}: give a number above 0, in units of R.")
         if self.distance not in DISTANCES:
             raise choice_error("WeightedOffsetLoss distance", self.distance, DISTANCES)
         if self.mask not in MASKS:
@@ -147,6 +167,8 @@ class WeightedOffsetLoss:
             mask, more["displacements"] = self.mixture(outputs["heatmaps"], targets)
         else:
             mask = targets["heatmaps" if self.mask == "heatmap" else "discs"]
+        if self.normalised:
+            mask = normalised_mask(mask, targets["heatmaps"])
         mask = mask * targets["weights"][..., None, None]
-        offset = offset_error(outputs["offsets"], targets["offsets"], mask, self.distance)
+        offset = offset_error(outputs["offsets"], targets["offsets"], mask, self.distance, self.corner)
         return {**_terms(heatmap, offset, self.alpha), **more}

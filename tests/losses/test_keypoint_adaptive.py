@@ -250,3 +250,14 @@ def test_what_does_not_fit_is_refused():
         KeypointAdaptiveLoss(fixed_factor=1.5)
     with pytest.raises(KeyError, match="factors"):  # which the training loop words as parts that do not fit
         KeypointAdaptiveLoss()({"heatmaps": outputs["heatmaps"]}, targets)
+
+
+def test_detached_factors_learn_from_their_variance_alone_and_the_value_stays():
+    outputs, targets = example(3)
+    plain = KeypointAdaptiveLoss()(outputs, targets)["loss"].item()
+    factors = outputs["factors"].requires_grad_()
+    loss = KeypointAdaptiveLoss(detached=True)(outputs, targets)["loss"]
+    loss.backward()
+    assert loss.item() == plain
+    (expected,) = torch.autograd.grad(factor_variance(factors, PARTS).mean(), factors)
+    assert torch.equal(factors.grad, expected)

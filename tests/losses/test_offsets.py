@@ -8,7 +8,7 @@ import torch
 from repro.encoders.offsets import OffsetField
 from repro.errors import ReproError
 from repro.losses.mixture_mask import MixtureMask
-from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss, offset_error
+from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss, normalised_mask, offset_error
 from repro.skeletons.skeleton import COCO17
 from repro.support import serial
 
@@ -182,3 +182,28 @@ def test_unknown_choices_are_errors():
         WeightedOffsetLoss(distance="huber")
     with pytest.raises(ReproError, match="'binary': choose one of heatmap, disc, mixture"):
         WeightedOffsetLoss(mask="binary")
+
+
+def test_smooth_l1_with_its_corner_at_a_quarter_by_hand():
+    """Above the corner |d| - 1/8: .375 and .875 at the first pixel, 1.375 and .875 at the second; below it 2 d^2."""
+    got = terms(WeightedOffsetLoss(mask="disc", distance="smooth_l1", corner=0.25))["offset_loss"]
+    assert got == (0.375 + 0.875 + 1.375 + 0.875) / 4
+    near, zero = torch.full((1, 1, 2, 1, 1), 0.125), torch.zeros(1, 1, 2, 1, 1)
+    assert offset_error(near, zero, torch.ones(1, 1, 1, 1), "smooth_l1", 0.25).item() == 2 * 2 * 0.125**2
+
+
+@pytest.mark.parametrize("corner", [0.0, -1.0, math.nan])
+def test_another_corner_is_refused(corner):
+    with pytest.raises(ReproError, match="corner is .*: give a number above 0"):
+        WeightedOffsetLoss(corner=corner)
+
+
+def test_a_normalised_mask_has_the_sum_of_the_target_heatmap():
+    """The disc's two ones become .75 each, half of 1.5; a mask without a pixel stays without."""
+    heatmaps = torch.tensor([[[[1.0, 0.5]], [[1.0, 1.0]]]])
+    masks = torch.tensor([[[[1.0, 1.0]], [[0.0, 0.0]]]])
+    assert normalised_mask(masks, heatmaps).tolist() == [[[[0.75, 0.75]], [[0.0, 0.0]]]]
+    plain = terms(WeightedOffsetLoss(mask="disc"))["offset_loss"]
+    assert terms(WeightedOffsetLoss(mask="disc", normalised=True))["offset_loss"] == 0.75 * plain
+    same = terms(WeightedOffsetLoss(mask="heatmap", normalised=True))
+    assert same == terms(WeightedOffsetLoss(mask="heatmap"))

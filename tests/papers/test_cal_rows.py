@@ -59,12 +59,12 @@ def test_the_ablations_of_the_second_stage_share_the_first():
 
 
 def test_distinct_trainings_with_the_boxes_of_the_truth():
-    """8 at 64x48, 8 at 128x96 and 7 ablation variants of one of them, 3 at 256x192 (with CAL alone)."""
+    """8 at 64x48, 8 at 128x96, 7 ablation variants of one of them and 8 controls, 3 at 256x192 (with CAL alone)."""
     keys: dict[tuple[int, int], set[str]] = {}
     for table in range(3, 9):
         for one in table_rows("cal", table).rows.values():
             keys.setdefault(one.recipe.input.size, set()).add(one.recipe.training_key)
-    assert {size: len(found) for size, found in keys.items()} == {(48, 64): 8, (96, 128): 8 + 7, (192, 256): 3}
+    assert {size: len(found) for size, found in keys.items()} == {(48, 64): 8, (96, 128): 8 + 7 + 8, (192, 256): 3}
 
 
 @pytest.mark.parametrize("table", range(1, 10))
@@ -115,7 +115,7 @@ def test_radii_of_targets_masks_and_decoders_agree(table):
 def test_rows_that_are_added_stand_behind_those_they_explain():
     rows = shown_rows("cal", 8).set_index("row")
     order = list(rows.index)
-    assert len(order) == 16 + 12
+    assert len(order) == 16 + 4 * 5
     assert order[:3] == ["hrnet-w32-64x48", "hrnet-quarter-w32-64x48", "udp-w32-64x48"]
     assert rows.loc["cal-argmax-w48-128x96", "kind"] == "extra"
     assert rows.loc["cal-argmax-w48-128x96", "Method"] == "CAL, no offset"
@@ -125,6 +125,49 @@ def test_rows_that_are_added_stand_behind_those_they_explain():
         assert {step.baseline, step.row} <= set(table.rows)
     trained = {table.rows[row].recipe.training_key for row in table.extras}
     assert trained <= {table.rows[row].recipe.training_key for row in set(table.rows) - set(table.extras)}
+
+
+def test_controls_of_the_mask_share_the_first_stage_and_its_end_is_a_row():
+    rows = table_rows("cal", 3).rows
+    assert len({row.recipe.first_stage.training_key for row in rows.values()}) == 1
+    end = recipe(3, "first-stage")
+    assert end.second_stage is None and end.training_key == recipe(3, "mgm").first_stage.training_key
+    losses = {name: row.recipe.second_stage.loss for name, row in rows.items() if row.recipe.second_stage}
+    assert losses["second-stage-g"] == recipe(3, "mgm").method.loss
+    assert replace(losses["mgm-normalised"], normalised=False) == losses["mgm"]
+    assert replace(losses["binary-normalised"], normalised=False) == losses["binary"]
+    assert losses["mgm-all"].mixture == replace(losses["mgm"].mixture, keep_outliers=True)
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "plain", "kernels"),
+    [
+        (1, "udp-blur-w32-128x96", "udp-w32-128x96", (7, 3)),
+        (2, "udp-blur-w48", "udp-w48", (7, 3)),
+        (8, "udp-blur-w32-64x48", "udp-w32-64x48", (7, 3)),
+        (8, "udp-blur-printed-w32-64x48", "udp-w32-64x48", (15, 7)),
+        (9, "udp-blur-w48-384x288", "udp-w48-384x288", (15, 7)),
+    ],
+)
+def test_udp_with_its_own_decoder_shares_the_training(table, row, plain, kernels):
+    one, other = recipe(table, row), recipe(table, plain)
+    assert one.training_key == other.training_key and one.evaluation == other.evaluation
+    blurred = replace(other.method.decoder, heatmap_blur=kernels[0], offset_blur=kernels[1])
+    assert one.method.decoder == blurred
+
+
+def test_smooth_l1_has_its_corner_at_one_px_in_both_stages():
+    made, printed = recipe(6, "smooth-l1-px"), recipe(6, "smooth-l1")
+    assert made.method.loss.corner * made.method.encoder.radius == 1
+    for one, other in ((made.method.loss, printed.method.loss), (made.second_stage.loss, printed.second_stage.loss)):
+        assert one == replace(other, corner=0.25)
+
+
+def test_darks_crops_differ_most_where_boxes_are_small():
+    """Half a crop of 96 px, as far from the centre as 100 s: UDP's scale against DARK's, for a box 150 px wide."""
+    width, side = 96, 150
+    edge = side / 2
+    assert edge * (width - 1) / (side - 1) - edge * (width - 1) / side == pytest.approx(0.32, abs=0.005)
 
 
 def test_super_resolution_is_judged_against_both_what_it_enlarges_and_cal():

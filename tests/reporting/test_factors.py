@@ -123,4 +123,4 @@ def test_rows_that_learn_factors_are_those_whose_networks_give_them() -> None:
         for name, row in TABLES[2].rows.items()
         if type(row.recipe.method.network).__name__ == "AdaptiveFactorNetwork"
     }
-    assert learned == {"kal", "fowkal"}
+    assert learned == {"kal", "fowkal", "kal-detached"}

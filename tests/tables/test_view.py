@@ -136,7 +136,7 @@ def test_a_folder_is_opened_by_its_name_also_while_it_is_filled(outcome, places)
     filled = folder_of(outcome, results / ".two.77.partial")
     assert open_table("skeletal", 3, folder="skeletal/table3/one").folder == finished
     view = open_table("skeletal", 3, folder="skeletal/table3/two")
-    assert view.folder == filled and len(view.outcome.runs) == 6
+    assert view.folder == filled and len(view.outcome.runs) == 8
     with pytest.raises(ReproError, match="There is no result folder 'skeletal/table3/three' under results/"):
         open_table("skeletal", 3, folder="skeletal/table3/three")
 

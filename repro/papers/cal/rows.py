@@ -9,7 +9,8 @@ Where the paper is silent, contradicts itself or its tables speak against its te
   are SimpleBaseline's rows.
 - **UDP** is trained with the loss that its code uses, both terms squared errors, not with Eq. 8; radius 4 (its code's 4.0).
 - **DARK** is trained on the same unbiased crops as UDP, with Gaussians around the unrounded keypoint. Its own code scales crops
-  by (W - 1) / (200 s - 1), which differs from UDP's by less than a hundredth of a pixel.
+  by (W - 1) / (200 s - 1), which moves points at the crop's edge by (W - 1) / (2 (200 s - 1)) input px: by 0.32 px at 128x96
+  where the box is 150 px wide.
 - **R** is 4 at every size, as in UDP's code, which the paper "strictly follows". Offsets are learned in units of R.
 - **sigma** is DARK's: 1 at 64x48 and 128x96, 2 at 256x192, 3 at 384x288. DARK's smoothing kernel is 3, 3, 11 and 11.
 - **Second stage** of CAL: 40 epochs after 210, at the learning rate that the first ended with and with Adam's state. The
@@ -17,7 +18,11 @@ Where the paper is silent, contradicts itself or its tables speak against its te
 - **Table 3**: the binary disc replaces the mask in the second stage alone, so both rows share their first stage.
 - **Table 5**: with a binary heatmap the offsets of the first stage are weighted by it too.
 - **Table 6**: the distance is used in both stages.
-- Inference blurs neither heatmaps nor offsets, as in Algorithm 2 (UDP's code does).
+- Inference blurs neither heatmaps nor offsets, as in Algorithm 2. UDP's own decoder does, with kernels of 15 and 7 at 256x192:
+  rows of tables 1, 2, 8 and 9 decode UDP's outputs so, with these kernels and with 7 and 3 on smaller maps.
+- **Controls** that the paper lacks: tables 3 and 4 with masks whose sums are alike, with the first stage's mask in the second,
+  with every displacement in the mixture, and the end of the first stage; table 6 with the corner of smooth L1 at one px; table
+  2 with one decoder for HRNet before and after super-resolution.
 """
 
 from __future__ import annotations
@@ -50,6 +55,7 @@ RADIUS = 4
 SIZES = {"64x48": (48, 64), "128x96": (96, 128), "256x192": (192, 256), "256x256": (256, 256), "384x288": (288, 384)}
 SIGMA = {"64x48": 1.0, "128x96": 1.0, "256x192": 2.0, "384x288": 3.0}
 KERNEL = {"64x48": 3, "128x96": 3, "256x192": 11, "384x288": 11}
+BLUR = {"64x48": (7, 3), "128x96": (7, 3), "256x192": (15, 7), "384x288": (15, 7)}  # of UDP's heatmaps and offsets
 SECOND = 40  # epochs of CAL's second stage; the first has HRNet's 210
 
 UNBIASED = Evaluation(shift=False)
@@ -87,13 +93,13 @@ def dark(size: str, width: int) -> Recipe:
     return unbiased(method, size)
 
 
-def udp(size: str, width: int) -> Recipe:
-    """UDP's offset network: binary heatmaps and offsets."""
+def udp(size: str, width: int, blur: tuple[int, int] = (0, 0)) -> Recipe:
+    """UDP's offset network: binary heatmaps and offsets; decoded with smoothing kernels ``blur`` for either, 0 for none."""
     method = Method(
         encoder=OffsetField(radius=RADIUS),
         network=OffsetNetwork(backbone=HRNet(width=width)),
         loss=UdpLoss(),
-        decoder=OffsetDecoder(radius=RADIUS),
+        decoder=OffsetDecoder(radius=RADIUS, heatmap_blur=blur[0], offset_blur=blur[1]),
     )
     return unbiased(method, size)
 
@@ -105,7 +111,10 @@ def cal(
     components: int | None = None,
     heatmap: Literal["gaussian", "binary"] = "gaussian",
     distance: Distance = "l1",
-    mask: Literal["mixture", "disc"] = "mixture",
+    corner: float = 1.0,
+    mask: Literal["mixture", "disc", "heatmap"] = "mixture",
+    normalised: bool = False,
+    keep_outliers: bool = False,
     stages: int = 2,
 ) -> Recipe:
     """CAL, whose ablations exchange one argument.
@@ -116,17 +125,22 @@ def cal(
         components: of the mixture; None for the paper's 1 up to 128x96 and 2 above.
         heatmap: ``gaussian`` or ``binary`` target.
         distance: of the offset loss, in both stages.
-        mask: of the offset loss in the second stage, ``mixture`` or ``disc``.
+        corner: of smooth L1, in both stages, see ``WeightedOffsetLoss``.
+        mask: of the offset loss in the second stage.
+        normalised: whether that mask has the sum of the target heatmap, which is the mask of the first stage.
+        keep_outliers: whether the mixture is fitted to all displacements.
         stages: 1 for the second stage's loss from the first epoch.
     """
     if components is None:
         components = 1 if size in ("64x48", "128x96") else 2
-    mixture = MixtureMask(components=components, radius=RADIUS) if mask == "mixture" else MixtureMask()
-    second = WeightedOffsetLoss(distance=distance, mask=mask, mixture=mixture)
+    fitted = MixtureMask(components=components, radius=RADIUS, keep_outliers=keep_outliers)
+    mixture = fitted if mask == "mixture" else MixtureMask()
+    first = WeightedOffsetLoss(distance=distance, corner=corner)
+    second = replace(first, mask=mask, mixture=mixture, normalised=normalised)
     method = Method(
         encoder=OffsetField(radius=RADIUS, heatmap=heatmap, sigma=SIGMA[size]),
         network=TwoBranchNetwork(backbone=HRNet(width=width)),
-        loss=WeightedOffsetLoss(distance=distance) if stages == 2 else second,
+        loss=first if stages == 2 else second,
         decoder=OffsetDecoder(radius=RADIUS),
     )
     return unbiased(method, size).but(second_stage=SecondStage(loss=second, epochs=SECOND))
@@ -158,6 +172,22 @@ def without_offset(recipe: Recipe) -> Row:
     return Row(recipe.but(method=recipe.method.but(decoder=Argmax())))
 
 
+def first_stage(recipe: Recipe) -> Row:
+    """The row of a recipe's first stage alone."""
+    return Row(recipe.but(second_stage=None))
+
+
+def blurred_udp(sizes: tuple[str, ...], widths: tuple[int, ...], slug: str, boxes: str = "truth") -> dict[str, Row]:
+    """UDP with its own decoder, by slug: a format string with ``size`` and ``width``."""
+    recipes = {
+        slug.format(size=size, width=width): udp(size, width, BLUR[size]) for size in sizes for width in widths
+    }
+    return {name: detected(recipe) if boxes == "detector" else Row(recipe) for name, recipe in recipes.items()}
+
+
+_BLUR = "UDP with its own decoder, which smooths heatmaps and offsets."
+
+
 def low_resolution_rows() -> tuple[dict[str, Row], dict[str, Extra], tuple[Expected, ...]]:
     """Table 8: the printed rows, and for each size and backbone three that show what the decoders do."""
     rows: dict[str, Row] = {}
@@ -172,6 +202,8 @@ def low_resolution_rows() -> tuple[dict[str, Row], dict[str, Extra], tuple[Expec
                 f"hrnet-quarter-{of}": Row(hrnet(size, width, QuarterOffset())),
                 f"udp-{of}": Row(udp(size, width)),
                 f"udp-argmax-{of}": without_offset(udp(size, width)),
+                f"udp-blur-{of}": Row(udp(size, width, BLUR[size])),
+                f"udp-blur-printed-{of}": Row(udp(size, width, BLUR["256x192"])),
                 f"dark-{of}": Row(dark(size, width)),
                 f"cal-{of}": Row(cal(size, width)),
                 f"cal-argmax-{of}": without_offset(cal(size, width)),
@@ -179,6 +211,8 @@ def low_resolution_rows() -> tuple[dict[str, Row], dict[str, Extra], tuple[Expec
             for method, name, why in (
                 ("hrnet-quarter", "HRNet, quarter offset", "HRNet's own decoder, which the printed row does not use."),
                 ("udp-argmax", "UDP, no offset", "What UDP's offsets add."),
+                ("udp-blur", "UDP, smoothed 7 and 3", _BLUR),
+                ("udp-blur-printed", "UDP, smoothed 15 and 7", f"{_BLUR} These are the kernels of its code, for 256x192."),
                 ("cal-argmax", "CAL, no offset", "What CAL's offsets add."),
             ):
                 after = f"{method.split('-')[0]}-{of}"
@@ -189,6 +223,7 @@ def low_resolution_rows() -> tuple[dict[str, Row], dict[str, Extra], tuple[Expec
                 ("udp-argmax", "udp"),
                 ("cal-argmax", "cal"),
                 ("hrnet", "udp"),
+                ("hrnet", "udp-blur"),
                 ("dark", "cal"),
             )
             expected += [
@@ -203,6 +238,13 @@ def _table(rows: dict[str, Row], note: str = "", **more: Any) -> TableRows:
     return TableRows(data="coco", skeleton=COCO17, rows=rows, note=note, **more)
 
 
+def _steps(*pairs: tuple[str, str]) -> tuple[Expected, ...]:
+    """Rises of AP and mean OKS from the first row of each pair to the second."""
+    return tuple(Expected(*pair, +1, metric) for pair in pairs for metric in ("AP", "mean OKS"))
+
+
+_SUMS = "Every keypoint's mask has the sum of its target heatmap: else masks differ in weight too, up to eight times."
+_ALL = "Algorithm 1 as printed: displacements beyond the mask's square count too."
 _DEPTHS: tuple[Literal[50, 101, 152], ...] = (50, 101, 152)
 _LOW = "128x96"
 _BASE = Row(cal(_LOW, 32))  # the row with 74.3 AP, the same run in tables 3 to 8
@@ -219,8 +261,17 @@ TABLES = {
             **{f"hrnet-w{width}-{_LOW}": detected(hrnet(_LOW, width, Argmax())) for width in (32, 48)},
             **{f"udp-w{width}-{_LOW}": detected(udp(_LOW, width)) for width in (32, 48)},
             **{f"cal-w{width}-{_LOW}": detected(cal(_LOW, width)) for width in (32, 48)},
+            **blurred_udp((_LOW,), (32, 48), "udp-blur-w{width}-{size}", "detector"),
         },
         _BOXES + " The evaluation split stands for test-dev below paper scale.",
+        extras={
+            f"udp-blur-w{width}-{_LOW}": Extra(
+                {"Method": "UDP, smoothed 7 and 3", "Backbone": f"HRNet-W{width}", "Input size": _LOW},
+                f"udp-w{width}-{_LOW}",
+                _BLUR,
+            )
+            for width in (32, 48)
+        },
     ),
     2: _table(
         {
@@ -229,28 +280,89 @@ TABLES = {
             **{f"hrnet-spsr-w{width}": enlarged(hrnet("256x192", width, QuarterOffset())) for width in (32, 48)},
             **{f"udp-spsr-w{width}": enlarged(udp("256x192", width)) for width in (32, 48)},
             **{f"cal-w{width}": Row(cal("64x48", width)) for width in (32, 48)},
+            **{f"hrnet-quarter-w{width}": Row(hrnet("64x48", width, QuarterOffset())) for width in (32, 48)},
+            **blurred_udp(("64x48",), (32, 48), "udp-blur-w{width}"),
         },
         "SPSR's weights are not available: a small super-resolution network trained on drawn people stands for it. Its rows "
         "are networks trained on ordinary crops of the enlarged size and shown enlarged ones. At laptop scale 64x48 is "
         "enlarged to 128x96.",
         expected=tuple(
             Expected(f"{before}-w{width}", f"{after}-w{width}", +1, metric)
-            for before, after in (("hrnet", "hrnet-spsr"), ("udp", "udp-spsr"), ("udp-spsr", "cal"))
+            for before, after in (
+                ("hrnet", "hrnet-spsr"),
+                ("hrnet-quarter", "hrnet-spsr"),
+                ("udp", "udp-spsr"),
+                ("udp-spsr", "cal"),
+            )
             for width in (32, 48)
             for metric in ("AP", "mean OKS")
         ),
+        extras={
+            f"{slug}-w{width}": Extra({"Method": name, "Backbone": f"HRNet-W{width}"}, f"{after}-w{width}", why)
+            for slug, name, after, why in (
+                ("hrnet-quarter", "HRNet, quarter offset", "hrnet", "The decoder that HRNet has after super-resolution."),
+                ("udp-blur", "UDP, smoothed 7 and 3", "udp", _BLUR),
+            )
+            for width in (32, 48)
+        },
     ),
-    3: _table({"binary": Row(cal(_LOW, 32, mask="disc")), "mgm": _BASE}),
+    3: _table(
+        {
+            "binary": Row(cal(_LOW, 32, mask="disc")),
+            "mgm": _BASE,
+            "first-stage": first_stage(_BASE.recipe),
+            "second-stage-g": Row(cal(_LOW, 32, mask="heatmap")),
+            "binary-normalised": Row(cal(_LOW, 32, mask="disc", normalised=True)),
+            "mgm-normalised": Row(cal(_LOW, 32, normalised=True)),
+            "mgm-all": Row(cal(_LOW, 32, keep_outliers=True)),
+        },
+        extras={
+            "first-stage": Extra({"Mask Type": "first stage alone"}, "mgm", "Where both rows begin their second stage."),
+            "second-stage-g": Extra(
+                {"Mask Type": "G in both stages"}, "first-stage", "What 40 epochs more do without another mask."
+            ),
+            "binary-normalised": Extra({"Mask Type": "Binary, sum of G"}, "second-stage-g", _SUMS),
+            "mgm-normalised": Extra({"Mask Type": "MGM, sum of G"}, "binary-normalised", _SUMS),
+            "mgm-all": Extra({"Mask Type": "MGM, all displacements"}, "mgm-normalised", _ALL),
+        },
+        expected=_steps(("second-stage-g", "mgm"), ("binary-normalised", "mgm-normalised")),
+    ),
     4: _table(
         {
-            f"{size}-k{components}": Row(cal(size, 32, components=components))
-            for size in ("128x96", "256x192")
-            for components in (1, 2, 3)
-        }
+            **{
+                f"{size}-k{components}": Row(cal(size, 32, components=components))
+                for size in ("128x96", "256x192")
+                for components in (1, 2, 3)
+            },
+            **{
+                f"128x96-k{components}-{name}": Row(cal("128x96", 32, components=components, **more))
+                for name, more in (("all", {"keep_outliers": True}), ("normalised", {"normalised": True}))
+                for components in (1, 2)
+            },
+        },
+        extras={
+            f"128x96-k{components}-{name}": Extra(
+                {"Resolution": "128x96", "Components": f"{components}, {what}"}, f"128x96-k{components}", why
+            )
+            for name, what, why in (("all", "all displacements", _ALL), ("normalised", "sum of G", _SUMS))
+            for components in (1, 2)
+        },
     ),
     5: _table({"binary": Row(cal(_LOW, 32, heatmap="binary")), "gaussian": _BASE}),
     6: _table(
-        {"l2": Row(cal(_LOW, 32, distance="l2")), "smooth-l1": Row(cal(_LOW, 32, distance="smooth_l1")), "l1": _BASE}
+        {
+            "l2": Row(cal(_LOW, 32, distance="l2")),
+            "smooth-l1": Row(cal(_LOW, 32, distance="smooth_l1")),
+            "l1": _BASE,
+            "smooth-l1-px": Row(cal(_LOW, 32, distance="smooth_l1", corner=1 / RADIUS)),
+        },
+        extras={
+            "smooth-l1-px": Extra(
+                {"Loss Type": "Smooth L1, corner at 1 px"},
+                "smooth-l1",
+                "Eq. 7 on offsets in px: with targets in units of R, none above 1, smooth L1 is half of L2.",
+            )
+        },
     ),
     7: _table({"one-stage": Row(cal(_LOW, 32, stages=1)), "two-stage": _BASE}),
     8: _table(_ROWS_8, extras=_EXTRAS_8, expected=_EXPECTED_8),
@@ -261,7 +373,15 @@ TABLES = {
             "hrnet-w48-384x288": detected(hrnet("384x288", 48, QuarterOffset())),
             "udp-w48-384x288": detected(udp("384x288", 48)),
             "cal-w48-384x288": detected(cal("384x288", 48)),
+            **blurred_udp(("384x288",), (48,), "udp-blur-w{width}-{size}", "detector"),
         },
         _BOXES.removesuffix(" The networks are those of Table 8."),
+        extras={
+            "udp-blur-w48-384x288": Extra(
+                {"Method": "UDP, smoothed 15 and 7", "Backbone": "HRNet-W48", "Input size": "384x288"},
+                "udp-w48-384x288",
+                _BLUR,
+            )
+        },
     ),
 }

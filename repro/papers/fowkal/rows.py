@@ -80,6 +80,8 @@ TABLES = {
             "heuristic-fwahr": _HEURISTIC_FWAHR,
             "fowkal": _FOWKAL,
             _CONTROL: with_loss(KeypointAdaptiveLoss(fixed_factor=0.0)),
+            "kal-detached": with_loss(KeypointAdaptiveLoss(detached=True)),
+            "heuristic-unswapped": with_loss(HeuristicPartLoss(swap=False)),
         },
         "whole-body AP",
         BODY_PARTS,
@@ -88,7 +90,17 @@ TABLES = {
                 settings={"Method": "part-balanced MSE"},
                 after="kal",
                 why="KAL with its factors fixed at zero, the control that the paper lacks: what balancing the parts alone does.",
-            )
+            ),
+            "kal-detached": Extra(
+                settings={"Method": "KAL, detached factors"},
+                after=_CONTROL,
+                why="KAL whose factors do not learn from the errors that they weigh.",
+            ),
+            "heuristic-unswapped": Extra(
+                settings={"Method": "heuristic, unswapped"},
+                after="heuristic",
+                why="Eq. 5 with each part's own share as its factor, so that all keypoints weigh the same.",
+            ),
         },
         expected=(
             Expected("mse", _CONTROL, +1, "foot AP"),

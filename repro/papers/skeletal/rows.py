@@ -25,7 +25,7 @@ from repro.encoders.skeletal import SkeletalHeatmap
 from repro.losses.mse import HeatmapMSE, SkeletalLoss
 from repro.models.backbones.hrnet import HRNet
 from repro.models.networks import HeatmapNetwork, SkeletalNetwork
-from repro.papers.recipes import Row, TableRows
+from repro.papers.recipes import Extra, Row, TableRows
 from repro.recipe import Method, Recipe
 from repro.skeletons.skeleton import COCO17, MPII16
 
@@ -101,6 +101,14 @@ TABLES = {
             "hrnet": mpii_row(HRNET, 32),
             "attention": mpii_row(ATTENTION, 32),
             "attention-weighted": mpii_row(PROPOSED, 32),
+            "hrnet-weighted": mpii_row(HRNET.but(decoder=WeightedInference(n=20)), 32),
+        },
+        extras={
+            "hrnet-weighted": Extra(
+                settings={"Method": "HRNet, weighted inference"},
+                after="hrnet",
+                why="What weighted inference does without the attention module.",
+            )
         },
     ),
 }
