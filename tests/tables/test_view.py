@@ -155,7 +155,8 @@ def test_a_view_says_what_was_reproduced_and_with_what(outcome, places, capsys):
     assert "4 open: anything else" in said  # two steps of no change in two columns
     protocol = view.protocol()
     assert list(protocol["recipe"]) == [run.key for run in outcome.runs if run.seed == 0]
-    assert list(protocol["row"]) == ["HRNet-w32", "+ skeletal attention module", "+ weighted inference"]
+    own = ["HRNet-w32", "HRNet, weighted inference", "+ skeletal attention module", "+ weighted inference"]
+    assert list(protocol["row"]) == own
 
 
 def test_a_view_says_another_length_beside_every_number(outcome, places, capsys):
