@@ -41,6 +41,7 @@ from repro.data.catalogue import data_set
 from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
+from repro.data.scene_augment import SceneAugmentation
 from repro.errors import choice_error
 from repro.recipe import REVISION, Data, Recipe
 from repro.scales.lengths import limited_samples
@@ -295,7 +296,8 @@ def apply_scale(
     steps = optimisation.epochs * (data.train_count // optimisation.batch)
     if recipe.takes_scenes:
         share = optimisation.epochs / recipe.optimisation.epochs
-        recipe = recipe.but(augmentation=weakened(recipe.augmentation, share) if scale.scenes.weaker else recipe.augmentation)
+        if scale.scenes.weaker and isinstance(recipe.augmentation, SceneAugmentation):
+            recipe = recipe.but(augmentation=weakened(recipe.augmentation, share))
         optimisation = scene_optimisation(optimisation, scale.scenes, steps)
     elif scale.warm_up is not None:
         most = scale.warm_up if scale.warm_up_share is None else int(scale.warm_up_share * steps)

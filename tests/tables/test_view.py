@@ -155,7 +155,7 @@ def test_a_view_says_what_was_reproduced_and_with_what(outcome, places, capsys):
     assert "4 open: anything else" in said  # two steps of no change in two columns
     protocol = view.protocol()
     assert list(protocol["recipe"]) == [run.key for run in outcome.runs if run.seed == 0]
-    own = ["HRNet-w32", "HRNet, weighted inference", "+ skeletal attention module", "+ weighted inference"]
+    own = ["HRNet-w32", "+ skeletal attention module", "+ weighted inference", "HRNet, weighted inference"]
     assert list(protocol["row"]) == own
 
 

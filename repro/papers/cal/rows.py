@@ -335,8 +335,10 @@ TABLES = {
                 for components in (1, 2, 3)
             },
             **{
-                f"128x96-k{components}-{name}": Row(cal("128x96", 32, components=components, **more))
-                for name, more in (("all", {"keep_outliers": True}), ("normalised", {"normalised": True}))
+                f"128x96-k{components}-{name}": Row(
+                    cal("128x96", 32, components=components, keep_outliers=name == "all", normalised=name == "normalised")
+                )
+                for name in ("all", "normalised")
                 for components in (1, 2)
             },
         },

@@ -110,7 +110,7 @@ def test_scenes_of_a_table(drawn):
     scale = SCALES["laptop"]
     samples, data = plan.table_samples("hgr", 5, "people", None, scale)
     assert [(c["split"], c["limit"], c["size"]) for c in drawn] == [
-        ("train", 1000, (256, 256)),
+        ("train", 2000, (256, 256)),
         ("test", 300, (256, 256)),
     ]
     assert all(c["settings"] == scale.scenes.people for c in drawn) and drawn[0]["skeleton"].name == "crowdpose14"
