@@ -48,7 +48,7 @@ help: ## list targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 	@echo "Variables of reproduce (default)"
 	@echo "  TABLE          number of the table; required"
-	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal (all papers that have the table)"
+	@echo "  PAPER          skeletal, cal, hgr, sahg or fowkal, or a package of your own (all of these that have the table)"
 	@echo "  ROW            slugs of rows, separated by commas (all); 'repro list' shows them"
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
 	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's (1)"

@@ -17,7 +17,13 @@ SLOW = {
     *("test_damage.py", "test_end_to_end.py", "test_loop.py", "test_runs.py", "test_scene_runs.py", "test_start.py"),
     *("test_surroundings.py", "test_tasks.py", "test_device.py", "test_methods_on_gpu.py"),
     *("test_counts_cal.py", "test_counts_hgr.py", "test_counts_table1.py", "test_hrnet.py", "test_intervals.py"),
-    *("test_one_wrong_value.py", "test_notebooks.py", "test_distributed.py", "test_bottom_up_rows.py"),
+    *(
+        "test_sixth_paper.py",
+        "test_one_wrong_value.py",
+        "test_notebooks.py",
+        "test_distributed.py",
+        "test_bottom_up_rows.py",
+    ),
 }
 
 

@@ -66,7 +66,9 @@ class Asked:
 
 
 @click.command()
-@click.option("--paper", default="", help="key of the paper; all papers that have this table when empty")
+@click.option(
+    "--paper", default="", help="key of the paper, or your package that holds one; all that have this table when empty"
+)
 @click.option("--table", required=True, help="number of the table")
 @click.option("--row", "rows", default="", help="slugs of rows, separated by commas; all when empty")
 @click.option("--scale", default="laptop", show_default=True, help="smoke, laptop, gpu or paper")
@@ -208,10 +210,10 @@ def _make(requests: list[Request], machine: Machine, *, advise: bool) -> None:
 
 def papers_with(paper: str, number: int) -> list[str]:
     """The papers asked for that have a table of this number. Raises ReproError for none."""
-    from repro.papers import PAPERS
+    from repro.papers import ANY, PAPERS
 
     if paper and paper not in PAPERS:
-        raise choice_error("PAPER", paper, PAPERS)
+        raise choice_error("PAPER", paper, (*PAPERS, ANY))
     if paper:
         PAPERS[paper].table(number)
         return [paper]

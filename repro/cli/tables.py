@@ -9,12 +9,16 @@ from repro.errors import choice_error
 
 
 @click.command("list")
-def list_tables() -> None:
-    """List papers, tables and rows, and which of them can be run."""
-    from repro.papers import PAPERS
+@click.argument("papers", nargs=-1)
+def list_tables(papers: tuple[str, ...]) -> None:
+    """List papers, tables and rows, and which of them can be run: of all papers, or of PAPERS."""
+    from repro.papers import ANY, PAPERS
     from repro.papers.recipes import shown_rows, table_rows
 
-    for key, paper in PAPERS.items():
+    for key in papers:
+        if key not in PAPERS:
+            raise choice_error("paper", key, (*PAPERS, ANY))
+    for key, paper in [(key, PAPERS[key]) for key in papers or PAPERS]:
         click.echo(f"{key}: {paper.title}")
         for spec in paper.tables:
             found = table_rows(key, spec.number)

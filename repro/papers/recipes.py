@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.papers.spec import reported
 from repro.recipe import Network, Recipe
@@ -109,19 +110,26 @@ def table_rows(paper: str, number: int) -> TableRows | None:
     """The rows of a table that can be run; None where there are none yet.
 
     Raises:
-        ReproError: when the paper has no such table.
+        ReproError: when the paper has no such table, or its rows are not those that are printed.
     """
     PAPERS[paper].table(number)
-    name = f"repro.papers.{paper}.rows"
+    name = f"{PAPERS.module(paper)}.rows"
     if importlib.util.find_spec(name) is None:
         return None
     found = importlib.import_module(name).TABLES.get(number)  # brings in torch: only when it is asked for
     if found is not None:
         printed = reported(paper, number)
-        unknown = set(found.rows) - set(printed["row"]) - set(found.extras)
-        assert not unknown, f"recipes without a printed row in {paper} table {number}: {sorted(unknown)}"
-        unknown = set(found.stand_ins.values()) - set(printed.columns)
-        assert not unknown, f"stand-ins for columns that {paper} table {number} does not print: {sorted(unknown)}"
+        unknown = sorted(set(found.rows) - set(printed["row"]) - set(found.extras))
+        if unknown:
+            raise ReproError(
+                f"Table {number} of {paper} has a recipe for {unknown[0]!r}, which is no printed row: name one of "
+                f"{', '.join(printed['row'])}, or describe it in extras."
+            )
+        unknown = sorted(set(found.stand_ins.values()) - set(printed.columns))
+        if unknown:
+            raise ReproError(
+                f"A column of table {number} of {paper} is stood in for by {unknown[0]!r}, which is not printed: name a column."
+            )
     return found
 
 

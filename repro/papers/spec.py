@@ -88,7 +88,7 @@ class TableSpec:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and its tables; ``key`` is the name of its folder."""
+    """A paper and its tables; ``key`` is the name of its folder, of a paper of another package its import name."""
 
     key: str
     title: str
@@ -109,12 +109,12 @@ def reported(paper_key: str, number: int) -> pd.DataFrame:
     Raises:
         ReproError: for an unknown paper or table, or when the file breaks the conventions above.
     """
-    from repro.papers import PAPERS  # here, because the papers are made of the classes of this module
+    from repro.papers import ANY, PAPERS  # here, because the papers are made of the classes of this module
 
     if paper_key not in PAPERS:
-        raise choice_error("paper", paper_key, PAPERS)
+        raise choice_error("paper", paper_key, (*PAPERS, ANY))
     table = PAPERS[paper_key].table(number)
-    return read_table(table, Path(__file__).parent / paper_key / "reported" / f"table{number}.csv")
+    return read_table(table, PAPERS.folder(paper_key) / "reported" / f"table{number}.csv")
 
 
 def read_table(table: TableSpec, path: Path) -> pd.DataFrame:

@@ -6,11 +6,13 @@ import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from repro import paths
 from repro.errors import ReproError
+from repro.papers import PAPERS
 from repro.tables.kernel import last_line, try_kernel
 from repro.tables.notebooks import check_notebook
 from repro.training.checkpoints import write_json
@@ -18,9 +20,22 @@ from repro.training.checkpoints import write_json
 ROOM = 8_000_000  # bytes that result folders may take
 
 
+ANY_TABLE = Path(__file__).parent / "any_table.ipynb"  # shows a table that has no notebook of its own
+
+
 def notebook_of(paper: str, number: int) -> Path:
-    """The notebook that shows a table."""
-    return paths.NOTEBOOKS / paper / f"table{number}.ipynb"
+    """The notebook that shows a table; of a paper of another package that in its folder ``notebooks``, or one for any table."""
+    if paper in list(PAPERS):
+        return paths.NOTEBOOKS / paper / f"table{number}.ipynb"
+    own = PAPERS.folder(paper) / "notebooks" / f"table{number}.ipynb"
+    return own if own.is_file() else ANY_TABLE
+
+
+def shown_by(paper: str, number: int, version: str) -> tuple[Path, dict[str, Any]]:
+    """The notebook that shows a result folder, and its parameters."""
+    notebook, which = notebook_of(paper, number), {"paper": paper, "table": number}
+    folder = f"{paper}/table{number}/{version}"
+    return notebook, {"folder": folder, **(which if notebook == ANY_TABLE else {})}
 
 
 def keep_without_notebook(folder: Path, final: Path, error: Exception) -> None:

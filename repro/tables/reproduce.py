@@ -34,7 +34,7 @@ from repro.support import processes
 from repro.support.environment import describe
 from repro.support.progress import Progress
 from repro.tables.budget import say_costs
-from repro.tables.last_step import check_last_step, keep_without_notebook, notebook_of
+from repro.tables.last_step import check_last_step, keep_without_notebook, notebook_of, shown_by
 from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
 from repro.tables.plan import counted_columns, table_divisor, table_skeleton
@@ -177,9 +177,9 @@ def write_folder(
             write_examples(folder, outcome, recipes, samples)
             write_figures(folder, outcome)
         final = table_folder(request.paper, request.table) / folder_name(folder)
-        shown = {"folder": f"{request.paper}/table{request.table}/{folder_name(folder)}"}
+        notebook, parameters = shown_by(request.paper, request.table, folder_name(folder))
         try:
-            run_notebook(notebook_of(request.paper, request.table), folder / "notebook.ipynb", shown)
+            run_notebook(notebook, folder / "notebook.ipynb", parameters)
         except (
             Exception
         ) as error:  # what it shows is there: hours of work are not thrown away for the page that shows it

@@ -70,7 +70,9 @@ _HEURISTIC_FWAHR = with_loss(HeuristicPartLoss(foreground=FWAHR()))
 _CONTROL = "part-balanced"
 
 TABLES = {
-    1: _table({"hrnet-w32": row(HRNET), "hrnet-w32-dark": row(DARK), "fowkal-w32": _FOWKAL}, "whole-body AP", BODY_PARTS),
+    1: _table(
+        {"hrnet-w32": row(HRNET), "hrnet-w32-dark": row(DARK), "fowkal-w32": _FOWKAL}, "whole-body AP", BODY_PARTS
+    ),
     2: _table(
         {
             "mse": row(DARK),
