@@ -32,7 +32,7 @@ def run(*arguments: str) -> Result:
         (("reproduce", "--table", ""), "TABLE is missing: name one as in TABLE=2"),
         (("reproduce", "--table", "\u00b2"), "TABLE is '\u00b2', expected a whole number of at least 1."),
         (("reproduce", "--table", "99"), "Unknown TABLE 99: choose one of 1, 2, 3, 4, 5, 6, 7, 8, 9."),
-        (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal."),
+        (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal, the import name"),
         (("reproduce", "--table", "7", "--paper", "skeletal"), "choose one of 1, 2, 3."),
         (("reproduce", "--table", "2", "--paper", "cal", "--row", "spsr"), "Unknown row of table 2 of cal 'spsr'"),
         ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted."),
