@@ -17,11 +17,14 @@ from unittest import mock
 import common
 from profile_steps import Stopwatch, watched
 
+from repro.approaches.base import approach_of
 from repro.approaches.bottom_up import evaluate, predict
+from repro.approaches.bottom_up.approach import BOTTOM_UP
+from repro.approaches.samples import Samples
+from repro.approaches.top_down import evaluate as top_down
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.runs import run as runs
-from repro.runs.run import Samples
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_recipes, table_samples
 from repro.training import loop
@@ -45,9 +48,9 @@ def pretend_snapshots(recipe: Recipe, samples: Samples) -> list[tuple[Path, dict
 def timed(recipes: list[Recipe], samples: Samples) -> Stopwatch:
     """Parts of the evaluation of recipes of one training and one protocol."""
     watch, network = Stopwatch(), type(loop.build_network(recipes[0], samples.train, common.CPU))
-    parts = [("network", network, "forward"), ("metrics", runs, "measure")]
+    parts = [("network", network, "forward"), ("metrics", top_down, "measure")]
     parts += [("metrics", evaluate, "measure_scenes"), ("grouping", predict, "group_people")]
-    if not recipes[0].takes_scenes:
+    if approach_of(recipes[0]) is not BOTTOM_UP:
         parts += [("decoding", decoder, "__call__") for decoder in {type(recipe.method.decoder) for recipe in recipes}]
     kept = pretend_snapshots(recipes[0], samples)
     with mock.patch.object(runs, "snapshots", lambda recipe: kept), watched(watch, parts, []), watch.part("rest"):

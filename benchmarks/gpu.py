@@ -245,6 +245,7 @@ class Bench:
     def _loop(self, case: Case) -> Callable[[], tuple[int, float]]:
         import numpy as np
 
+        from repro.approaches.base import approach_of
         from repro.data.catalogue import load_images
         from repro.data.drawn.load import load_people
         from repro.skeletons.skeleton import COCO17
@@ -252,7 +253,7 @@ class Bench:
         from repro.training.loop import Job, train
 
         recipe, few = recipe_of(case, self.tiny), 64 if self.tiny else None
-        if recipe.takes_scenes:
+        if approach_of(recipe).name == "bottom_up":
             samples = load_images(
                 "people", None, "train", limit=few or SCENES, size=(512, 512), skeleton=COCO17, settings=None
             )
@@ -287,7 +288,7 @@ class Bench:
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     world = World(0, 1, self.device, case.side_by_side, compiled)
-                    train(recipe, samples, Path(folder), Job(world, workers, watch))
+                    train(recipe, approach_of(recipe), samples, Path(folder), Job(world, workers, watch))
                 except Measured:
                     pass
                 except BaseException as error:

@@ -20,14 +20,16 @@ import common
 import pandas as pd
 import torch
 
+from repro.approaches.base import approach_of
 from repro.approaches.bottom_up import measure as scene_metrics
 from repro.approaches.bottom_up import predict as bottom_up
+from repro.approaches.bottom_up.approach import BOTTOM_UP
+from repro.approaches.samples import Samples
 from repro.approaches.top_down import measure as person_metrics
 from repro.approaches.top_down import predict as top_down
 from repro.data import crops, scene_batches
 from repro.losses import weighted_errors
 from repro.recipe import Recipe
-from repro.runs.run import Samples
 from repro.scales.scale import SCALES, Scale
 from repro.tables.plan import table_recipes, table_samples
 from repro.training import loop
@@ -121,7 +123,7 @@ def training(recipe: Recipe, samples: Samples) -> tuple[Stopwatch, int]:
     optimisation = replace(recipe.optimisation, epochs=2)
     plain = recipe.but(method=recipe.method.but(loss=recipe.loss), optimisation=optimisation, second_stage=None)
     watch, network = Stopwatch(), type(recipe.method.network.build(samples.train.skeleton))
-    batches = scene_batches.SceneBatches if recipe.takes_scenes else crops.CropBatches
+    batches = scene_batches.SceneBatches if approach_of(recipe) is BOTTOM_UP else crops.CropBatches
     parts = [
         ("targets", type(recipe.method.encoder), "__call__"),
         ("forward", network, "forward"),
@@ -142,14 +144,14 @@ def training(recipe: Recipe, samples: Samples) -> tuple[Stopwatch, int]:
         mock.patch.object(loop, "_train_epoch", epoch),
         watched(watch, parts, [("reading", batches, "training_epoch")]),
     ):
-        loop.train(plain, samples.train, Path(folder), loop.Job(World(0, 1, common.CPU)))
+        loop.train(plain, approach_of(plain), samples.train, Path(folder), loop.Job(World(0, 1, common.CPU)))
     return watch, len(samples.train) // optimisation.batch
 
 
 def evaluation(recipe: Recipe, samples: Samples) -> Stopwatch:
     """Parts of the prediction and the measuring of all evaluation samples, by random weights."""
     watch, network = Stopwatch(), loop.build_network(recipe, samples.val, common.CPU)
-    scenes = recipe.takes_scenes
+    scenes = approach_of(recipe) is BOTTOM_UP
     module, batches = (bottom_up, scene_batches.SceneBatches) if scenes else (top_down, crops.CropBatches)
     metrics = (scene_metrics, "measure_scenes") if scenes else (person_metrics, "measure")
     decoding = (module, "group_people") if scenes else (type(recipe.method.decoder), "__call__")

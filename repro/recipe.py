@@ -381,15 +381,10 @@ class Recipe:
         Bottom-up methods are evaluated on one of two splits, which is left out too.
         """
         data = self.data
-        if self.takes_scenes and data is not None:
+        if isinstance(self.input, SceneInput) and data is not None:
             data = replace(data, val_fingerprint="", val_count=0)
         plain = self.but(method=self.method.but(decoder=Argmax()), evaluation=Evaluation(), data=data)
         return serial.digest(plain)
-
-    @property
-    def takes_scenes(self) -> bool:
-        """Whether the network is shown whole images, with all their people."""
-        return isinstance(self.input, SceneInput)
 
     @property
     def crop_input(self) -> Input:
@@ -446,6 +441,11 @@ class Recipe:
     def first_stage(self) -> Recipe:
         """The recipe of the first stage alone; itself when there is no second."""
         return self.but(second_stage=None)
+
+    @property
+    def stages(self) -> list[Recipe]:
+        """The recipes of the trainings that lead to its network: one, or two."""
+        return [self.first_stage, self] if self.second_stage else [self]
 
     @property
     def epochs(self) -> range:

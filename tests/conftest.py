@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from repro.approaches.samples import Samples
 from repro.data.persons import PersonSet
 from repro.recipe import Data
-from repro.runs.run import Samples
 
 from .tiny_runs import tiny_data, tiny_persons
 

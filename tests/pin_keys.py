@@ -15,14 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.data.catalogue import DRAWN, DRAWN_SCENES
 from repro.papers import PAPERS
-from repro.papers.recipes import table_rows
+from repro.papers.recipes import runnable_rows, table_rows
 from repro.recipe import Data, Recipe
 from repro.reporting.outcome import Outcome
-from repro.runs.files import stages_of
 from repro.scales.scale import SCALES, Scale
-from repro.tables.plan import counts_alone, runnable_rows, table_recipes, table_samples, table_skeleton
+from repro.tables.plan import counts_alone, table_recipes, table_samples, table_skeleton
 from repro.tables.view import recipes_of_today
 
 FILE = Path(__file__).parent / "pins" / "keys.json"
@@ -38,12 +39,12 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 def keys(recipe: Recipe) -> str:
     """The key of a recipe and those of the trainings of its stages."""
-    return " ".join([recipe.key, *(stage.training_key for stage in stages_of(recipe))])
+    return " ".join([recipe.key, *(stage.training_key for stage in recipe.stages)])
 
 
 def stand_in(paper: str, number: int, scale: Scale) -> Data:
     """What recipes say about the drawn people of a table, fingerprints of labels apart."""
-    if runnable_rows(paper, number).takes_scenes:
+    if approach_of(runnable_rows(paper, number).first) is BOTTOM_UP:
         part, people = scale.scenes, scale.scenes.people
         train, val = part.train or DRAWN_SCENES["train"], part.val or DRAWN_SCENES["val"]
     else:
@@ -95,7 +96,7 @@ def remade_keys(folder: str) -> dict[str, str]:
 
 def is_settled(paper: str, number: int, scale: str) -> bool:
     """Whether the keys of a table at a scale may be pinned: how long scenes are trained on a GPU is still to be measured."""
-    return scale != "gpu" or not runnable_rows(paper, number).takes_scenes
+    return scale != "gpu" or approach_of(runnable_rows(paper, number).first) is not BOTTOM_UP
 
 
 def tables_with_samples() -> list[tuple[str, int]]:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 
+from repro.approaches.top_down.predict import load_poses
 from repro.data.drawn.load import load_people
 from repro.errors import ReproError
 from repro.losses.mse import HeatmapMSE
@@ -77,7 +78,7 @@ def numbers(recipe) -> dict[str, Any]:
     """What a table takes from a run, without what a clock says."""
     run = load_run(recipe)
     log = [{k: v for k, v in line.items() if k in ("epoch", "persons", "loss", "learning_rate")} for line in run.log]
-    return {"metrics": run.metrics, "curve": run.curve, "log": log, "poses": vars(run.poses)}
+    return {"metrics": run.metrics, "curve": run.curve, "log": log, "poses": vars(load_poses(run))}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from scipy.io import savemat
 
 from repro.approaches.top_down.measure import measure
-from repro.approaches.top_down.predict import Poses
+from repro.approaches.top_down.predict import Poses, load_poses
 from repro.cli.main import main
 from repro.data.catalogue import load_persons
 from repro.data.detection_files import boxes_name
@@ -306,7 +306,7 @@ def test_a_detectors_file_of_true_boxes_gives_what_true_boxes_give(places, coco_
     assert data == recipe.data and true.training_key == recipe.training_key and true.key != recipe.key
     make_runs([true], samples, Machine(device="cpu", jobs=1))
     ours, theirs = runs.load_run(recipe), runs.load_run(true)
-    np.testing.assert_allclose(ours.poses.points, theirs.poses.points, atol=1e-3)
+    np.testing.assert_allclose(load_poses(ours).points, load_poses(theirs).points, atol=1e-3)
     assert len(samples.val) >= 32 and ours.metrics["AP"] == pytest.approx(theirs.metrics["AP"], abs=1e-6)
     assert "OKS" in theirs.metrics and "OKS" not in ours.metrics
 
@@ -319,7 +319,7 @@ def test_a_detectors_file_of_true_boxes_gives_what_true_boxes_give(places, coco_
     assert done.exit_code == 0, done.output
     other = Recipe.from_plain(Outcome.read(newest_folder("cal", 1) / "runs.json").runs[0].recipe)
     assert other.key != recipe.key and other.training_key == recipe.training_key
-    assert np.abs(runs.load_run(other).poses.points - ours.poses.points).mean() > 5
+    assert np.abs(load_poses(runs.load_run(other)).points - load_poses(ours).points).mean() > 5
 
 
 def test_a_detectors_file_of_other_images_is_refused_before_training(places, coco_mini, tmp_path):

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from repro.approaches.top_down.predict import BATCH, network_outputs
+from repro.approaches.top_down.samples import as_persons
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
@@ -54,7 +55,7 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
     device = open_device(machine)
     samples, recipes = trained_recipes("cal", 8, list(ROWS.values()), [seed])
     networks = {
-        label: summarise(collect(recipes[row, seed], samples.persons[1], device)) | {"run": recipes[row, seed].training_key}
+        label: summarise(collect(recipes[row, seed], as_persons(samples.val), device)) | {"run": recipes[row, seed].training_key}
         for label, row in ROWS.items()
     }
     about = {"data": "people", "scale": "laptop", "seed": seed, "persons": len(samples.val)}

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from repro.approaches.top_down.approach import TOP_DOWN
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import predict
 from repro.data.augment import Augmentation
@@ -83,7 +84,7 @@ def overfit(persons: PersonSet, recipe: Recipe) -> dict[str, Any]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        train(recipe, repeated, folder, Job(World(0, 1, device)))
+        train(recipe, TOP_DOWN, repeated, folder, Job(World(0, 1, device)))
         seconds = time.perf_counter() - started
         loss = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["loss"]
         network = build_network(recipe, persons, device)

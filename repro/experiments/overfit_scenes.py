@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.measure import measure_scenes
 from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
 from repro.data.cached import cache_images
@@ -123,7 +124,7 @@ def learn(images: ImageSet, recipe: Recipe) -> tuple[nn.Module, list[dict[str, f
     shown = recipe.optimisation.epochs * (len(images) // batch * batch)
     with tempfile.TemporaryDirectory() as name, tqdm(total=shown, unit="image", disable=None) as bar:
         folder = Path(name)
-        train(recipe, images, folder, Job(World(0, 1, device), progress=bar.update))
+        train(recipe, BOTTOM_UP, images, folder, Job(World(0, 1, device), progress=bar.update))
         network = build_network(recipe, images, device)
         load_weights(network, folder / "model.safetensors")
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()

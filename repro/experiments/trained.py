@@ -8,14 +8,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from repro.approaches.samples import Samples
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import predict_with
+from repro.approaches.top_down.samples import as_persons
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.recipe import PersonDecoder, Recipe
 from repro.runs.files import final_weights
-from repro.runs.run import Samples, is_trained
+from repro.runs.run import is_trained
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_recipes, table_samples
@@ -78,7 +80,7 @@ def decoded_by(
         device: to compute on.
         enlarger: of crops that the recipe enlarges; None for the package's.
     """
-    persons = samples.persons[1]
+    persons = as_persons(samples.val)
     network = load_network(recipe, persons, device)
     found = predict_with(network, persons, recipe, device, list(decoders.values()), enlarger=enlarger)
     return {

@@ -18,8 +18,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from repro.approaches.samples import Samples
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import Poses, predict
+from repro.approaches.top_down.samples import as_persons, open_persons
 from repro.data.catalogue import DATA_SETS, data_set
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
@@ -28,11 +30,10 @@ from repro.models.checkpoints import load_weights
 from repro.papers.skeletal.rows import HRNET, mpii_row
 from repro.recipe import Data, Recipe
 from repro.runs.files import final_weights
-from repro.runs.run import Samples, load_run
+from repro.runs.run import load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES, apply_scale
 from repro.skeletons.skeleton import LSPET14
-from repro.tables.plan import open_samples
 from repro.training.loop import build_network
 
 SIZE = (64, 64)
@@ -76,8 +77,8 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
         fit = ", ".join(one.name for one in DATA_SETS.values() if one.skeleton == LSPET14)
         raise ReproError(f"data is {name!r}, whose joints are not those of Leeds Sports Pose: choose one of {fit}.")
     laptop = SCALES["laptop"]
-    photos, photo_data = open_samples(name, root, laptop, SIZE, LSPET14)
-    drawn, drawn_data = open_samples("people", None, laptop, SIZE, LSPET14)
+    photos, photo_data = open_persons(name, root, laptop, SIZE, LSPET14)
+    drawn, drawn_data = open_persons("people", None, laptop, SIZE, LSPET14)
     short = baseline(photo_data, "warm", SCRATCH_CROPS // 5)
     on_photos = {
         "photographs, from random weights": baseline(photo_data, "random", SCRATCH_CROPS),
@@ -99,7 +100,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
         "persons": {"train": photo_data.train_count, "val": photo_data.val_count},
         "on photographs": {
             "random weights": _figures(photos, _predict(plain, None, photos), plain),
-            "mean pose": _figures(photos, mean_pose(*photos.persons), plain),
+            "mean pose": _figures(photos, mean_pose(as_persons(photos.train), as_persons(photos.val)), plain),
             **{
                 f"trained on {label}": _figures(photos, _predict(recipe, final_weights(recipe), photos), plain)
                 for label, recipe in on_drawn.items()
@@ -116,11 +117,11 @@ def _predict(recipe: Recipe, weights: Path | None, samples: Samples) -> Poses:
     network = build_network(recipe, samples.val, torch.device("cpu"))
     if weights is not None:
         load_weights(network, weights)
-    return predict(network, samples.persons[1], recipe, torch.device("cpu"))
+    return predict(network, as_persons(samples.val), recipe, torch.device("cpu"))
 
 
 def _figures(samples: Samples, poses: Poses, recipe: Recipe) -> dict[str, float]:
-    measured = measure(samples.persons[1], poses, recipe, samples.measures)
+    measured = measure(as_persons(samples.val), poses, recipe, samples.measures)
     return {metric: round(measured[metric], 4) for metric in SHOWN}
 
 

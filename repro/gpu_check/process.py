@@ -130,7 +130,7 @@ class Check:
     seconds: float
     order: Order
     environment: dict[str, str]
-    factors: dict[str, dict[int, float]] = field(default_factory=lambda: {"crops": {1: FACTOR}, "scenes": {1: FACTOR}})
+    factors: dict[str, dict[int, float]] = field(default_factory=lambda: {"top_down": {1: FACTOR}, "bottom_up": {1: FACTOR}})
     rate: float = 2500.0
     running: list[Process] = field(default_factory=list)
 

@@ -108,7 +108,7 @@ def learn_speeds(check: Check, file: Path) -> None:
         return
     with file.open(encoding="utf-8") as opened:
         loops = [line for line in csv.DictReader(opened) if line["kind"] == "loop" and line["images_per_second"]]
-    for kind, network in (("crops", "w32"), ("scenes", "hgr")):
+    for kind, network in (("top_down", "w32"), ("bottom_up", "hgr")):
         found: dict[int, Any] = {}
         own = [line for line in loops if line["network"] == network]
         recorded = [line for line in own if line["mode"] == "graph"]  # as tables are trained
@@ -154,16 +154,16 @@ class TableProcess:
 
     @property
     def kind(self) -> str:
-        """``crops`` or ``scenes``."""
-        return "scenes" if takes_scenes(self.paper, self.table) else "crops"
+        """As ``approach_name`` says."""
+        return approach_name(self.paper, self.table)
 
 
-def takes_scenes(paper: str, table: int) -> bool:
-    """Whether a table's methods are shown whole images."""
-    from repro.papers.recipes import table_rows
+def approach_name(paper: str, table: int) -> str:
+    """The approach of a table's methods, ``top_down`` or ``bottom_up``."""
+    from repro.approaches.base import approach_of
+    from repro.papers.recipes import runnable_rows
 
-    rows = table_rows(paper, table)
-    return rows is not None and rows.takes_scenes
+    return approach_of(runnable_rows(paper, table).first).name
 
 
 def check_tables(check: Check, tables: list[tuple[str, int, str]], listed: int) -> None:
@@ -176,7 +176,7 @@ def check_tables(check: Check, tables: list[tuple[str, int, str]], listed: int) 
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         check.box.note("tables", state=f"not begun, packages are missing: {', '.join(missing)}")
         return
-    kinds = {one: "scenes" if takes_scenes(*one[:2]) else "crops" for one in tables}
+    kinds = {one: approach_name(*one[:2]) for one in tables}
     if check.order.jobs < 2 or len(set(kinds.values())) < 2:
         make_tables(check, tables, listed, 1)
         return

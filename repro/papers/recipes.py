@@ -96,14 +96,9 @@ class TableRows:
     length: float = 1.0
 
     @property
-    def takes_scenes(self) -> bool:
-        """Whether the rows are bottom-up methods, which are shown whole images; all rows of a table are of one kind."""
-        return any(row.recipe.takes_scenes for row in self.rows.values())
-
-    @property
-    def split(self) -> str:
-        """The split that the rows of bottom-up methods are evaluated on, ``val`` or ``test``."""
-        return next(iter(self.rows.values())).recipe.scene_evaluation.split
+    def first(self) -> Recipe:
+        """The recipe of the first row: all rows of a table belong to one approach, and to one split of the data."""
+        return next(iter(self.rows.values())).recipe
 
 
 def table_rows(paper: str, number: int) -> TableRows | None:
@@ -131,6 +126,17 @@ def table_rows(paper: str, number: int) -> TableRows | None:
                 f"A column of table {number} of {paper} is stood in for by {unknown[0]!r}, which is not printed: name a column."
             )
     return found
+
+
+def runnable_rows(paper: str, number: int) -> TableRows:
+    """The rows of a table that have recipes. Raises ReproError where there are none."""
+    rows = table_rows(paper, number)
+    if rows is None:
+        raise ReproError(
+            f"Table {number} of {paper} is not yet reproducible: no row of it has a recipe; "
+            f"`repro list` shows the tables that have."
+        )
+    return rows
 
 
 def shown_rows(paper: str, number: int) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from repro import paths
+from repro.approaches.top_down.samples import as_persons, open_persons
+from repro.approaches.top_down.targets import make_targets
 from repro.data.augment import Augmentation
 from repro.data.crops import CropBatches, Input, normalise
 from repro.data.drawn.figures import PARTS
@@ -29,9 +31,8 @@ from repro.scales.scale import Scale, apply_scale
 from repro.skeletons.skeleton import COCO17
 from repro.support.environment import describe
 from repro.support.locks import locked
-from repro.tables.plan import open_samples
-from repro.training.batches import make_targets
 from repro.training.distributed import World, choose_device
+from repro.training.feed import map_size
 from repro.training.loop import build_network
 from repro.training.precision import autocast
 from repro.training.warm_start import export_backbone
@@ -75,18 +76,18 @@ def make_warm_start(scale: Scale, backbone: HRNet | ResNet, device: str, *, keep
     if scale.name == "paper":
         raise ReproError("The paper scale has no warm start: choose smoke, laptop or gpu.")
     scale = replace(scale, drawn_train=max(PERSONS, scale.drawn_train or 0)) if scale.name != "smoke" else scale
-    samples, data = open_samples("people", None, scale, SIZE, COCO17)
+    samples, data = open_persons("people", None, scale, SIZE, COCO17)
     recipe = warm_start_recipe(scale, backbone, data)
     world = World(0, 1, choose_device(device), compiled="auto")
     torch.set_num_threads(1)
-    make_training(recipe, samples.persons[0], world)
+    make_training(recipe, samples.train, world)
     network = build_network(recipe, samples.val, world.device)
     weights = final_weights(recipe)
     load_weights(network, weights)
     manifest = {
         "what": f"{type(backbone).__name__} trained on the body parts of drawn people; head removed; half precision",
         "command": f"repro warm-start --scale {scale.name} {backbone.warm_option}",
-        **segmentation_quality(network, samples.persons[1], recipe, world.device),
+        **segmentation_quality(network, as_persons(samples.val), recipe, world.device),
         "recipe": recipe.to_plain(),
         "key": recipe.key,
         "minutes": round(training_of(recipe)["seconds"] / 60, 1),
@@ -110,7 +111,7 @@ def segmentation_quality(
         batch = {name: value.to(device) for name, value in batch.items()}
         with autocast(recipe, device):
             outputs = {k: v.float() for k, v in network(normalise(batch["images"])).items()}
-        truth = make_targets(recipe, batch, outputs, persons)["parts"].flatten()
+        truth = make_targets(recipe, batch, map_size(outputs), persons.skeleton)["parts"].flatten()
         found = outputs["parts"].argmax(1).flatten()
         both = torch.bincount(truth * len(PARTS) + found, minlength=len(PARTS) ** 2)
         confusion += both.cpu().numpy().reshape(confusion.shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -16,9 +15,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repro.approaches.base import approach_of
+from repro.approaches.examples import Example
 from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
-from repro.papers.recipes import shown_rows
+from repro.papers.recipes import runnable_rows, shown_rows
 from repro.reporting.outcome import Outcome
 from repro.skeletons.skeleton import Skeleton
 
@@ -118,9 +119,8 @@ def learning_curves(outcome: Outcome) -> Figure:
 def measured_on(outcome: Outcome) -> str:
     """The x axis of learning curves: what was seen, and on how many persons or images points were measured, where it is known."""
     numbers = sorted({int(point["of"]) for run in outcome.runs for point in run.curve if "of" in point})
-    scenes = any(run.recipe.get("input", {}).get("type") == "SceneInput" for run in outcome.runs)
     return (
-        ("images" if scenes else "crops")
+        approach_of(runnable_rows(outcome.paper, outcome.table).first).shown
         + " seen"
         + (f" (measured on {' or '.join(map(str, numbers))})" if numbers else "")
     )
@@ -226,25 +226,6 @@ def not_measured(why: str) -> Figure:
     axis.text(0.5, 0.5, why, ha="center", va="center")
     axis.set_axis_off()
     return figure
-
-
-@dataclass(frozen=True)
-class Example:
-    """One evaluated person in a crop of its own, or an image with all its people.
-
-    Args:
-        truth: (K, 2) x, y in px of the crop; (P, K, 2) of the P people of an image.
-        visibility: (K,), or (P, K).
-        poses: by row, of the first seed: (K, 2), or (M, K, 2) of the M people that were found.
-        image: (H, W, 3) uint8 RGB; None where the data set's photographs may not be passed on.
-        size: (width, height) of the crop.
-    """
-
-    truth: np.ndarray
-    visibility: np.ndarray
-    poses: dict[str, np.ndarray]
-    image: np.ndarray | None
-    size: tuple[int, int]
 
 
 def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skeleton, color: str, width: float) -> None:

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from repro.approaches.bottom_up.evaluate import CURVE_IMAGES
-from repro.approaches.bottom_up.predict import ScenePoses
-from repro.approaches.top_down.predict import Poses
+from repro.approaches.base import approach_of
 from repro.metrics.evidence import Evidence, unpacked
 from repro.recipe import Recipe
-from repro.runs.files import evaluation_file, read_evaluation, read_training, stages_of
+from repro.runs.files import evaluation_file, read_evaluation, read_training
 from repro.support.sealed import Damaged
 
 
@@ -32,7 +30,7 @@ class Run:
     @property
     def evidence(self) -> dict[str, Evidence]:
         """What its metrics rest on, image by image; empty for runs that did not keep it."""
-        return unpacked(self._arrays())
+        return unpacked(self.arrays())
 
     @property
     def precision(self) -> str | None:
@@ -40,17 +38,7 @@ class Run:
         fast = self.environment.get("fast_precision")
         return fast if self.recipe.optimisation.precision == "bfloat16" else fast and "float32"
 
-    @property
-    def poses(self) -> Poses:
-        """The predicted poses of the evaluation persons."""
-        return Poses(*self._arrays("points", "scores").values())
-
-    @property
-    def scene_poses(self) -> ScenePoses:
-        """The people that a bottom-up recipe found in the evaluation images."""
-        return ScenePoses(*self._arrays("image_index", "points", "keypoint_scores", "scores").values())
-
-    def _arrays(self, *names: str) -> dict[str, np.ndarray]:
+    def arrays(self, *names: str) -> dict[str, np.ndarray]:
         """The named arrays beside the evaluation's JSON, in that order; all without names. Raises Damaged."""
         file = evaluation_file(self.recipe).with_suffix(".npz")
         try:
@@ -63,11 +51,11 @@ class Run:
 def load_run(recipe: Recipe) -> Run:
     """The complete run of a recipe; log and seconds are those of all its stages."""
     stored = read_evaluation(recipe)
-    about = [read_training(stage) for stage in stages_of(recipe)]
+    about = [read_training(stage) for stage in recipe.stages]
     log = [line for one in about for line in one["log"]]
     seconds = sum(one["seconds"] for one in about)
-    everyone = min(CURVE_IMAGES, recipe.samples.val_count) if recipe.takes_scenes else recipe.samples.val_count
-    curve = [{"of": everyone, **point} for point in stored["curve"]]  # runs of before were measured on all persons
+    everyone = approach_of(recipe).curve_samples(recipe.samples.val_count)
+    curve = [{"of": everyone, **point} for point in stored["curve"]]  # older runs do not say it
     return Run(recipe, stored["metrics"], curve, log, about[-1]["environment"], seconds)
 
 

@@ -29,14 +29,13 @@ from typing import Any, Protocol
 import torch
 from torch.overrides import TorchFunctionMode
 
-from repro.approaches.bottom_up.evaluate import CURVE_IMAGES, plain_evaluation
-from repro.approaches.bottom_up.predict import readings_of
+from repro.approaches.base import approach_of
+from repro.data.sample_set import SampleSet
 from repro.metrics.counts import count_gflops
 from repro.recipe import Network, Recipe
-from repro.runs.run import CURVE_PERSONS, Task, evaluated_together, stages_of
+from repro.runs.run import Task, evaluated_together
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.skeletons.skeleton import Skeleton
-from repro.training.loop import snapshot_epochs
 
 MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 2e13}  # a second, of a forward pass
 LOOK_UPS = {"cpu": 1.8e8, "cuda": 1.2e10}  # values a second that deformable convolutions interpolate
@@ -47,23 +46,14 @@ GROUPED = 0.01  # s: the people of one image
 WRITTEN = 15.0  # s: a table's result folder, with its executed notebook
 
 
-class CountedSet(Protocol):
-    """What an estimate asks of persons or images: how many there are, and their keypoints."""
-
-    @property
-    def skeleton(self) -> Skeleton: ...
-
-    def __len__(self) -> int: ...
-
-
 class Counted(Protocol):
     """The samples of runs, or what stands for them where only their numbers are known."""
 
     @property
-    def train(self) -> CountedSet: ...
+    def train(self) -> SampleSet: ...
 
     @property
-    def val(self) -> CountedSet: ...
+    def val(self) -> SampleSet: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,15 +131,11 @@ def task_cost(task: Task, samples: Counted, kind: str, *, trained: bool = False,
         speeds: of the machine at hand, where they were measured.
     """
     recipe, skeleton = task.training, samples.val.skeleton
-    pixels, seconds, curves = 0.0, 0.0, set()
-    for recipes in evaluated_together(task):
-        for one in recipes if recipe.takes_scenes else recipes[:1]:  # decoders of persons read the same maps
-            curve = (plain_evaluation(one), one.method.decoder) if recipe.takes_scenes else one.key
-            shown, grouped = evaluation_work(one, len(samples.val), len(samples.train), curve=curve not in curves)
-            curves.add(curve)
-            pixels += shown
-            seconds += shown * speeds.pixel(one, skeleton, shown_pixel_seconds(one, skeleton, kind))
-            seconds += grouped * GROUPED * speeds.evaluation
+    pixels, seconds = 0.0, 0.0
+    for work in approach_of(recipe).work(evaluated_together(task), len(samples.val), len(samples.train)):
+        pixels += work.pixels
+        seconds += work.pixels * speeds.pixel(work.recipe, skeleton, shown_pixel_seconds(work.recipe, skeleton, kind))
+        seconds += work.grouped * GROUPED * speeds.evaluation
     crop = speeds.crop(recipe, skeleton, crop_seconds(recipe, skeleton, kind))
     return Cost(crops=0 if trained else task.crops, crop=crop, pixels=pixels, evaluation=seconds)
 
@@ -170,26 +156,6 @@ def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
     """Seconds of a forward pass for each pixel of the input."""
     adds, look_ups = network_work(recipe.method.network, recipe.input.size, skeleton)
     return (adds / MULTIPLY_ADDS[kind] + look_ups / LOOK_UPS[kind]) / math.prod(recipe.input.size)
-
-
-def evaluation_work(recipe: Recipe, images: int, training_images: int, *, curve: bool = True) -> tuple[float, int]:
-    """The pixels that a network is shown to evaluate a recipe and its snapshots, and the images whose people are grouped.
-
-    Args:
-        recipe: top-down or bottom-up.
-        images: persons, or images, that it is evaluated on.
-        training_images: that a scoring network can learn from.
-        curve: whether the snapshots of a bottom-up recipe are measured, which recipes of one training may share.
-    """
-    snapshots = sum(len(snapshot_epochs(stage.epochs)) for stage in stages_of(recipe))
-    area = math.prod(recipe.input.size) * (2 if recipe.evaluation.flip else 1)
-    if not recipe.takes_scenes:
-        return ((snapshots - 1) * min(CURVE_PERSONS, images) + images) * area, 0
-    once, scoring = snapshots * min(CURVE_IMAGES, images) if curve else 0, recipe.scene_evaluation.scoring
-    if scoring is not None:
-        once += training_images if scoring.images is None else min(scoring.images, training_images)
-    sizes = sum(scale**2 for scale in recipe.scene_evaluation.scales)
-    return area * (once + images * sizes), once + images * len(readings_of(recipe))
 
 
 @lru_cache

@@ -49,11 +49,6 @@ def evaluation_file(recipe: Recipe) -> Path:
     return folder(recipe) / "evaluations" / f"{recipe.key}.json"
 
 
-def stages_of(recipe: Recipe) -> list[Recipe]:
-    """The recipes of the trainings that lead to a recipe's network: one, or two."""
-    return [recipe.first_stage, recipe] if recipe.second_stage else [recipe]
-
-
 def read_training(recipe: Recipe) -> dict[str, Any]:
     """``environment``, ``seconds`` and ``log`` (values) of one complete training, a recipe's last stage.
 
@@ -113,7 +108,7 @@ def has_state(recipe: Recipe) -> bool:
 
 def is_evaluated(recipe: Recipe) -> bool:
     """Whether the recipe's evaluation is complete, and the trainings that it is of."""
-    if not evaluation_file(recipe).exists() or not all(is_trained(stage) for stage in stages_of(recipe)):
+    if not evaluation_file(recipe).exists() or not all(is_trained(stage) for stage in recipe.stages):
         return False
     try:
         read_evaluation(recipe)
@@ -208,7 +203,7 @@ def _kept_epochs(recipe: Recipe, about: dict[str, Any]) -> list[int]:
 
 def snapshots(recipe: Recipe) -> list[tuple[Path, dict[str, float]]]:
     """The kept weights of all stages in their order; see ``snapshots_of_stage``."""
-    return [one for stage in stages_of(recipe) for one in snapshots_of_stage(stage)]
+    return [one for stage in recipe.stages for one in snapshots_of_stage(stage)]
 
 
 def files_of(place: Path, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

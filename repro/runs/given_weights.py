@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from repro import paths
+from repro.approaches.base import approach_of
 from repro.approaches.bottom_up.scoring import SCORING, scorer_name
 from repro.errors import ReproError
 from repro.grouping.scores import ScoringNetwork
@@ -59,7 +60,7 @@ def evaluated_with(recipe: Recipe, weights: GivenWeights, scoring: GivenWeights 
         scoring: of its scoring network, where its protocol has one; None to train that on what the network finds.
     """
     evaluation = recipe.evaluation
-    scored = recipe.takes_scenes and recipe.scene_evaluation.scoring is not None
+    scored = approach_of(recipe).scoring(recipe) is not None
     if scored and scoring is not None:
         evaluation = replace(recipe.scene_evaluation, scoring=Scoring(weights=scoring))
     data = recipe.samples
@@ -89,7 +90,7 @@ def needs_training_samples(recipe: Recipe) -> bool:
     """Whether a recipe is made with training samples: all but those that are evaluated with given weights alone."""
     if recipe.weights is None:
         return True
-    scoring = recipe.scene_evaluation.scoring if recipe.takes_scenes else None
+    scoring = approach_of(recipe).scoring(recipe)
     return scoring is not None and scoring.weights is None
 
 

@@ -27,16 +27,11 @@ import torch
 from tqdm import tqdm
 
 from repro import paths
-from repro.approaches.bottom_up.evaluate import evaluate_scene_recipe
-from repro.approaches.top_down.measure import measure
-from repro.approaches.top_down.predict import Poses, predict_with
-from repro.data.detections import DETECTORS, SIMULATED, detect
-from repro.data.images import ImageSet
-from repro.data.persons import PersonSet
-from repro.data.resident import Residence
+from repro.approaches.base import approach_of
+from repro.approaches.samples import Evaluated, Samples, Trained
+from repro.data.sample_set import SampleSet
 from repro.errors import ReproError
-from repro.metrics.evidence import Evidence, packed
-from repro.models.checkpoints import load_weights
+from repro.metrics.evidence import packed
 from repro.recipe import Recipe
 from repro.runs.complete import Run, load_run, training_of
 from repro.runs.files import (
@@ -50,17 +45,15 @@ from repro.runs.files import (
     is_trained,
     partial_folder,
     snapshots,
-    stages_of,
 )
 from repro.runs.holds import hold_runs
 from repro.support.environment import describe
 from repro.support.locks import locked
-from repro.support.progress import pixels_seen
 from repro.support.sealed import Damaged, about_file, file_checksum, replacing, tell, writable, write_json, write_sealed
 from repro.training.checkpoints import TRAINING, open_ledger, read_pointer
 from repro.training.device import about_gpu
 from repro.training.distributed import World
-from repro.training.loop import Job, build_network, snapshot_epochs, train
+from repro.training.loop import Job, snapshot_epochs, train
 
 # What others take from here, though it lies elsewhere.
 __all__ = [
@@ -71,61 +64,8 @@ __all__ = [
     "is_intact",
     "is_trained",
     "load_run",
-    "stages_of",
     "training_of",
 ]
-
-CURVE_PERSONS = 400  # persons that snapshots are measured on: all of them would take as long as half the training
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What runs are made on.
-
-    Args:
-        train: training persons, or images for bottom-up recipes.
-        val: evaluation persons with their ground-truth boxes, or images.
-        measures: what the data set allows to be measured.
-        detected: the boxes of a detector in the evaluation images, read from its file; None where there is none.
-    """
-
-    train: PersonSet | ImageSet
-    val: PersonSet | ImageSet
-    measures: frozenset[str]
-    detected: PersonSet | None = None
-
-    @property
-    def persons(self) -> tuple[PersonSet, PersonSet]:
-        """Training and evaluation persons. Raises ReproError where there are images in their place."""
-        if isinstance(self.train, ImageSet) or isinstance(self.val, ImageSet):
-            raise ReproError("The samples are whole images and persons are needed: open those of a top-down table.")
-        return self.train, self.val
-
-    @property
-    def images(self) -> tuple[ImageSet, ImageSet]:
-        """Training and evaluation images. Raises ReproError where there are persons in their place."""
-        if isinstance(self.train, PersonSet) or isinstance(self.val, PersonSet):
-            raise ReproError("The samples are persons and whole images are needed: open those of a bottom-up table.")
-        return self.train, self.val
-
-    def evaluated(self, recipe: Recipe) -> PersonSet | ImageSet:
-        """The persons, a detector's boxes, or the images that a recipe is evaluated on."""
-        return self.val if recipe.takes_scenes else self.evaluated_persons(recipe)
-
-    def evaluated_persons(self, recipe: Recipe) -> PersonSet:
-        """The persons, or a detector's boxes, that a top-down recipe is evaluated on."""
-        boxes = recipe.crop_evaluation.boxes
-        if boxes == "truth":
-            return self.persons[1]
-        if boxes == SIMULATED:
-            return detect(self.persons[1], DETECTORS["detector-65"])
-        if self.detected is None:
-            raise ReproError(
-                f"The recipe is evaluated with the boxes {boxes!r} and none were given: name the detector's "
-                "file, as in BOXES=/path/to/detections.json."
-            )
-        return self.detected
-
 
 @dataclass(frozen=True)
 class Task:
@@ -189,7 +129,7 @@ def make_task(
         world.wait()
         if not is_done(task):
             check_trainable(recipe)
-            train(recipe, samples.train, partial_folder(recipe), Job(world, workers), _before(recipe))
+            _train(recipe, samples, Job(world, workers))
         world.wait()
         return
     kept = "trainings go on from their last whole epoch"
@@ -202,7 +142,7 @@ def make_task(
             write_json(partial_folder(recipe) / "recipe.json", recipe.to_plain())
         world.wait()
         if not is_done(task):
-            train(recipe, samples.train, partial_folder(recipe), Job(world, workers, progress), _before(recipe))
+            _train(recipe, samples, Job(world, workers, progress))
             about = describe(world.device, world.size) | about_gpu(world.device, world.compiled)
             _finish(recipe, about, kept=task.kept)
         _remove_halves(folder(recipe))
@@ -225,9 +165,10 @@ def is_done(task: Task) -> bool:
     return is_intact(task.training) and (not task.kept or has_state(task.training))
 
 
-def _before(recipe: Recipe) -> Path | None:
-    """The folder of the stage before the recipe's last one."""
-    return folder(recipe.first_stage) if recipe.second_stage else None
+def _train(recipe: Recipe, samples: Samples, job: Job) -> None:
+    """Train the last stage of a recipe; a second one goes on from the folder of the first."""
+    before = folder(recipe.first_stage) if recipe.second_stage else None
+    train(recipe, approach_of(recipe), samples.train, partial_folder(recipe), job, before)
 
 
 def evaluated_together(task: Task) -> list[list[Recipe]]:
@@ -239,7 +180,7 @@ def evaluated_together(task: Task) -> list[list[Recipe]]:
     return list(found.values())
 
 
-def make_training(recipe: Recipe, persons: PersonSet, world: World) -> Path:
+def make_training(recipe: Recipe, persons: SampleSet, world: World) -> Path:
     """Train a recipe that no table evaluates, with a progress bar, unless it is complete; returns its folder."""
     hold_runs()
     with tqdm(total=crops_of(recipe), unit="crop", unit_scale=True, disable=None, smoothing=0.05) as bar:
@@ -305,63 +246,29 @@ def evaluate(
     workers: int = 0,
     watch: Callable[[int], object] = lambda pixels: None,
 ) -> None:
-    """Evaluate trained recipes: their poses, their metrics, and the metrics of the snapshots, which make the learning curve.
-
-    The curve is measured on the images of the first CURVE_PERSONS persons, at its end too.
+    """Evaluate trained recipes and keep their poses, their metrics, and those of the snapshots, which make the learning curve.
 
     Args:
-        recipes: of one training and one protocol: they differ in their decoders alone.
-        samples: the persons.
-        device: to compute on.
-        workers: processes that read images.
+        recipes: recipes of one training and one protocol: they differ in their decoders alone.
+        samples: the samples that they are evaluated on.
+        device: the device that computes.
+        workers: number of processes that read images.
         watch: called with the pixels of each forward pass.
     """
     first = recipes[0]
-    kept = snapshots(first)
-    if first.takes_scenes:
-        for recipe in recipes:
-            people, metrics, evidence, curve = evaluate_scene_recipe(
-                recipe, *samples.images, device, kept, folder(recipe), workers, watch
-            )
-            _write_evaluation(recipe, kept[-1][0], metrics, curve, vars(people), evidence)
-        return
-    persons, decoders = samples.evaluated_persons(first), [r.method.person_decoder for r in recipes]
-    known, few_images = samples.persons[1].first(CURVE_PERSONS)
-    few = np.flatnonzero(persons.image_index < len(few_images))  # of a detector's boxes others than of persons
-    network, residence = build_network(first, persons, device), Residence(device)
-    curves: list[list[dict[str, float]]] = [[] for _ in recipes]
-    for number, (file, seen) in enumerate(kept, start=1):
-        load_weights(network, file)
-        shown = persons if number == len(kept) else persons.take(few)
-        with pixels_seen(network, watch):
-            found = predict_with(network, shown, first, device, decoders, workers, residence=residence)
-        for recipe, curve, poses in zip(recipes, curves, found, strict=True):
-            early = poses if shown is not persons else Poses(poses.points[few], poses.scores[few])
-            metrics = measure(persons.take(few), early, recipe, samples.measures, few_images)
-            curve.append(
-                {**seen, **{name: value for name, value in metrics.items() if "/" not in name}, "of": len(known)}
-            )
-    for recipe, curve, poses in zip(recipes, curves, found, strict=True):  # of the last snapshot
-        evidence = {}
-        measured = measure(persons, poses, recipe, samples.measures, evidence=evidence)
-        _write_evaluation(recipe, kept[-1][0], measured, curve, vars(poses), evidence)
+    trained = Trained(folder(first), snapshots(first))
+    for one in approach_of(first).evaluate(recipes, samples, trained, device, workers, watch):
+        _write_evaluation(one, trained.snapshots[-1][0])
 
 
-def _write_evaluation(
-    recipe: Recipe,
-    weights: Path,
-    metrics: dict[str, float],
-    curve: list[dict[str, float]],
-    poses: dict[str, np.ndarray],
-    evidence: dict[str, Evidence],
-) -> None:
+def _write_evaluation(evaluated: Evaluated, weights: Path) -> None:
     """Keep an evaluation of the ``weights``; the JSON, which says that it is complete, comes last."""
-    target = evaluation_file(recipe)
+    recipe, target = evaluated.recipe, evaluation_file(evaluated.recipe)
     target.parent.mkdir(exist_ok=True)
-    short = {n: column.astype(np.float32) if column.dtype.kind == "f" else column for n, column in poses.items()}
+    short = {n: c.astype(np.float32) if c.dtype.kind == "f" else c for n, c in evaluated.poses.items()}
     with replacing(target.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
-        arrays: dict[str, Any] = {**short, **packed(evidence)}
+        arrays: dict[str, Any] = {**short, **packed(evaluated.evidence)}
         np.savez_compressed(file, **arrays)
     about = {"key": recipe.key, "weights": file_checksum(weights), "poses": about_file(target.with_suffix(".npz"))}
-    content = {**about, "recipe": recipe.to_plain(), "metrics": metrics, "curve": curve}
-    write_sealed(target, EVALUATION, content)
+    content = {"recipe": recipe.to_plain(), "metrics": evaluated.metrics, "curve": evaluated.curve}
+    write_sealed(target, EVALUATION, {**about, **content})

@@ -16,12 +16,13 @@ import click
 import torch
 
 from repro import paths
+from repro.approaches.samples import Samples
 from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.runs.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.runs.files import restore_text
 from repro.runs.holds import hold_runs
-from repro.runs.run import Samples, Task, has_state, is_evaluated, is_intact, is_trained, make_task, stages_of
+from repro.runs.run import Task, has_state, is_evaluated, is_intact, is_trained, make_task
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.support import processes
 from repro.support.processes import available_cores
@@ -148,7 +149,7 @@ def make_runs(
     """
     hold_runs()
     recipes = list(recipes)
-    for stage in {stage.training_key: stage for recipe in recipes for stage in stages_of(recipe)}.values():
+    for stage in {stage.training_key: stage for recipe in recipes for stage in recipe.stages}.values():
         restore_text(stage)
     tasks = plan_tasks(recipes, samples, machine.kind, speeds)
     if not tasks:
@@ -262,7 +263,7 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     if not processes.leads():
         return
     trained = [recipe for recipe in recipes if recipe.weights is None]
-    trainings = {stage.training_key: stage for recipe in trained for stage in stages_of(recipe)}
+    trainings = {stage.training_key: stage for recipe in trained for stage in recipe.stages}
     done = sum(is_trained(r) for r in trainings.values())
     text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
     given = len(recipes) - len(trained)

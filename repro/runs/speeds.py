@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from repro import paths
+from repro.approaches.base import approach_of
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.support import serial
@@ -63,11 +64,9 @@ def training_step(recipe: Recipe, skeleton: Skeleton) -> str:
 
 def evaluation_step(recipe: Recipe, skeleton: Skeleton) -> str:
     """The identity of what evaluation does with a pixel. Whole images are grouped beside it, which their pixels do not tell."""
-    method, evaluation = recipe.method, recipe.evaluation
-    parts = [method.network, recipe.input] + ([] if recipe.takes_scenes else [method.decoder])
-    source = "" if recipe.takes_scenes else recipe.crop_evaluation.enlarged_from or ""
-    about = (skeleton.name, str(evaluation.flip), str(source), recipe.optimisation.precision)
-    return "-".join([*map(serial.digest, parts), *about])
+    parts = [serial.digest(part) for part in (recipe.method.network, recipe.input)]
+    about = (skeleton.name, str(recipe.evaluation.flip), recipe.optimisation.precision)
+    return "-".join([*parts, *about, *approach_of(recipe).pixel_settings(recipe)])
 
 
 def machine_name(device: torch.device, threads: int) -> str:

@@ -15,9 +15,9 @@ training, the batch and the numerical precision, and it changes them for all row
   ``smoke`` and ``laptop`` (``people.settings.WHOLE_BODY``); at ``laptop`` batches are smaller and the learning rate is higher
   than printed, for all rows (``WholeBodyScale``). No other recipe's rate changes.
 - **Length**: as many epochs as show the scale's number of crops, whatever the size of the data set; the rate falls after the
-  same shares of training as in the paper, for bottom-up recipes as ``scales.scenes`` says, and at ``gpu``, where these are
-  counted in steps, the warm-up takes a twentieth of the steps at most. A second stage keeps its share of the first. A command
-  can ask for another length of all trainings, from an eighth to eight times (``scales.lengths``).
+  same shares of training as in the paper, for bottom-up recipes as ``approaches.bottom_up.scale`` says, and at ``gpu``, where
+  these are counted in steps, the warm-up takes a twentieth of the steps at most. A second stage keeps its share of the first. A
+  command can ask for another length of all trainings, from an eighth to eight times (``scales.lengths``).
 - **Enlarged inputs** (super-resolution) are halved on their own, as far as that leaves an enlargement.
 - **Boxes** of a detector are simulated (``data.detections``), unless a detector's file is given. ``paper`` takes that file;
   on data sets that such files do not fit, as drawn people, boxes are simulated there too.
@@ -25,8 +25,8 @@ training, the batch and the numerical precision, and it changes them for all row
   that of the reduced HRNets, for ``smoke`` and ``laptop``; for ``gpu`` and for ResNets ``repro warm-start`` makes it first, else
   rows begin with random weights. So do a DLA and an hourglass, which only CenterNet has; reduced they have half the width and the
   least depth.
-- **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``scales.scenes``); the regression head of
-  a guided network has a quarter of its channels, 256 become 64.
+- **Bottom-up** recipes, which show whole images, have numbers and sizes of their own (``approaches.bottom_up.scale``); the
+  regression head of a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
 ``paper`` changes nothing. Counted columns (#Params, GFLOPs) are always those of the paper's size.
@@ -34,27 +34,19 @@ training, the batch and the numerical precision, and it changes them for all row
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.scene_scale import FEW, LARGE, SHOWN, SceneScale
 from repro.data.catalogue import data_set
 from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
-from repro.data.scene_augment import SceneAugmentation
 from repro.errors import choice_error
 from repro.recipe import REVISION, Data, Recipe
 from repro.scales.lengths import limited_samples
-from repro.scales.scenes import (
-    FEW,
-    LARGE,
-    SHOWN,
-    SceneScale,
-    apply_scene_scale,
-    scene_optimisation,
-    scene_size,
-    weakened,
-)
 from repro.scales.whole_body import WholeBodyScale
 from repro.skeletons.skeleton import Skeleton
 from repro.training.warm_start import choose_start
@@ -249,10 +241,10 @@ def get_scale(name: str) -> Scale:
     return SCALES[name]
 
 
-def input_divisor(scale: Scale, sizes: list[tuple[int, int]], *, scenes: bool = False) -> int:
-    """The power of two that brings the largest (width, height) of a table within the scale's area, or that of its scenes."""
-    divisor, area = 1, scale.scenes.area if scenes else scale.area
-    while area is not None and max(w * h for w, h in sizes) > area * divisor**2:
+def input_divisor(area: int | None, sizes: Iterable[tuple[int, int]]) -> int:
+    """The power of two that brings the largest (width, height) of a table within an area in px^2; 1 where that is None."""
+    divisor, largest = 1, max(w * h for w, h in sizes)
+    while area is not None and largest > area * divisor**2:
         divisor *= 2
     return divisor
 
@@ -273,20 +265,17 @@ def apply_scale(
             None for simulated ones.
     """
     drawn = not data_set(data.name).needs_root
-    if recipe.takes_scenes:
-        recipe = apply_scene_scale(recipe, scale.scenes, divisor=divisor, drawn=drawn)
-        batch, crops = scale.scenes.batch, scale.scenes.crops
-    else:
-        recipe = apply_crop_scale(recipe, scale, divisor, boxes or simulated_boxes(data.name, scale))
-        batch, crops = scale.batch, scale.drawn_crops if drawn else scale.crops
+    approach = approach_of(recipe)
+    recipe = approach.scaled(recipe, scale, divisor, drawn=drawn, boxes=boxes or simulated_boxes(data.name, scale))
+    numbers = approach.numbers(scale, drawn=drawn)
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
         method = method.but(network=method.network.reduced())
-    if batch is not None:
-        optimisation = replace(optimisation, batch=min(batch, max(1, data.train_count)))
+    if numbers.batch is not None:
+        optimisation = replace(optimisation, batch=min(numbers.batch, max(1, data.train_count)))
     epochs: float = recipe.optimisation.epochs
-    if crops is not None:
-        epochs = crops / max(1, data.train_count // optimisation.batch * optimisation.batch)
+    if numbers.crops is not None:
+        epochs = numbers.crops / max(1, data.train_count // optimisation.batch * optimisation.batch)
     optimisation = replace(optimisation, epochs=max(1, round(scale.length * epochs)))
     second = recipe.second_stage
     if second is not None and optimisation.epochs != recipe.optimisation.epochs:
@@ -294,14 +283,8 @@ def apply_scale(
         second = replace(second, epochs=max(1, round(share * optimisation.epochs)))
     optimisation = replace(optimisation, counted_in=scale.counted_in)
     steps = optimisation.epochs * (data.train_count // optimisation.batch)
-    if recipe.takes_scenes:
-        share = optimisation.epochs / recipe.optimisation.epochs
-        if scale.scenes.weaker and isinstance(recipe.augmentation, SceneAugmentation):
-            recipe = recipe.but(augmentation=weakened(recipe.augmentation, share))
-        optimisation = scene_optimisation(optimisation, scale.scenes, steps)
-    elif scale.warm_up is not None:
-        most = scale.warm_up if scale.warm_up_share is None else int(scale.warm_up_share * steps)
-        optimisation = replace(optimisation, warm_up=min(scale.warm_up, most))
+    recipe = approach.paced(recipe, optimisation, scale, steps)
+    optimisation = recipe.optimisation
     if scale.learning_rate is not None:
         optimisation = replace(optimisation, learning_rate=scale.learning_rate)
     if scale.precision is not None:
@@ -321,37 +304,3 @@ def apply_scale(
 def simulated_boxes(data_name: str, scale: Scale) -> str | None:
     """What stands for a detector's boxes where no file of them is given; None where a file is needed."""
     return None if scale.name == "paper" and takes_detections(data_name) else SIMULATED
-
-
-def apply_crop_scale(recipe: Recipe, scale: Scale, divisor: int, boxes: str | None) -> Recipe:
-    """A top-down recipe with its input brought to a scale, and ``boxes``, where not None, in place of a detector's."""
-    size, source = scaled_sizes(recipe, scale, divisor)
-    evaluation = replace(recipe.crop_evaluation, enlarged_from=source)
-    if evaluation.boxes != "truth" and boxes is not None:
-        evaluation = replace(evaluation, boxes=boxes)
-    return recipe.but(input=replace(recipe.input, size=size), evaluation=evaluation)
-
-
-def shown_size(recipe: Recipe) -> tuple[int, int]:
-    """(width, height) of what is cut of images: the input's, or that of the smaller crops that are enlarged to it."""
-    return recipe.input.size if recipe.takes_scenes else recipe.crop_evaluation.enlarged_from or recipe.input.size
-
-
-def scaled_sizes(recipe: Recipe, scale: Scale, divisor: int) -> tuple[tuple[int, int], tuple[int, int] | None]:
-    """The input's size at a scale, and that of crops that are enlarged to it, None where none are.
-
-    Args:
-        recipe: at paper size.
-        scale: whose area the input keeps to.
-        divisor: of the table's crops. An input that crops are enlarged to is halved on its own until it keeps to the area,
-            but stays at least twice as large as they are.
-    """
-    width, height = recipe.input.size
-    if recipe.takes_scenes:
-        return scene_size(recipe.input.size, divisor, scale.scenes.most), None
-    if recipe.crop_evaluation.enlarged_from is None:
-        return (width // divisor, height // divisor), None
-    w, h = (side // divisor for side in recipe.crop_evaluation.enlarged_from)
-    while scale.area is not None and width * height > scale.area and width > 2 * w:
-        width, height = width // 2, height // 2
-    return (width, height), (w, h)

@@ -20,7 +20,7 @@ from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.runs.costs import WRITTEN
-from repro.runs.run import is_trained, stages_of
+from repro.runs.run import is_trained
 from repro.runs.schedule import Machine, pending_seconds
 from repro.runs.speeds import UNMEASURED, Speeds, training_step
 from repro.scales.lengths import LENGTHS, written
@@ -132,7 +132,7 @@ def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()
     total = 0
     for number, table in enumerate(tables):
         trained = [one for one in table.recipes.values() if one.weights is None]
-        stages = {stage.training_key: stage for one in trained for stage in stages_of(one)}
+        stages = {stage.training_key: stage for one in trained for stage in one.stages}
         new = {key: stage for key, stage in stages.items() if key not in shown}
         shown |= set(new)
         pending = [stage for stage in new.values() if not (known and is_trained(stage))]

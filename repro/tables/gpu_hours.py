@@ -16,6 +16,7 @@ from functools import lru_cache
 import torch
 
 from repro import paths
+from repro.approaches.base import approach_of
 from repro.errors import choice_error
 from repro.recipe import Network, Recipe
 from repro.runs.costs import STEP, network_work, task_cost
@@ -97,7 +98,7 @@ class Pending:
     @property
     def kind(self) -> str:
         """``crops`` of persons, or whole ``images``."""
-        return "images" if self.recipe.takes_scenes else "crops"
+        return approach_of(self.recipe).shown
 
     @property
     def operations(self) -> float:

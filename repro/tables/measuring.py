@@ -19,14 +19,12 @@ import click
 import torch
 from torch import nn
 
-from repro.approaches.bottom_up.outputs import scene_outputs
-from repro.approaches.top_down.predict import predict_with
-from repro.data.crops import normalise
+from repro.approaches.base import approach_of
+from repro.approaches.samples import Samples
 from repro.data.resident import Residence
-from repro.data.scene_batches import SceneBatches
 from repro.recipe import Recipe
 from repro.runs.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
-from repro.runs.run import Samples, Task, evaluated_together
+from repro.runs.run import Task, evaluated_together
 from repro.runs.schedule import Machine, pending_tasks
 from repro.runs.speeds import (
     UNMEASURED,
@@ -43,10 +41,9 @@ from repro.support import processes
 from repro.support.progress import pixels_seen
 from repro.tables.plan import table_samples
 from repro.tables.request import PlannedTable
-from repro.training.batches import make_batches, training_epoch
 from repro.training.distributed import choose_device
 from repro.training.feed import Feed
-from repro.training.loop import _train_step, build_network
+from repro.training.loop import build_network, train_step
 
 TINY = 30.0  # s: a command that is estimated shorter than this is not worth measuring for
 BUDGET = 15.0  # s: of measuring at most
@@ -201,18 +198,16 @@ def training_seconds(
     """
     batch = min(recipe.optimisation.batch, len(samples.train))
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-6, fused=True)
-    batches, feed = make_batches(recipe, samples.train, 0, Residence(device)), Feed(recipe, samples.train, device)
-    epochs = (
-        training_epoch(batches, recipe.but(seed=0), epoch, batch)
-        for epoch in count()
-    )
-    steps = feed.steps(chain.from_iterable(epochs))
+    approach = approach_of(recipe)
+    batches = approach.batches(recipe.but(seed=0), samples.train, 0, Residence(device))
+    feed = Feed(approach, recipe, samples.train.skeleton, device)
+    steps = feed.steps(chain.from_iterable(batches(epoch=epoch, batch=batch) for epoch in count()))
     network.train()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
     def take() -> None:
-        _train_step(recipe, network, optimiser, next(steps), feed)
+        train_step(recipe, network, optimiser, next(steps), feed)
 
     found = {"crop": _repeated(take, device, clock) / batch}
     if device.type == "cuda":
@@ -230,12 +225,7 @@ def evaluation_seconds(
 
     def take() -> None:
         seen.clear()
-        if not recipe.takes_scenes:
-            predict_with(network, samples.persons[1], recipe, device, [recipe.method.person_decoder])
-            return
-        batches = SceneBatches(samples.images[1], recipe.scene_input)
-        for shown in batches.evaluation((1.0,), batch=len(samples.val)):
-            scene_outputs(network, normalise(shown.images[1.0].to(device)), recipe, samples.val.skeleton)
+        approach_of(recipe).show(network, samples, recipe, device)
 
     with pixels_seen(network, seen.append):
         seconds = _repeated(take, device, clock)

@@ -11,12 +11,10 @@ from typing import Any
 
 import click
 import matplotlib.pyplot as plt
-import numpy as np
 
-from repro.approaches.top_down.predict import Poses
+from repro.approaches.base import approach_of
+from repro.approaches.samples import Samples
 from repro.data.catalogue import data_set
-from repro.data.detections import closest_boxes
-from repro.data.images import ImageSet
 from repro.papers import PAPERS
 from repro.recipe import GivenWeights, Recipe
 from repro.reporting import examples, figures, table
@@ -27,7 +25,7 @@ from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
 from repro.runs.costs import WRITTEN
-from repro.runs.run import Samples, load_run, stages_of, training_of
+from repro.runs.run import load_run, training_of
 from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
 from repro.runs.speeds import Speeds
 from repro.support import processes
@@ -193,7 +191,7 @@ def make_manifest(
     """Where every number of a folder comes from."""
     recipes = {run.row: Recipe.from_plain(run.recipe) for run in outcome.runs}
     stages = [
-        stage for run in outcome.runs for stage in stages_of(Recipe.from_plain(run.recipe)) if stage.weights is None
+        stage for run in outcome.runs for stage in Recipe.from_plain(run.recipe).stages if stage.weights is None
     ]
     given = {row: recipe.weights for row, recipe in recipes.items() if recipe.weights is not None}
     trainings = {stage.training_key: training_of(stage)["seconds"] for stage in stages}
@@ -233,7 +231,7 @@ def _about_weights(request: Request, row: str, weights: GivenWeights) -> dict[st
 def training_environments(recipes: Iterable[Recipe]) -> list[dict[str, Any]]:
     """What trainings were computed with, those that agree together: complete ones may be older than the folder's code."""
     found: dict[str, dict[str, Any]] = {}
-    for key, stage in {s.training_key: s for recipe in recipes for s in stages_of(recipe) if not s.weights}.items():
+    for key, stage in {s.training_key: s for recipe in recipes for s in recipe.stages if not s.weights}.items():
         environment = training_of(stage)["environment"]
         agreeing = found.setdefault(json.dumps(environment, sort_keys=True), {"trainings": [], **environment})
         agreeing["trainings"].append(key)
@@ -245,25 +243,9 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
     seed = outcome.seeds[0]
     own = {row: recipe for (row, s), recipe in recipes.items() if s == seed}
     images = data_set(outcome.data).redistributable
-    if isinstance(samples.val, ImageSet):
-        found = examples.make_scene_examples(
-            samples.val, {row: load_run(recipe).scene_poses for row, recipe in own.items()}
-        )
-        examples.write_examples(found, folder, images=images)
-        return
-    poses = {row: poses_of_persons(load_run(recipe).poses, samples, recipe) for row, recipe in own.items()}
-    found = examples.make_examples(samples.val, poses, next(iter(own.values())).crop_input.aspect)
+    runs = {row: load_run(recipe) for row, recipe in own.items()}
+    found = approach_of(next(iter(own.values()))).examples(samples, runs)
     examples.write_examples(found, folder, images=images)
-
-
-def poses_of_persons(poses: Poses, samples: Samples, recipe: Recipe) -> Poses:
-    """One pose for each evaluation person: with a detector's boxes that of the closest box, nan where there is none."""
-    if recipe.crop_evaluation.boxes == "truth":
-        return poses
-    index = closest_boxes(samples.persons[1], samples.evaluated_persons(recipe))
-    points, scores = (np.full((len(index), *given.shape[1:]), np.nan) for given in (poses.points, poses.scores))
-    points[index >= 0], scores[index >= 0] = poses.points[index[index >= 0]], poses.scores[index[index >= 0]]
-    return Poses(points, scores)
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from repro.approaches.samples import Samples
 from repro.data.detection_files import boxes_name
 from repro.recipe import Data, Recipe
 from repro.runs.given_weights import needs_training_samples
-from repro.runs.run import Samples
 from repro.scales.scale import Scale
 from repro.skeletons.skeleton import Skeleton
 from repro.tables.plan import (

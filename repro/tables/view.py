@@ -14,10 +14,12 @@ import seaborn as sns
 from IPython.display import Image, display
 
 from repro import paths
+from repro.approaches.base import approach_of
 from repro.data.catalogue import data_set
 from repro.data.detection_files import file_of_boxes
 from repro.errors import ReproError
 from repro.papers import PAPERS
+from repro.papers.recipes import runnable_rows
 from repro.recipe import Recipe
 from repro.reporting import figures, table
 from repro.reporting.examples import read_examples
@@ -30,7 +32,7 @@ from repro.scales.lengths import written
 from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tables.given import with_given
-from repro.tables.plan import runnable_rows, table_recipes, table_skeleton
+from repro.tables.plan import table_recipes, table_skeleton
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request, check_requests
 from repro.tables.weights import given_recipes, weights_of
@@ -74,7 +76,7 @@ class TableView:
         if not one.runs:
             return "counted at the printed size."
         recipe = Recipe.from_plain(_told(one).recipe)
-        what = "images" if recipe.takes_scenes else "persons"
+        what = approach_of(recipe).samples
         where = f"{data_set(one.data).title}, scale {one.scale_text}"
         if recipe.weights is not None:
             return f"{where}; nothing was trained, {recipe.samples.val_count} evaluation {what}, inputs divided by {one.divisor}."

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from repro import paths
+from repro.approaches.base import approach_of
 from repro.errors import ReproError, choice_error
 from repro.grouping.scores import ScoringNetwork
 from repro.recipe import Data, GivenWeights, Recipe
@@ -122,7 +123,7 @@ def take_weights(files: Mapping[str, Path], recipes: Recipes, skeleton: Skeleton
         if sharing and files.get(name) is None:
             taken[name] = taken[sharing[0]]
     scoring = files.get(SCORING)
-    scored = [row for row in taken if first[row].takes_scenes and first[row].scene_evaluation.scoring is not None]
+    scored = [row for row in taken if approach_of(first[row]).scoring(first[row]) is not None]
     if scoring is None or not scored:
         return RowWeights(taken)
     return RowWeights(taken, (_looked_at(SCORING, scoring, ScoringNetwork(), skeleton), scoring))
@@ -182,7 +183,7 @@ def keep_weights(recipes: Recipes, weights: RowWeights, skeleton: Skeleton, devi
         if recipe.weights is None:
             continue
         keep_given(recipe, weights.rows[row][1], skeleton, device)
-        scoring = recipe.scene_evaluation.scoring if recipe.takes_scenes else None
+        scoring = approach_of(recipe).scoring(recipe)
         if scoring is not None and scoring.weights is not None and weights.scoring is not None:
             keep_given_scoring(recipe, weights.scoring[1], skeleton)
 
@@ -194,7 +195,7 @@ def weights_of(recipes: Iterable[tuple[str, Recipe]]) -> RowWeights:
     for row, recipe in recipes:
         if recipe.weights is not None:
             rows[row] = (recipe.weights, Path())
-            used = recipe.scene_evaluation.scoring if recipe.takes_scenes else None
+            used = approach_of(recipe).scoring(recipe)
             scoring = (used.weights, Path()) if used is not None and used.weights is not None else scoring
     return RowWeights(rows, scoring)
 

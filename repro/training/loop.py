@@ -15,20 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from repro.data.crops import CropBatches, normalise
-from repro.data.images import ImageSet
-from repro.data.persons import PersonSet
+from repro.data.crops import normalise
 from repro.data.resident import Residence
-from repro.data.scene_batches import SceneBatches
+from repro.data.sample_set import SampleSet
 from repro.errors import ReproError
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.support.sealed import Damaged
-from repro.training.batches import make_batches, training_epoch
 from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
 from repro.training.device import compile_network, network_products, prepare
 from repro.training.distributed import World, share_of_batch
-from repro.training.feed import Feed, Step
+from repro.training.feed import Epochs, Feed, Lessons, Step
 from repro.training.precision import autocast
 from repro.training.schedule import learning_rate
 from repro.training.warm_start import load_initialisation
@@ -53,20 +50,23 @@ class Job:
     residence: Residence | None = None
 
 
-def build_network(recipe: Recipe, persons: PersonSet | ImageSet, device: torch.device) -> nn.Module:
+def build_network(recipe: Recipe, samples: SampleSet, device: torch.device) -> nn.Module:
     """The recipe's network: random weights from its seed, then those of its initialisation where it has one."""
     torch.manual_seed(recipe.seed)
-    network = recipe.method.network.build(persons.skeleton)
+    network = recipe.method.network.build(samples.skeleton)
     if recipe.initialisation is not None:
         load_initialisation(network, recipe.initialisation)
     return cast(Any, network).to(device, memory_format=torch.channels_last)  # convolutions are fastest so, in either precision
 
 
-def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job, before: Path | None = None) -> None:
+def train(
+    recipe: Recipe, lessons: Lessons, samples: SampleSet, folder: Path, job: Job, before: Path | None = None
+) -> None:
     """Train the last stage of a recipe's network in ``folder``, going on where an earlier call was stopped.
 
-    A second stage begins with the state that the first one left in the folder ``before``. Bottom-up recipes take images in
-    place of persons, which are counted in their stead.
+    ``lessons`` is the recipe's approach, which makes batches and targets of the samples. A second stage begins with the state
+    that the first one left in the folder ``before``. Bottom-up recipes take images in place of persons, which are counted in
+    their stead.
 
     Leaves ``model.safetensors``, ``snapshots/`` and ``log.jsonl`` (one line an epoch). Numbers are a function of the recipe,
     the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every epoch ends with a
@@ -77,14 +77,14 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
             is damaged.
     """
     optimisation, device = recipe.optimisation, job.world.device
-    steps = len(persons) // optimisation.batch
+    steps = len(samples) // optimisation.batch
     if not steps:
         raise ReproError(
-            f"{len(persons)} training persons are fewer than a batch of {optimisation.batch}: take a smaller scale or more data."
+            f"{len(samples)} training persons are fewer than a batch of {optimisation.batch}: take a smaller scale or more data."
         )
     share_of_batch(optimisation.batch, job.world)
     prepare(device)
-    network = build_network(recipe, persons, device)
+    network = build_network(recipe, samples, device)
     optimiser = torch.optim.Adam(
         network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
     )
@@ -94,8 +94,8 @@ def train(recipe: Recipe, persons: PersonSet | ImageSet, folder: Path, job: Job,
         _write_log(folder / "log.jsonl", ledger)
     job.progress((done - recipe.epochs.start) * steps * optimisation.batch)
     model = DistributedDataParallel(network) if job.world.size > 1 else network
-    batches = make_batches(recipe, persons, job.workers, job.residence or Residence(device, job.world.sharing))
-    feed = Feed(recipe, persons, device)
+    batches = lessons.batches(recipe, samples, job.workers, job.residence or Residence(device, job.world.sharing))
+    feed = Feed(lessons, recipe, samples.skeleton, device)
     if job.world.compiled != "off":
         _compile(recipe, model, job.world)
     for epoch in range(done, recipe.epochs.stop):
@@ -135,7 +135,7 @@ def _train_epoch(
     recipe: Recipe,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    batches: CropBatches | SceneBatches,
+    batches: Epochs,
     feed: Feed,
     epoch: int,
     steps: int,
@@ -146,12 +146,12 @@ def _train_epoch(
     started = time.perf_counter()
     sums: dict[str, Any] = {}
     model.train()
-    crops = training_epoch(batches, recipe, epoch, optimisation.batch, job.world.rank, job.world.size)
+    crops = batches(epoch=epoch, batch=optimisation.batch, rank=job.world.rank, world=job.world.size)
     for number, step in enumerate(feed.steps(crops)):
         rate = learning_rate(optimisation, epoch * steps + number, steps)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        terms = _train_step(recipe, model, optimiser, step, feed)
+        terms = train_step(recipe, model, optimiser, step, feed)
         for name, value in terms.items():
             sums[name] = sums.get(name, 0) + value.detach()
         job.progress(optimisation.batch)
@@ -175,7 +175,7 @@ def _train_epoch(
     }
 
 
-def _train_step(
+def train_step(
     recipe: Recipe,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,

@@ -36,8 +36,8 @@ def test_factors_are_measured_over_estimated_seconds(check, tmp_path):
         "step,hgr,eager,1,1000,8\n"
     )
     learn_speeds(check, file)
-    assert check.factors["crops"] == {1: 0.5, 4: 0.25}
-    assert check.factors["scenes"] == {1: FACTOR}  # what is assumed: no loop of hgr was measured
+    assert check.factors["top_down"] == {1: 0.5, 4: 0.25}
+    assert check.factors["bottom_up"] == {1: FACTOR}  # what is assumed: no loop of hgr was measured
     assert check.rate == 2500
 
 
@@ -86,7 +86,7 @@ def test_tables_share_the_time_and_their_folders_are_kept(check, tmp_path, monke
 
     monkeypatch.setattr(check, "begin_order", begin)
     check.order = replace(check.order, jobs=jobs)
-    check.factors = {kind: {1: 0.5, 4: 0.25} for kind in ("crops", "scenes")}
+    check.factors = {kind: {1: 0.5, 4: 0.25} for kind in ("top_down", "bottom_up")}
     check_tables(check, [("hgr", 4, ""), ("skeletal", 3, ""), ("cal", 8, "w32")], 3)
     notes = json.loads((check.box.folder / "check.json").read_text())["tables"]
     assert {name: one["state"] for name, one in notes.items()} == dict.fromkeys(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
@@ -28,7 +30,7 @@ def test_all_rows_but_the_cited_ones_have_recipes_that_go_through_json(paper, ta
     assert set(printed[printed["kind"] != "cited"]["row"]) == set(rows) - set(table_rows(paper, table).extras)
     for one in rows.values():
         assert Recipe.from_plain(one.recipe.to_plain()) == one.recipe
-        assert one.recipe.takes_scenes
+        assert approach_of(one.recipe) is BOTTOM_UP
 
 
 @pytest.mark.parametrize(("paper", "table"), ALL)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from repro.approaches.top_down.scale import shown_size
 from repro.data.detections import SIMULATED
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
@@ -13,7 +14,7 @@ from repro.losses.offsets import WeightedOffsetLoss
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import reported
 from repro.recipe import Data, Recipe
-from repro.scales.scale import SCALES, shown_size
+from repro.scales.scale import SCALES
 from repro.tables.plan import table_divisor, table_recipes
 
 DATA = Data(name="people", train_fingerprint="t", train_count=4000, val_fingerprint="v", val_count=1000)

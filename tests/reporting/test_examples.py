@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from repro.approaches.top_down.examples import choose_persons, draw_examples
 from repro.approaches.top_down.predict import Poses
-from repro.reporting.examples import choose_persons, make_examples, read_examples, write_examples
+from repro.reporting.examples import read_examples, write_examples
 
 ALL = np.ones(8, dtype=bool)
 
@@ -27,7 +28,7 @@ def examples(val_persons) -> list:
         "right": Poses(val_persons.keypoints, np.ones((8, 14))),
         "off": Poses(val_persons.keypoints + [2.0, 0.0], np.ones((8, 14))),
     }
-    return make_examples(val_persons, poses, 0.75)
+    return draw_examples(val_persons, poses, 0.75)
 
 
 def test_persons_are_spread_evenly_over_those_with_half_their_keypoints(val_persons) -> None:

@@ -13,9 +13,9 @@ from torchvision.ops import DeformConv2d
 from repro.decoders.peaks import Argmax
 from repro.losses.mse import HeatmapMSE
 from repro.papers.recipes import table_rows
-from repro.recipe import Evaluation, SceneEvaluation, Scoring, SecondStage
+from repro.recipe import Evaluation, SecondStage
 from repro.runs import costs
-from repro.runs.costs import Cost, TaskProgress, evaluation_work, network_work, pass_seconds, task_cost
+from repro.runs.costs import Cost, TaskProgress, network_work, pass_seconds, task_cost
 from repro.runs.run import Task
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import LSPET14
@@ -72,26 +72,8 @@ def test_a_pass_costs_its_multiply_adds_and_what_it_looks_up(data, monkeypatch):
     assert pass_seconds(recipe, LSPET14, "cuda") == pytest.approx((4.5e-4 + 0.015) / (width * height))
 
 
-def test_evaluation_shows_the_last_snapshot_every_person_and_the_others_the_first_ones(data):
-    width, height = SIZE
-    recipe = tiny_recipe(data)  # three epochs, three snapshots
-    assert evaluation_work(recipe, 8, 24) == (3 * 8 * width * height * 2, 0)
-    assert evaluation_work(recipe, 1000, 24) == ((2 * 400 + 1000) * width * height * 2, 0)
-    plain = recipe.but(evaluation=Evaluation(flip=False))
-    assert evaluation_work(plain, 8, 24) == (3 * 8 * width * height, 0)
-    longer = tiny_recipe(data, epochs=30).but(second_stage=SecondStage(loss=HeatmapMSE(), epochs=10))
-    assert evaluation_work(longer, 8, 24) == ((6 + 2) * 8 * width * height * 2, 0)
 
 
-def test_evaluation_of_scenes_shows_few_images_to_snapshots_and_all_scales_at_the_end():
-    scenes = tiny_scenes(2)
-    recipe = scene_recipe(scene_data(scenes, scenes))  # two epochs, two snapshots, no flip, three readings
-    assert evaluation_work(recipe, 400, 2000) == (SIDE**2 * (2 * 100 + 400), 2 * 100 + 3 * 400)
-    scored = SceneEvaluation(scales=(0.5, 1.0, 2.0), scoring=Scoring(images=800))
-    shown, grouped = evaluation_work(recipe.but(evaluation=scored), 400, 2000)
-    assert shown == 2 * SIDE**2 * (200 + 800 + 400 * 5.25) and grouped == 200 + 800 + 1200
-    assert evaluation_work(recipe.but(evaluation=scored), 400, 500)[1] == 200 + 500 + 1200
-    assert evaluation_work(recipe, 400, 2000, curve=False) == (SIDE**2 * 400, 3 * 400)
 
 
 @pytest.fixture

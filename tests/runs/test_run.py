@@ -12,8 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from repro.approaches.top_down import evaluate
 from repro.approaches.top_down.measure import measure
-from repro.approaches.top_down.predict import Poses
+from repro.approaches.top_down.predict import Poses, load_poses
+from repro.approaches.top_down.samples import evaluated_persons
 from repro.data.detections import SIMULATED
 from repro.decoders.peaks import Argmax
 from repro.errors import ReproError
@@ -72,33 +74,33 @@ def test_a_run_holds_everything_about_itself(data, tiny_samples, places):
     last = {name: value for name, value in run.curve[-1].items() if name in run.metrics}
     np.testing.assert_equal(last, {name: run.metrics[name] for name in last})
     assert not any("/" in name for name in run.curve[0])
-    assert run.poses.points.shape == (8, 14, 2) and run.poses.scores.shape == (8, 14)
+    assert load_poses(run).points.shape == (8, 14, 2) and load_poses(run).scores.shape == (8, 14)
     assert run.environment["threads"] == 1 and run.environment["processes"] == 1
     assert run.seconds == pytest.approx(sum(line["seconds"] for line in run.log), abs=0.051)
 
 
 def test_learning_curves_are_measured_on_the_images_of_the_first_persons(data, tiny_samples, places, monkeypatch):
-    monkeypatch.setattr(runs, "CURVE_PERSONS", 3)
+    monkeypatch.setattr(evaluate, "CURVE_PERSONS", 3)
     recipe = tiny_recipe(data)
     make_runs([recipe], tiny_samples, CPU)
     run = load_run(recipe)
     few, image_ids = tiny_samples.val.first(3)
     assert [point["of"] for point in run.curve] == [len(few)] * 3 and 3 <= len(few) < len(tiny_samples.val) == 8
-    own = Poses(run.poses.points[few], run.poses.scores[few])
+    own = Poses(load_poses(run).points[few], load_poses(run).scores[few])
     expected = measure(tiny_samples.val.take(few), own, recipe, tiny_samples.measures, image_ids)
     assert run.curve[-1]["OKS"] == pytest.approx(expected["OKS"], abs=1e-5)
     assert run.curve[-1]["AP"] == pytest.approx(expected["AP"], abs=1e-5)
 
 
 def test_learning_curves_of_a_detectors_boxes_are_of_the_same_images(data, tiny_samples, places, monkeypatch):
-    monkeypatch.setattr(runs, "CURVE_PERSONS", 3)
+    monkeypatch.setattr(evaluate, "CURVE_PERSONS", 3)
     recipe = tiny_recipe(data).but(evaluation=Evaluation(boxes=SIMULATED))
     make_runs([recipe], tiny_samples, CPU)
     known, image_ids = tiny_samples.val.first(3)
-    run, detected = load_run(recipe), tiny_samples.evaluated(recipe)
+    run, detected = load_run(recipe), evaluated_persons(tiny_samples, recipe)
     assert [point["of"] for point in run.curve] == [len(known)] * 3
     few = np.flatnonzero(np.isin(detected.image_ids, image_ids))
-    own = Poses(run.poses.points[few], run.poses.scores[few])
+    own = Poses(load_poses(run).points[few], load_poses(run).scores[few])
     expected = measure(detected.take(few), own, recipe, tiny_samples.measures, image_ids)
     assert run.curve[-1]["AR"] == pytest.approx(expected["AR"], abs=1e-5)
 

@@ -49,8 +49,8 @@ def persons(count: int) -> Data:
     ],
 )
 def test_the_divisor_is_the_least_power_of_two_that_brings_the_largest_input_within_the_area(scale, sizes, divisor):
-    assert input_divisor(SCALES[scale], sizes) == divisor
-    assert input_divisor(SCALES[scale], sizes[::-1]) == divisor
+    assert input_divisor(SCALES[scale].area, sizes) == divisor
+    assert input_divisor(SCALES[scale].area, sizes[::-1]) == divisor
 
 
 @pytest.mark.parametrize(("width", "small"), [(32, 16), (48, 32), (64, 32), (16, 16), (18, 16), (40, 32)])
@@ -158,7 +158,7 @@ def test_the_paper_scale_knows_no_warm_start(starts):
 @pytest.mark.parametrize("number", TABLES)
 def test_a_scale_keeps_what_distinguishes_the_rows_of_a_table(name, number):
     recipes = {row: r.recipe for row, r in TABLES[number].rows.items()}
-    divisor = input_divisor(SCALES[name], [r.input.size for r in recipes.values()])
+    divisor = input_divisor(SCALES[name].area, [r.input.size for r in recipes.values()])
     made = {
         row: apply_scale(recipe, SCALES[name], divisor=divisor, data=DATA, start="random")
         for row, recipe in recipes.items()
@@ -178,7 +178,7 @@ def test_a_scale_keeps_what_distinguishes_the_rows_of_a_table(name, number):
 def test_inputs_stay_multiples_of_four_and_maps_large_enough_for_weighted_inference():
     for name, table in ((name, table) for name in ("smoke", "laptop", "gpu") for table in TABLES.values()):
         sizes = [row.recipe.input.size for row in table.rows.values()]
-        divisor = input_divisor(SCALES[name], sizes)
+        divisor = input_divisor(SCALES[name].area, sizes)
         for width, height in sizes:
             small = (width // divisor, height // divisor)
             assert small[0] % 4 == small[1] % 4 == 0

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from repro.approaches.samples import Samples
 from repro.decoders.peaks import Argmax
 from repro.recipe import Evaluation, SecondStage
 from repro.runs import costs, speeds
 from repro.runs.costs import crop_seconds, shown_pixel_seconds, task_cost, wall_seconds
-from repro.runs.run import Samples, Task
+from repro.runs.run import Task
 from repro.runs.schedule import Machine
 from repro.runs.speeds import UNMEASURED, Speeds, evaluation_step, keep_speeds, read_speeds, training_step
 from repro.scales.scale import SCALES

@@ -5,26 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from repro.data.cached import DecodedImages
+from repro.approaches.top_down import samples as samples_of_persons
 from repro.data.drawn.settings import WHOLE_BODY
-from repro.data.persons import ImageFiles
 from repro.errors import ReproError
 from repro.metrics.counts import count_gflops, count_parameters
-from repro.papers.recipes import Row, TableRows
+from repro.papers import recipes as rows_of_papers
+from repro.papers.recipes import Row, TableRows, runnable_rows
 from repro.papers.skeletal.rows import HRNET, PROPOSED, TABLES, mpii_row
 from repro.recipe import Data
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import COCO17, LSPET14, MPII16
 from repro.skeletons.wholebody import WHOLEBODY133
-from repro.tables import plan
 from repro.tables.plan import (
     check_boxes,
     check_measurable,
     check_rows,
     counted_columns,
-    open_samples,
-    open_scene_samples,
-    runnable_rows,
     table_divisor,
     table_recipes,
     table_samples,
@@ -32,7 +28,6 @@ from repro.tables.plan import (
 )
 
 from ..tiny_runs import BACKBONE, tiny_persons
-from ..tiny_scenes import tiny_scenes
 
 LAPTOP, SMOKE = SCALES["laptop"], SCALES["smoke"]
 DATA = Data(name="lspet", train_fingerprint="0" * 16, train_count=4000, val_fingerprint="1" * 16, val_count=800)
@@ -70,7 +65,7 @@ def test_an_unknown_row_is_refused_with_those_there_are():
 
 def test_a_printed_row_without_a_recipe_is_refused_with_those_that_have(monkeypatch):
     rows = TableRows(data="mpii", skeleton=MPII16, rows={"hrnet": mpii_row(HRNET, 32)})
-    monkeypatch.setattr(plan, "table_rows", lambda paper, number: rows)
+    monkeypatch.setattr(rows_of_papers, "table_rows", lambda paper, number: rows)
     with pytest.raises(
         ReproError, match="Row 'attention' of table 3 of skeletal is not yet reproducible: choose hrnet."
     ):
@@ -78,7 +73,7 @@ def test_a_printed_row_without_a_recipe_is_refused_with_those_that_have(monkeypa
 
 
 def test_a_table_without_recipes_is_refused(monkeypatch):
-    monkeypatch.setattr(plan, "table_rows", lambda paper, number: None)
+    monkeypatch.setattr(rows_of_papers, "table_rows", lambda paper, number: None)
     with pytest.raises(ReproError, match="Table 3 of skeletal is not yet reproducible"):
         runnable_rows("skeletal", 3)
 
@@ -116,7 +111,7 @@ def test_counted_columns_are_those_of_the_counted_network_at_the_papers_size(mon
     network = replace(PROPOSED.network, backbone=counted)
     recipe = mpii_row(PROPOSED.but(network=replace(PROPOSED.network, backbone=plain)), 16).recipe
     rows = TableRows(data="coco", skeleton=COCO17, rows={"proposed-w32-256x192": Row(recipe, network)})
-    monkeypatch.setattr(plan, "table_rows", lambda paper, number: rows)
+    monkeypatch.setattr(rows_of_papers, "table_rows", lambda paper, number: rows)
     built = network.build(COCO17)
     expected = {"params_M": count_parameters(built) / 1e6, "gflops": count_gflops(built, (256, 256))}
     assert counted_columns("skeletal", 1) == {"proposed-w32-256x192": expected}
@@ -137,48 +132,15 @@ def loads(tmp_path, monkeypatch) -> list[dict]:
         count = 5 if split == "train" else 3
         return tiny_persons(tmp_path / split, count, seed=count)
 
-    monkeypatch.setattr(plan, "load_persons", load_persons)
+    monkeypatch.setattr(samples_of_persons, "load_persons", load_persons)
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
     return calls
 
 
-def test_samples_are_limited_by_the_scale_described_by_content_and_decoded_once(loads, tmp_path):
-    samples, data = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
-    assert [(c["split"], c["limit"]) for c in loads] == [("train", 64), ("val", 32)]
-    assert data == Data(
-        name="lspet",
-        train_fingerprint=samples.train.fingerprint(),
-        train_count=5,
-        val_fingerprint=samples.val.fingerprint(),
-        val_count=3,
-    )
-    assert data.train_fingerprint != data.val_fingerprint
-    assert isinstance(samples.train.images, DecodedImages)
-    assert samples.measures == {"oks", "pckh"}
 
 
-def test_evaluation_images_that_are_trained_on_are_said(loads, tmp_path, monkeypatch, capsys):
-    def digested(name, root, split, **kept):
-        persons = tiny_persons(tmp_path / split, 5, seed=1)
-        sums = tuple(f"{split if n else 'same'} {n}" for n in range(len(persons.images.ids)))
-        return replace(persons, images=replace(persons.images, digests=sums))
-
-    open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
-    assert "training images too" not in capsys.readouterr().err
-    monkeypatch.setattr(plan, "load_persons", digested)
-    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
-    count, first = len(samples.val.images.ids), tmp_path / "val"
-    said = capsys.readouterr().err
-    assert f"1 of {count} evaluation images of lspet under {tmp_path} are training images too" in said
-    assert f"the first is {first}" in said
 
 
-def test_a_plan_decodes_no_photograph(monkeypatch, tmp_path, places):
-    monkeypatch.setattr(plan, "load_persons", lambda name, root, split, **kept: tiny_persons(tmp_path / split, 5))
-    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14, decode=False)
-    assert isinstance(samples.train.images, ImageFiles) and isinstance(samples.val.images, ImageFiles)
-    samples, _ = open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
-    assert not isinstance(samples.train.images, ImageFiles) and not isinstance(samples.val.images, ImageFiles)
 
 
 def test_drawn_people_have_limits_of_their_own_and_the_size_of_the_tables_largest_input(loads):
@@ -188,40 +150,12 @@ def test_drawn_people_have_limits_of_their_own_and_the_size_of_the_tables_larges
     assert {c["skeleton"] for c in loads} == {COCO17}
 
 
-def test_data_without_persons_is_refused(monkeypatch, tmp_path):
-    empty = tiny_persons(tmp_path / "images", 1).take(slice(0, 0))
-    monkeypatch.setattr(plan, "load_persons", lambda *a, **k: empty)
-    with pytest.raises(ReproError, match="Data set lspet has no training persons under"):
-        open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
 
 
-def test_one_person_makes_no_batch(monkeypatch, tmp_path):
-    alone = tiny_persons(tmp_path / "images", 1)
-    monkeypatch.setattr(plan, "load_persons", lambda *a, **k: alone)
-    with pytest.raises(ReproError, match="Data set lspet has one training person under .* a batch needs two"):
-        open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
 
 
-@pytest.mark.parametrize("split", ["training", "evaluation"])
-def test_persons_without_labels_are_refused_before_training(monkeypatch, tmp_path, split):
-    persons = tiny_persons(tmp_path / "images", 4)
-    hidden = tuple({**a, "num_keypoints": 0} for a in persons.annotations)
-    blank = replace(persons, visibility=0 * persons.visibility, annotations=hidden)
-    sets = {"train": blank if split == "training" else persons, "val": blank if split == "evaluation" else persons}
-    monkeypatch.setattr(plan, "load_persons", lambda name, root, part, **k: sets[part])
-    with pytest.raises(ReproError, match=f"has no labelled person in the {split} persons that are taken"):
-        open_samples("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
 
 
-@pytest.mark.parametrize("split", ["training", "evaluation"])
-def test_images_without_labels_are_refused_before_training(monkeypatch, tmp_path, split):
-    images = tiny_scenes(2)
-    crowds = tuple({**a, "iscrowd": 1} for a in images.annotations)
-    blank = replace(images, visibility=0 * images.visibility, annotations=crowds)
-    sets = {"train": blank if split == "training" else images, "val": blank if split == "evaluation" else images}
-    monkeypatch.setattr(plan, "load_images", lambda name, root, part, **k: sets[part])
-    with pytest.raises(ReproError, match=f"has no labelled person in the {split} images that are taken"):
-        open_scene_samples("coco", tmp_path, SMOKE, LSPET14, "val")
 
 
 def test_every_table_of_the_papers_that_has_recipes_can_be_planned():
@@ -307,10 +241,3 @@ def test_a_detectors_file_is_another_evaluation_of_the_same_trainings():
         assert recipe.training_key == second[row].training_key == simulated[row].training_key
 
 
-def test_a_detectors_file_is_read_for_the_evaluation_persons(loads, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(plan, "load_detected", lambda *a: asked.append(a) or a[-1])
-    samples, data = open_samples("coco", tmp_path, SMOKE, (32, 32), COCO17, FILE)
-    assert asked == [("coco", tmp_path, FILE, samples.val)] and samples.detected is samples.val
-    assert open_samples("coco", tmp_path, SMOKE, (32, 32), COCO17)[1] == data
-    assert len(asked) == 1

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from repro.approaches.base import approach_of
 from repro.decoders.dark import Dark
 from repro.decoders.peaks import Argmax, QuarterOffset
 from repro.decoders.weighted import WeightedInference
@@ -45,7 +46,7 @@ LOSSES = {
 def test_losses(name, data, persons, tmp_path):
     method, expected = LOSSES[name]
     recipe = tiny_recipe(data, method, epochs=2, learning_rate=1e-4)
-    train(recipe, persons, tmp_path, Job(World(0, 1, torch.device("cpu"))))
+    train(recipe, approach_of(recipe), persons, tmp_path, Job(World(0, 1, torch.device("cpu"))))
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     for term, (first, second) in expected.items():
         assert log[0][term] == pytest.approx(first, rel=1e-4), CHANGED

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.predict import group_people, predict_scenes
 from repro.data.augment import Augmentation
 from repro.data.drawn.load import load_people
@@ -61,13 +63,13 @@ def whole_bodies(places):
 def small(recipe: Recipe, samples, **changes) -> Recipe:
     """The recipe on a reduced network and small inputs, for two epochs of two or three steps at a low rate."""
     second = recipe.second_stage and replace(recipe.second_stage, epochs=1)
-    batch = 2 if recipe.takes_scenes else 8
-    made = scene_data(samples, samples) if recipe.takes_scenes else tiny_data(samples, samples)
+    batch = 2 if approach_of(recipe) is BOTTOM_UP else 8
+    made = scene_data(samples, samples) if approach_of(recipe) is BOTTOM_UP else tiny_data(samples, samples)
     return recipe.but(
         method=recipe.method.but(network=recipe.method.network.reduced()),
         data=made,
-        input=replace(recipe.input, size=(SIDE, SIDE) if recipe.takes_scenes else SIZE),
-        augmentation=STILL if recipe.takes_scenes else Augmentation(half_body=0.0),
+        input=replace(recipe.input, size=(SIDE, SIDE) if approach_of(recipe) is BOTTOM_UP else SIZE),
+        augmentation=STILL if approach_of(recipe) is BOTTOM_UP else Augmentation(half_body=0.0),
         optimisation=Optimisation(epochs=1 if second else 2, batch=batch, learning_rate=1e-5),
         second_stage=second,
         **changes,
@@ -90,9 +92,9 @@ def losses(recipe: Recipe, samples, folder) -> dict[str, list[float]]:
     if recipe.second_stage:
         before = folder / "first"
         before.mkdir()
-        train(recipe.first_stage, samples, before, job)
+        train(recipe.first_stage, approach_of(recipe), samples, before, job)
     (folder / "last").mkdir()
-    train(recipe, samples, folder / "last", job, before)
+    train(recipe, approach_of(recipe), samples, folder / "last", job, before)
     files = [one / "log.jsonl" for one in (before, folder / "last") if one]
     lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return {name: [line[name] for line in lines] for name in lines[0].keys() - NOT_LOSSES}

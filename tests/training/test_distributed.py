@@ -62,7 +62,8 @@ TWO = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from repro.runs.run import Samples
+from repro.approaches.base import approach_of
+from repro.approaches.samples import Samples
 from repro.runs.schedule import Machine, make_runs
 from repro.training.distributed import join_world
 from repro.training.loop import Job, train
@@ -86,10 +87,10 @@ if world.leads:
     again.mkdir()
 world.wait()
 try:
-    train(recipe, persons, again, Job(world, progress=stop))
+    train(recipe, approach_of(recipe), persons, again, Job(world, progress=stop))
 except InterruptedError:
     pass
-train(recipe, persons, again, Job(world))
+train(recipe, approach_of(recipe), persons, again, Job(world))
 """
 
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.outputs import scene_outputs
 from repro.approaches.top_down.predict import network_outputs
 from repro.data.crops import normalise
@@ -24,7 +26,7 @@ from repro.papers import PAPERS
 from repro.papers.recipes import table_rows
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
-from repro.training.batches import map_size, targets_of_size
+from repro.training.feed import map_size
 
 GPU = torch.device("cuda")
 WAITS = (DataDependentOutputException, DynamicOutputShapeException)
@@ -69,7 +71,7 @@ def some_batch(recipe: Recipe, keypoints: int) -> dict[str, Tensor]:
     def rand(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator)
 
-    if not recipe.takes_scenes:
+    if approach_of(recipe) is not BOTTOM_UP:
         batch = {"points": rand(2, keypoints, 2) * width, "labelled": torch.ones(2, keypoints)}
         if isinstance(recipe.method.encoder, PartMap):
             batch["parts"] = torch.zeros(2, height, width, dtype=torch.uint8)
@@ -98,9 +100,9 @@ def targets_of(
     batch = some_batch(recipe, len(samples.skeleton))
     try:
         with mode:
-            return targets_of_size(recipe, on_gpu(batch, mode), size, samples)
+            return approach_of(recipe).targets(recipe, on_gpu(batch, mode), size, samples.skeleton)
     except WAITS:
-        return on_gpu(targets_of_size(recipe, batch, size, samples), mode)
+        return on_gpu(approach_of(recipe).targets(recipe, batch, size, samples.skeleton), mode)
 
 
 def asks_for_its_end(recipe: Recipe) -> bool:
@@ -111,7 +113,7 @@ def asks_for_its_end(recipe: Recipe) -> bool:
 
 @pytest.mark.parametrize(("recipe", "skeleton"), kinds())
 def test_a_step_and_an_evaluation_are_possible_on_a_gpu(recipe: Recipe, skeleton: Skeleton):
-    side = 128 if recipe.takes_scenes else 64
+    side = 128 if approach_of(recipe) is BOTTOM_UP else 64
     method = recipe.method.but(network=recipe.method.network.reduced())
     optimisation = replace(recipe.optimisation, precision="float32")
     recipe = recipe.but(method=method, input=replace(recipe.input, size=(side, side)), optimisation=optimisation)
@@ -132,7 +134,7 @@ def test_a_step_and_an_evaluation_are_possible_on_a_gpu(recipe: Recipe, skeleton
             assert {value.device.type for value in recipe.loss(outputs, targets).values()} == {"cuda"}
     with mode, torch.no_grad():
         network.eval()
-        if recipe.takes_scenes:
+        if approach_of(recipe) is BOTTOM_UP:
             assert scene_outputs(network, images, recipe, skeleton)
         else:
             outputs = network_outputs(network, images, recipe, samples)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from repro.approaches.base import approach_of
 from repro.data.resident import Residence
 from repro.losses.mse import HeatmapMSE
-from repro.training.batches import make_batches, make_targets
 from repro.training.device import autocast
 from repro.training.distributed import World
-from repro.training.feed import Feed, Step
+from repro.training.feed import Feed, Step, map_size
 from repro.training.loop import Job, build_network, train
 
 from ..tiny_runs import SKELETAL, tiny_recipe
@@ -29,7 +29,7 @@ def test_a_training_on_resident_images_learns_the_same(data, persons, tmp_path):
     residence = Residence(CPU, always=True)
     for name, kept in (("read", None), ("resident", residence)):
         (tmp_path / name).mkdir()
-        train(recipe, persons, tmp_path / name, Job(World(0, 1, CPU), residence=kept))
+        train(recipe, approach_of(recipe), persons, tmp_path / name, Job(World(0, 1, CPU), residence=kept))
     found, expected = losses(tmp_path / "resident"), losses(tmp_path / "read")
     assert len(expected) == 3
     assert found == pytest.approx(expected, rel=1e-3)  # images may differ by a grey level, see test_device_warps
@@ -40,17 +40,17 @@ def test_a_training_on_resident_scenes_learns_the_same(tmp_path):
     recipe = scene_recipe(scene_data(scenes, scenes))
     for name, kept in (("read", None), ("resident", Residence(CPU, always=True))):
         (tmp_path / name).mkdir()
-        train(recipe, scenes, tmp_path / name, Job(World(0, 1, CPU), residence=kept))
+        train(recipe, approach_of(recipe), scenes, tmp_path / name, Job(World(0, 1, CPU), residence=kept))
     assert losses(tmp_path / "resident") == pytest.approx(losses(tmp_path / "read"), rel=1e-3)
 
 
 def test_targets_made_ahead_are_taken(data, persons):
     recipe = tiny_recipe(data)
-    batch = next(iter(make_batches(recipe, persons).training_epoch(recipe.augmentation, seed=0, epoch=0, batch=8)))
+    batch = next(iter(approach_of(recipe).batches(recipe, persons)(epoch=0, batch=8)))
     outputs = {"heatmaps": torch.zeros(8, 14, 16, 12)}
-    feed = Feed(recipe, persons, CPU)
+    feed = Feed(approach_of(recipe), recipe, persons.skeleton, CPU)
     made = feed.targets(Step(batch), outputs)
-    expected = make_targets(recipe, batch, outputs, persons)
+    expected = approach_of(recipe).targets(recipe, batch, map_size(outputs), persons.skeleton)
     assert all(torch.equal(made[name], value) for name, value in expected.items())
     assert feed.size == (12, 16)
     assert feed.targets(Step(batch, expected), outputs) is expected
@@ -61,18 +61,18 @@ def test_targets_made_ahead_are_taken(data, persons):
 def test_on_a_gpu_every_step_has_the_batches_and_targets_of_the_cpu(scene, data, persons):
     samples = tiny_scenes(6) if scene else persons
     recipe = scene_recipe(scene_data(samples, samples)) if scene else tiny_recipe(data, SKELETAL)
-    drawn = {"seed": 0, "epoch": 0, "batch": 2}
+    drawn = {"epoch": 0, "batch": 2}
     gpu = torch.device("cuda")
-    resident = make_batches(recipe, samples, 0, Residence(gpu, always=True))
+    resident = approach_of(recipe).batches(recipe, samples, 0, Residence(gpu, always=True))
     width, height = recipe.input.size
     outputs = {"heatmaps": torch.zeros(2, 1, height // 4, width // 4)}
-    feed = Feed(recipe, samples, gpu)
-    plain = make_batches(recipe, samples).training_epoch(recipe.augmentation, **drawn)
-    steps = feed.steps(resident.training_epoch(recipe.augmentation, **drawn))
+    feed = Feed(approach_of(recipe), recipe, samples.skeleton, gpu)
+    plain = approach_of(recipe).batches(recipe, samples)(**drawn)
+    steps = feed.steps(resident(**drawn))
     ahead = 0
     for step, batch in zip(steps, plain, strict=True):
         ahead += step.targets is not None
-        expected = make_targets(recipe, batch, outputs, samples)
+        expected = approach_of(recipe).targets(recipe, batch, map_size(outputs), samples.skeleton)
         found = feed.targets(step, outputs)
         for name, value in expected.items():
             torch.testing.assert_close(found[name].cpu(), value, rtol=1e-4, atol=1e-4)
@@ -90,7 +90,7 @@ def test_a_training_on_a_gpu_begins_with_the_losses_of_the_cpu(resident, data, p
     for name, device in (("cpu", CPU), ("gpu", gpu)):
         (tmp_path / name).mkdir()
         kept = Residence(device, always=resident and device == gpu)
-        train(recipe, persons, tmp_path / name, Job(World(0, 1, device), residence=kept))
+        train(recipe, approach_of(recipe), persons, tmp_path / name, Job(World(0, 1, device), residence=kept))
     assert losses(tmp_path / "gpu") == pytest.approx(losses(tmp_path / "cpu"), rel=2e-2)  # three steps of float32
 
 
@@ -102,7 +102,7 @@ def test_a_training_on_a_gpu_is_repeated_exactly(compiled, precision, data, pers
     recipe = tiny_recipe(data, precision=precision)
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        train(recipe, persons, tmp_path / name, Job(World(0, 1, torch.device("cuda"), compiled=compiled)))
+        train(recipe, approach_of(recipe), persons, tmp_path / name, Job(World(0, 1, torch.device("cuda"), compiled=compiled)))
     assert left_by(tmp_path / "first") == left_by(tmp_path / "second")
 
 
@@ -121,11 +121,11 @@ def test_an_interrupted_training_on_a_gpu_goes_on(data, persons, tmp_path):
             raise Stop
 
     (tmp_path / "whole").mkdir()
-    train(recipe, persons, tmp_path / "whole", Job(world))
+    train(recipe, approach_of(recipe), persons, tmp_path / "whole", Job(world))
     (tmp_path / "parts").mkdir()
     with pytest.raises(Stop):
-        train(recipe, persons, tmp_path / "parts", Job(world, progress=stop))
-    train(recipe, persons, tmp_path / "parts", Job(world))
+        train(recipe, approach_of(recipe), persons, tmp_path / "parts", Job(world, progress=stop))
+    train(recipe, approach_of(recipe), persons, tmp_path / "parts", Job(world))
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-6)
 
 
@@ -133,20 +133,20 @@ def test_an_interrupted_training_on_a_gpu_goes_on(data, persons, tmp_path):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_step_on_a_gpu_makes_nobody_wait(precision, data, persons):
     """PyTorch raises an error where the host would wait for the device."""
-    from repro.training.loop import _train_step
+    from repro.training.loop import train_step
 
     gpu = torch.device("cuda")
     recipe = tiny_recipe(data, precision=precision)
     network = build_network(recipe, persons, gpu).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
-    feed = Feed(recipe, persons, gpu)
-    batches = make_batches(recipe, persons, 0, Residence(gpu, always=True))
-    steps = feed.steps(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=8))
-    _train_step(recipe, network, optimiser, next(steps), feed)  # what is set up once may wait
+    feed = Feed(approach_of(recipe), recipe, persons.skeleton, gpu)
+    batches = approach_of(recipe).batches(recipe, persons, 0, Residence(gpu, always=True))
+    steps = feed.steps(batches(epoch=0, batch=8))
+    train_step(recipe, network, optimiser, next(steps), feed)  # what is set up once may wait
     for step in steps:
         torch.cuda.set_sync_debug_mode("error")
         try:
-            terms = _train_step(recipe, network, optimiser, step, feed)
+            terms = train_step(recipe, network, optimiser, step, feed)
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert torch.isfinite(terms["loss"])

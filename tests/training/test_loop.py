@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from repro.approaches.base import approach_of
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import predict
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights, read_metadata
 from repro.recipe import Recipe
 from repro.training import loop
-from repro.training.batches import make_targets
 from repro.training.distributed import World
+from repro.training.feed import map_size
 from repro.training.loop import Job, build_network, snapshot_epochs, train
 
 from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
@@ -47,7 +48,7 @@ def left_by(folder: Path) -> tuple[bytes, list[dict], dict[str, bytes]]:
 def run(recipe: Recipe, persons, folder: Path, progress=lambda persons: None) -> Path:
     """Train in ``folder``."""
     folder.mkdir(exist_ok=True)
-    train(recipe, persons, folder, Job(ALONE, progress=progress))
+    train(recipe, approach_of(recipe), persons, folder, Job(ALONE, progress=progress))
     return folder
 
 
@@ -171,6 +172,7 @@ from pathlib import Path
 import torch
 import torch._dynamo  # as Adam does at its first step; here once for all
 from tiny_runs import SKELETAL, tiny_data, tiny_persons, tiny_recipe
+from repro.approaches.base import approach_of
 from repro.training import checkpoints, loop
 from repro.training.distributed import World
 
@@ -205,7 +207,7 @@ for moment, patches in moments.items():
         for (module, name), count in patches.items():
             setattr(module, name, after(count, getattr(module, name)))
         progress = after(steps.get(moment, 99), lambda persons: None)
-        loop.train(recipe, persons, folder, loop.Job(World(0, 1, torch.device("cpu")), progress=progress))
+        loop.train(recipe, approach_of(recipe), persons, folder, loop.Job(World(0, 1, torch.device("cpu")), progress=progress))
         os._exit(0)
     status = os.waitpid(pid, 0)[1]
     print(moment, os.WTERMSIG(status), len(list(folder.glob("state.json"))), sep=": ")
@@ -273,9 +275,9 @@ def test_targets_have_the_size_of_the_networks_maps(data, persons):
     recipe = tiny_recipe(data)
     points = torch.zeros(1, 14, 2)
     points[0, 0] = torch.tensor([20.0, 40.0])  # input px; the maps of a 48 x 64 input are 12 x 16, so (5, 10) there
-    targets = make_targets(
-        recipe, {"points": points, "labelled": torch.ones(1, 14)}, {"heatmaps": torch.zeros(1, 14, 16, 12)}, persons
-    )
+    batch = {"points": points, "labelled": torch.ones(1, 14)}
+    size = map_size({"heatmaps": torch.zeros(1, 14, 16, 12)})
+    targets = approach_of(recipe).targets(recipe, batch, size, persons.skeleton)
     assert targets["heatmaps"].shape == (1, 14, 16, 12)
     assert divmod(int(targets["heatmaps"][0, 0].argmax()), 12) == (10, 5)
 

@@ -14,13 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from repro.approaches.base import approach_of
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.outputs import scene_outputs
 from repro.approaches.top_down.predict import network_outputs
 from repro.encoders.gaussian import gaussian_heatmaps
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
-from repro.training.batches import map_size, targets_of_size
 from repro.training.device import compile_network, prepare
+from repro.training.feed import map_size
 from repro.training.precision import autocast
 
 from .test_fake_gpu import kinds, some_batch
@@ -58,7 +60,7 @@ def gradients(recipe: Recipe, outputs: dict[str, Tensor], targets: dict[str, Ten
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("recipe", "skeleton"), kinds())
 def test_a_method_computes_on_a_gpu_what_it_computes_on_a_cpu(recipe: Recipe, skeleton: Skeleton, device: str):
-    side = 128 if recipe.takes_scenes else 64
+    side = 128 if approach_of(recipe) is BOTTOM_UP else 64
     method = recipe.method.but(network=recipe.method.network.reduced())
     optimisation = replace(recipe.optimisation, precision="float32")
     recipe = recipe.but(method=method, input=replace(recipe.input, size=(side, side)), optimisation=optimisation)
@@ -78,7 +80,7 @@ def compare(recipe: Recipe, samples: SimpleNamespace, side: int, device: str) ->
     def shown() -> dict[str, Tensor]:
         place = next(network.parameters()).device
         with torch.no_grad():
-            if recipe.takes_scenes:
+            if approach_of(recipe) is BOTTOM_UP:
                 return scene_outputs(network, images.to(place), recipe, samples.skeleton)
             return network_outputs(network, images.to(place), recipe, samples)
 
@@ -89,13 +91,13 @@ def compare(recipe: Recipe, samples: SimpleNamespace, side: int, device: str) ->
     assert_close(shown(), evaluated)
     size = map_size(outputs)
     batch = some_batch(recipe, len(samples.skeleton))
-    targets = targets_of_size(recipe, batch, size, samples)
-    assert_close(targets_of_size(recipe, moved(batch, device), size, samples), targets, share=1e-4)
+    targets = approach_of(recipe).targets(recipe, batch, size, samples.skeleton)
+    assert_close(approach_of(recipe).targets(recipe, moved(batch, device), size, samples.skeleton), targets, share=1e-4)
     terms, gradient = gradients(recipe, outputs, targets)
     found_terms, found_gradient = gradients(recipe, moved(outputs, device), moved(targets, device))
     assert_close(found_terms, terms)
     assert_close(found_gradient, gradient, share=1e-4)
-    if not recipe.takes_scenes:  # people are grouped on the CPU, whatever the network's device
+    if approach_of(recipe) is not BOTTOM_UP:  # people are grouped on the CPU, whatever the network's device
         points = 2 + torch.rand(2, len(samples.skeleton), 2) * (torch.tensor(size) - 5)
         evaluated["heatmaps"] = gaussian_heatmaps(points, size, 1.5, truncated=False)
         decoded = dict(zip(("points", "scores"), recipe.method.decoder(evaluated), strict=True))
@@ -111,7 +113,7 @@ def test_a_recorded_network_has_the_gradient_of_itself(recipe: Recipe, skeleton:
     torch.manual_seed(0)
     plain = recipe.method.network.reduced().build(skeleton).to(device, memory_format=torch.channels_last).train()
     recorded = copy.deepcopy(plain)
-    side = 128 if recipe.takes_scenes else 64
+    side = 128 if approach_of(recipe) is BOTTOM_UP else 64
     images = torch.randn(2, side, side, 3, device=device).permute(0, 3, 1, 2)
     recipe = recipe.but(optimisation=replace(recipe.optimisation, precision="bfloat16"))
     prepare(torch.device(device))

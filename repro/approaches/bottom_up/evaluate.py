@@ -1,8 +1,8 @@
-"""Evaluation of the trained runs of bottom-up recipes: people, metrics and learning curve (see ``runs.run``)."""
+"""Evaluation of the trained runs of bottom-up recipes: people, metrics and learning curve."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from repro.approaches.bottom_up.measure import measure_scenes
-from repro.approaches.bottom_up.predict import ScenePoses, predict_scenes, readings_of
+from repro.approaches.bottom_up.predict import predict_scenes, readings_of
+from repro.approaches.bottom_up.samples import as_images
 from repro.approaches.bottom_up.scoring import fit_scorer, scorer_name
+from repro.approaches.samples import Evaluated, Samples, Trained
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
 from repro.metrics.evidence import Evidence
@@ -28,47 +30,47 @@ CURVE = "curve"  # kind of sealed file
 CURVE_IMAGES = 100  # images that snapshots are measured on: grouping takes longer than the network does
 
 
-def evaluate_scene_recipe(
+def evaluate(
+    recipes: list[Recipe],
+    samples: Samples,
+    trained: Trained,
+    device: torch.device,
+    workers: int = 0,
+    watch: Callable[[int], object] = lambda pixels: None,
+) -> Iterator[Evaluated]:
+    """People, metrics and learning curves of recipes of one training; see ``approaches.base``.
+
+    The curve is measured on the first CURVE_IMAGES images at one scale, with naive scores.
+    """
+    train, images = as_images(samples.train), as_images(samples.val)
+    for recipe in recipes:
+        yield _evaluate_one(recipe, train, images, trained, device, workers, watch)
+
+
+def _evaluate_one(
     recipe: Recipe,
     train: ImageSet,
     images: ImageSet,
+    trained: Trained,
     device: torch.device,
-    snapshots: Sequence[tuple[Path, dict[str, float]]],
-    place: Path,
-    workers: int = 0,
-    watch: Callable[[int], object] = lambda pixels: None,
-) -> tuple[ScenePoses, dict[str, float], dict[str, Evidence], list[dict[str, float]]]:
-    """Evaluate a trained recipe.
-
-    Args:
-        recipe: of whole images.
-        train: training images, which a scoring network learns from.
-        images: to evaluate on.
-        device: to compute on.
-        snapshots: kept weights in their order, each with what was seen until then; the last are the final ones.
-        place: folder of the run, where the scoring network is kept.
-        workers: processes that read images.
-        watch: called with the pixels of each forward pass.
-
-    Returns:
-        the people found, the metrics, what they rest on, and the learning curve: of the first CURVE_IMAGES images at one scale,
-        with naive scores.
-    """
-    network = build_network(recipe, images, device)
+    workers: int,
+    watch: Callable[[int], object],
+) -> Evaluated:
+    """One recipe; a scoring network learns from the training images."""
+    network, (final, _) = build_network(recipe, images, device), trained.snapshots[-1]
     with pixels_seen(network, watch):
-        curve = learning_curve(network, recipe, images, device, snapshots, place)
-        load_weights(network, snapshots[-1][0])
+        curve = learning_curve(network, recipe, images, device, trained)
+        load_weights(network, final)
         scorer = None
         if recipe.scene_evaluation.scoring is not None:
-            scorer = fit_scorer(
-                network, train, recipe, device, place / scorer_name(recipe), workers, file_checksum(snapshots[-1][0])
-            )
+            file = trained.folder / scorer_name(recipe)
+            scorer = fit_scorer(network, train, recipe, device, file, workers, file_checksum(final))
         found = predict_scenes(
             network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
         )
     evidence: dict[str, Evidence] = {}
     metrics = measure_scenes(images, found, evidence=evidence)
-    return found["final"], metrics, evidence, curve
+    return Evaluated(recipe, vars(found["final"]), metrics, evidence, curve)
 
 
 def learning_curve(
@@ -76,17 +78,16 @@ def learning_curve(
     recipe: Recipe,
     images: ImageSet,
     device: torch.device,
-    snapshots: Sequence[tuple[Path, dict[str, float]]],
-    place: Path,
+    trained: Trained,
 ) -> list[dict[str, float]]:
     """The metrics of the snapshots: of the first CURVE_IMAGES images at one scale, with naive scores.
 
-    It is kept beside the training, for recipes that differ in their scales or in their scoring alone. The arguments are those
-    of ``evaluate_scene_recipe``; which weights the network has afterwards is not said.
+    It is kept beside the training, for recipes that differ in their scales or in their scoring alone. Which weights the
+    network has afterwards is not said.
     """
     plain = plain_evaluation(recipe)
     few = np.arange(min(CURVE_IMAGES, len(images)))
-    file = place / curve_name(recipe, images)
+    snapshots, file = trained.snapshots, trained.folder / curve_name(recipe, images)
     weights = file_checksum(snapshots[-1][0])
     if (kept := _kept_curve(file, recipe, weights, [seen for _, seen in snapshots])) is not None:
         return kept

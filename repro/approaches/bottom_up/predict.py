@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 from repro.approaches.bottom_up.outputs import scene_outputs
+from repro.approaches.bottom_up.samples import as_images
+from repro.approaches.samples import Kept, Samples
 from repro.data.crops import normalise
 from repro.data.images import ImageSet
 from repro.data.resident import Residence
@@ -45,6 +47,11 @@ class ScenePoses:
         """The people of one image."""
         own = self.image_index == index
         return ScenePoses(self.image_index[own], self.points[own], self.keypoint_scores[own], self.scores[own])
+
+
+def load_poses(run: Kept) -> ScenePoses:
+    """The people that a complete run keeps."""
+    return ScenePoses(*run.arrays("image_index", "points", "keypoint_scores", "scores").values())
 
 
 def readings_of(recipe: Recipe) -> tuple[str, ...]:
@@ -114,6 +121,14 @@ def predict_scenes(
     return {
         reading: gather([(image, one[reading]) for image, one in people], len(images.skeleton)) for reading in readings
     }
+
+
+@torch.inference_mode()
+def show(network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:
+    """Show a network the evaluation images once at one scale, for the time that takes; nobody is grouped."""
+    batches = SceneBatches(as_images(samples.val), recipe.scene_input)
+    for shown in batches.evaluation((1.0,), batch=len(samples.val)):
+        scene_outputs(network, normalise(shown.images[1.0].to(device)), recipe, samples.val.skeleton)
 
 
 @contextmanager

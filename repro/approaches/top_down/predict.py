@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from repro.approaches.samples import Kept, Samples
+from repro.approaches.top_down.samples import as_persons
 from repro.data.crops import CropBatches, normalise
 from repro.data.persons import PersonSet
 from repro.data.resident import Residence
@@ -16,8 +18,8 @@ from repro.decoders.flip import average_with_mirror
 from repro.geometry import box_to_center_scale, heatmap_to_image
 from repro.models.enlarge import enlarge, load_enlarger
 from repro.recipe import PersonDecoder, Recipe
-from repro.training.batches import map_size
 from repro.training.device import network_products, prepare_evaluation
+from repro.training.feed import map_size
 from repro.training.precision import autocast
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
@@ -29,6 +31,11 @@ class Poses:
 
     points: np.ndarray
     scores: np.ndarray
+
+
+def load_poses(run: Kept) -> Poses:
+    """The poses that a complete run keeps."""
+    return Poses(*run.arrays("points", "scores").values())
 
 
 def predict(network: nn.Module, persons: PersonSet, recipe: Recipe, device: torch.device, workers: int = 0) -> Poses:
@@ -72,6 +79,11 @@ def predict_with(
         Poses(heatmap_to_image(points, centers, scales, size, recipe.crop_input.convention), heights.astype(np.float64))
         for points, heights in (tuple(torch.cat(column).cpu().numpy() for column in columns) for columns in found)
     ]
+
+
+def show(network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:
+    """Show a network the evaluation persons once and decode its maps, for the time that takes."""
+    predict_with(network, as_persons(samples.val), recipe, device, [recipe.method.person_decoder])
 
 
 def evaluation_images(

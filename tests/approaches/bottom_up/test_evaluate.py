@@ -11,11 +11,14 @@ import pytest
 import torch
 
 from repro.approaches.bottom_up import evaluate as scene_runs
+from repro.approaches.bottom_up import samples as samples_of_scenes
 from repro.approaches.bottom_up.evaluate import curve_name
+from repro.approaches.bottom_up.predict import load_poses
+from repro.approaches.samples import Samples
 from repro.grouping.scores import ScoringTraining
 from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
-from repro.runs.run import Samples, folder, load_run
+from repro.runs.run import folder, load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
 from repro.tables import plan, reproduce, view
@@ -55,7 +58,7 @@ def test_rows_with_and_without_scoring_share_a_training(scenes, recipe, places, 
         assert {"AP", "AR", "AP_regression", "AP_heatmap", "diagnosis/final/found"} <= set(run.metrics)
         assert {"OKS", "OKS_regression", "OKS_heatmap"} <= set(run.metrics)
         assert [point["persons"] for point in run.curve] == [4, 8] and {"AP", "OKS"} <= set(run.curve[0])
-        poses = run.scene_poses
+        poses = load_poses(run)
         assert poses.image_index.dtype.kind == "i" and poses.points.shape[1:] == (14, 2)
     make_runs(rows, Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
     assert len(fitted) == 1
@@ -102,7 +105,7 @@ def drawn(monkeypatch):
         calls.append({"split": split, **kept})
         return tiny_scenes(4 if split == "train" else 2, seed=len(split), skeleton=kept["skeleton"])
 
-    monkeypatch.setattr(plan, "load_images", load_images)
+    monkeypatch.setattr(samples_of_scenes, "load_images", load_images)
     return calls
 
 
@@ -140,12 +143,13 @@ def test_a_table_that_is_counted_alone_leaves_a_folder_without_runs(places, monk
 
 
 def test_examples_of_scenes_show_all_their_people(scenes, tmp_path):
-    from repro.reporting.examples import make_scene_examples, read_examples, write_examples
+    from repro.approaches.bottom_up.examples import draw_examples
+    from repro.reporting.examples import read_examples, write_examples
 
     poses = true_poses(scenes)
     poses.scores[1] = 0.1  # less than three tenths of the best of its image
     nobody = poses.of_image(99)
-    made = make_scene_examples(scenes, {"all": poses, "none": nobody})
+    made = draw_examples(scenes, {"all": poses, "none": nobody})
     assert len(made) == 4 and made[0].size == (192, 192) and made[0].image.shape == (192, 192, 3)
     write_examples(made, tmp_path, images=True)
     first = read_examples(tmp_path)[0]
@@ -162,7 +166,7 @@ def test_a_damaged_learning_curve_is_measured_again(damage, made, scenes, places
     damage(file)
     make_runs([row], Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
     run = load_run(row)
-    np.testing.assert_equal((run.metrics, run.curve, vars(run.scene_poses)), expected)
+    np.testing.assert_equal((run.metrics, run.curve, vars(load_poses(run))), expected)
     assert (file.name in capsys.readouterr().err) == (damage is not Path.unlink)
 
 
@@ -178,4 +182,4 @@ def made(scenes, recipe, tmp_path_factory):
         patch.setenv("REPRO_RUNS", str(place))
         make_runs([row], Samples(scenes, scenes, frozenset({"oks"})), Machine(device="cpu", jobs=1))
         run = load_run(row)
-        return place, row, (run.metrics, run.curve, vars(run.scene_poses))
+        return place, row, (run.metrics, run.curve, vars(load_poses(run)))

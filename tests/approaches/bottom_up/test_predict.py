@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from repro.approaches.bottom_up import predict
+from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.measure import measure_scenes
 from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
+from repro.data.scene_batches import SceneBatches
 from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
 from repro.grouping.centernet import CenterNetGrouper
 from repro.grouping.people import People
 from repro.recipe import SceneEvaluation
-from repro.training.batches import make_batches
 from repro.training.loop import build_network
 
 from ...tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
@@ -36,7 +37,7 @@ class Oracle(nn.Module):
 
     def __init__(self, scenes, recipe) -> None:
         super().__init__()
-        self.scenes, self.recipe, self.batches, self.next = scenes, recipe, make_batches(recipe, scenes), 0
+        self.scenes, self.recipe, self.batches, self.next = scenes, recipe, SceneBatches(scenes, recipe.input), 0
 
     def forward(self, images):
         scale = images.shape[-1] / SIDE
@@ -149,7 +150,7 @@ def test_people_are_gathered_with_their_images():
 def test_a_network_learns_two_scenes_by_heart(device):
     """Encoders, network, loss, grouping and evaluation agree: nothing else can give these people from these images."""
     from repro.training.feed import Feed, Step
-    from repro.training.loop import _train_step
+    from repro.training.loop import train_step
 
     torch.set_num_threads(1)
     device = torch.device(device)
@@ -157,14 +158,13 @@ def test_a_network_learns_two_scenes_by_heart(device):
     recipe = scene_recipe(scene_data(scenes, scenes))
     network = build_network(recipe, scenes, device)
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
-    batches = make_batches(recipe, scenes)
-    batch = next(iter(batches.training_epoch(recipe.augmentation, seed=0, epoch=0, batch=2)))
+    batch = next(iter(BOTTOM_UP.batches(recipe, scenes)(epoch=0, batch=2)))
     batch = {name: value.to(device) for name, value in batch.items()}
     network.train()
-    feed = Feed(recipe, scenes, device)
+    feed = Feed(BOTTOM_UP, recipe, scenes.skeleton, device)
     for step in range(200):
         optimiser.param_groups[0]["lr"] = 3e-3 if step < 150 else 3e-4
-        _train_step(recipe, network, optimiser, Step(batch), feed)
+        train_step(recipe, network, optimiser, Step(batch), feed)
     found = predict_scenes(network, scenes, recipe, device, readings=readings_of(recipe))
     figures = measure_scenes(scenes, found)
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6

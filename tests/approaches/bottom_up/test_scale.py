@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repro.approaches.bottom_up.scale import scaled, scene_size, weakened
+from repro.approaches.bottom_up.scene_scale import REFERENCE, SceneScale
 from repro.data.catalogue import load_images
 from repro.data.scene_augment import SceneAugmentation
 from repro.grouping.scores import ScoringTraining
@@ -17,11 +19,10 @@ from repro.models.backbones.hrnet import HRNet
 from repro.papers.hgr.rows import TABLES, associative, centernet, guided
 from repro.recipe import Data, Scoring
 from repro.scales.scale import SCALES, apply_scale, input_divisor
-from repro.scales.scenes import REFERENCE, SceneScale, apply_scene_scale, scene_size, weakened
 from repro.skeletons.skeleton import COCO17
 from repro.training.warm_start import choose_start
 
-from ..perfect_maps import perfect_ap
+from ...perfect_maps import perfect_ap
 
 DATA = Data(name="people", train_fingerprint="t", train_count=1000, val_fingerprint="v", val_count=300)
 LAPTOP, PAPER = SCALES["laptop"], SCALES["paper"]
@@ -61,8 +62,8 @@ def test_an_input_is_the_nearest_that_fits_the_network(side, divisor):
     ("scale", "small", "large"), [("smoke", 8, 8), ("laptop", 2, 2), ("gpu", 2, 2), ("paper", 1, 1)]
 )
 def test_one_divisor_serves_tables_with_and_without_the_large_input(scale, small, large):
-    assert input_divisor(SCALES[scale], [(512, 512)], scenes=True) == small
-    assert input_divisor(SCALES[scale], [(512, 512), (640, 640)], scenes=True) == large
+    assert input_divisor(SCALES[scale].scenes.area, [(512, 512)]) == small
+    assert input_divisor(SCALES[scale].scenes.area, [(512, 512), (640, 640)]) == large
 
 
 def test_distances_in_input_px_shrink_with_the_input_and_map_px_stay():
@@ -76,7 +77,7 @@ def test_distances_in_input_px_shrink_with_the_input_and_map_px_stay():
 
 
 def test_photographs_keep_cocos_least_area():
-    made = apply_scene_scale(guided(), LAPTOP.scenes, divisor=4, drawn=False)
+    made = scaled(guided(), LAPTOP.scenes, divisor=4, drawn=False)
     assert made.method.encoder.smallest_area == 32.0**2
 
 
@@ -156,9 +157,9 @@ def test_perfect_maps_show_the_people(scenes, method):
 
 def test_scoring_learns_from_fewer_images_in_smaller_batches():
     scale = SceneScale(scoring=100, scoring_batch=16)
-    made = apply_scene_scale(guided(), scale, divisor=1, drawn=True).evaluation
+    made = scaled(guided(), scale, divisor=1, drawn=True).evaluation
     assert made.scoring == Scoring(images=100, training=ScoringTraining(batch=16))
-    assert apply_scene_scale(guided(scoring=False), scale, divisor=1, drawn=True).evaluation.scoring is None
+    assert scaled(guided(scoring=False), scale, divisor=1, drawn=True).evaluation.scoring is None
 
 
 def test_paper_scale_changes_nothing():

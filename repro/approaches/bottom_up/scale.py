@@ -1,4 +1,4 @@
-"""How a scale changes bottom-up recipes, which show whole images: the part of ``scales.scale`` that top-down recipes do not have.
+"""How a scale changes bottom-up recipes, which show whole images: beside what ``scales.scale`` tells of all.
 
 - **Input**: all sides of a table are divided by one power of two and brought to the nearest multiple of 64 px, which the
   network can halve five times at half the size too. At ``laptop`` scale no side is above 256 px: both 512 and 640 become 256,
@@ -22,69 +22,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-from repro.data.drawn.settings import MILD, PeopleSettings
+from repro.approaches.bottom_up.scene_scale import REFERENCE, SceneScale
+from repro.approaches.scaling import Numbers, ScaleLike
 from repro.data.scene_augment import ROUNDED_TO, SceneAugmentation
 from repro.encoders.centre_offsets import GuidedTargets
 from repro.grouping.guided import GuidedGrouper
 from repro.recipe import Optimisation, Recipe, SceneEvaluation
 
-REFERENCE = 512  # px: side of the scenes that COCO's least area, and the heights of drawn people, are meant for
 
-# Three people at most, each at least a third of the picture high. Chosen by looking at contact sheets, once, for all tables.
-FEW = replace(MILD, smallest=160.0, largest=400.0, crowd=3)
-
-# Two people at most, as high as the picture allows, for scales whose maps are 32 px wide: there a map px is so large against
-# FEW's people that nothing but the map's resolution would be measured. Keypoints displaced by normal noise of one map px in x
-# and y reach a mean OKS of 44 and an AP of 2 with FEW, 60 and 17 with these (100 scenes of 256 px). Everyday poses alone, not
-# cut and not hidden, would not change that.
-LARGE = replace(FEW, smallest=300.0, largest=480.0, crowd=2)
-
-# Three people at most, half the picture high and more, for maps of 64 px: a person's root area is 15 map px in the median. Who
-# covers less than COCO's 32 x 32 px is not labelled, as there. Perfect maps of 40 scenes of 512 px reach AP 97 with
-# heatmap-guided regression, 94 with tags and 97 with CenterNet; of default people, unlabelled likewise, 87, 65 and 82.
-SHOWN = replace(FEW, smallest=240.0, largest=480.0, least_area=32.0**2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneScale:
-    """What a scale does to bottom-up recipes.
-
-    Args:
-        area: of the largest input of a table, in px^2, before sides become multiples of 64; None leaves inputs as they are.
-        most: largest side of an input in px, where ``area`` is given; None for any.
-        side: of drawn scenes in px.
-        train: images to train on at most; None for all, or the data set's own number where people are drawn.
-        grows: how many times these ``train`` images become with the length of trainings, at lengths above 1, at most.
-        val: images to evaluate at most.
-        people: how hard drawn people are.
-        crops: images shown over a training; None for the paper's epochs.
-        batch: images a step; None for the paper's.
-        warm_up_share: of the training's steps, in which the learning rate rises at most; None for the paper's warm-up.
-        drops: shares of the training after which the learning rate falls; None for the paper's.
-        counted_in: what these shares are rounded to, see ``Optimisation``; None for the paper's.
-        weaker: whether augmentation shrinks with the number of epochs, see ``weakened``.
-        scoring: images that the scoring network learns from; None for all.
-        scoring_batch: people a step of its training; None for the paper's.
-    """
-
-    area: int | None = None
-    most: int | None = None
-    side: int = REFERENCE
-    train: int | None = None
-    grows: int = 1
-    val: int | None = None
-    people: PeopleSettings = PeopleSettings()
-    crops: int | None = None
-    batch: int | None = None
-    warm_up_share: float | None = None
-    drops: tuple[float, ...] | None = None
-    counted_in: Literal["epochs", "steps"] | None = None
-    weaker: bool = False
-    scoring: int | None = None
-    scoring_batch: int | None = None
+def numbers(scale: ScaleLike, *, drawn: bool) -> Numbers:
+    """What a scale says to bottom-up recipes, on people that are ``drawn`` or on photographs."""
+    own = scale.scenes
+    return Numbers(own.area, scale.training_limit(drawn=drawn, scenes=True), own.val, own.crops, own.batch)
 
 
 def scene_size(size: tuple[int, int], divisor: int, most: int | None = None) -> tuple[int, int]:
@@ -126,7 +77,22 @@ def scene_optimisation(optimisation: Optimisation, scale: SceneScale, steps: int
     return optimisation
 
 
-def apply_scene_scale(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> Recipe:
+def paced(recipe: Recipe, optimisation: Optimisation, scale: SceneScale, steps: int) -> Recipe:
+    """A recipe with an optimisation whose rates are brought to a scale, and augmentation as strong as the training is long.
+
+    Args:
+        recipe: a recipe with the paper's optimisation.
+        optimisation: what takes its place.
+        scale: the scale.
+        steps: number of steps of the training.
+    """
+    if scale.weaker:
+        share = optimisation.epochs / recipe.optimisation.epochs
+        recipe = recipe.but(augmentation=weakened(recipe.scene_augmentation, share))
+    return recipe.but(optimisation=scene_optimisation(optimisation, scale, steps))
+
+
+def scaled(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> Recipe:
     """A bottom-up recipe with its input, distances in input px, least area and evaluation brought to a scale.
 
     Args:
