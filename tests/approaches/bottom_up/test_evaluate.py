@@ -114,7 +114,7 @@ def test_scenes_of_a_table(drawn):
     samples, data = plan.table_samples("hgr", 5, "people", None, scale)
     assert [(c["split"], c["limit"], c["size"]) for c in drawn] == [
         ("train", 2000, (256, 256)),
-        ("test", 300, (256, 256)),
+        ("test", 400, (256, 256)),
     ]
     assert all(c["settings"] == scale.scenes.people for c in drawn) and drawn[0]["skeleton"].name == "crowdpose14"
     assert (data.train_count, data.val_count, data.drawn) == (4, 2, scale.scenes.people.fingerprint())
