@@ -15,8 +15,8 @@ be an error of print. The readings:
   tau |p^|, which is WAHR's own |p^| of an empty background, damped. With Gaussians that end at 3 sigma the first of these
   leaves the background without any supervision.
 
-In a trial on small synthetic maps the printed reading trained best, with Gaussians that fill the map as DARK's do. There
-2^-100 is reached 23.5 px from the centre at sigma = 2, so that most of the map is foreground.
+With Gaussians that fill the map, as DARK's do, 2^-100 is reached 23.5 px from the centre at sigma = 2, so that most of the map is
+foreground. Why the printed reading is the default: ``docs/decisions/foreground-weights.md``.
 """
 
 from __future__ import annotations

@@ -12,10 +12,8 @@ REFERENCE = 512  # px: side of the scenes that COCO's least area, and the height
 # Three people at most, each at least a third of the picture high. Chosen by looking at contact sheets, once, for all tables.
 FEW = replace(MILD, smallest=160.0, largest=400.0, crowd=3)
 
-# Two people at most, as high as the picture allows, for scales whose maps are 32 px wide: there a map px is so large against
-# FEW's people that nothing but the map's resolution would be measured. Keypoints displaced by normal noise of one map px in x
-# and y reach a mean OKS of 44 and an AP of 2 with FEW, 60 and 17 with these (100 scenes of 256 px). Everyday poses alone, not
-# cut and not hidden, would not change that.
+# Two people at most, nearly as high as the picture allows: a person's root area is 17.6 map px in the median at 256 px, where
+# COCO's at 512 px have 22 to 29. Higher ones would leave no range of sizes, see docs/decisions/scene-scale.md.
 LARGE = replace(FEW, smallest=300.0, largest=480.0, crowd=2)
 
 # Three people at most, half the picture high and more, for maps of 64 px: a person's root area is 15 map px in the median. Who
