@@ -65,7 +65,7 @@ def hand_in(script: Path, *arguments: str, options: Iterable[str] = ()) -> str:
 def call(command: list[str]) -> str:
     """What one of Slurm's programs prints. Raises ReproError where it is missing or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=120)
     except FileNotFoundError:
         raise ReproError(
             f"{command[0]} is not installed on this machine: call this command on a machine from which Slurm takes jobs."
