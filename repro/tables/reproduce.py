@@ -37,6 +37,7 @@ from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
 from repro.tables.plan import counted_columns, table_divisor, table_skeleton
 from repro.tables.request import PlannedTable, Request, plan_tables
+from repro.tables.test_dev import write_test_dev
 from repro.tables.weights import keep_weights
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
@@ -115,7 +116,12 @@ def _make_table(
     progress.say("writing its results")
     progress.reach(share)
     outcome = collect(request, recipes)
-    return write_folder(request, outcome, recipes, samples, machine, time.perf_counter() - started)
+    folder = write_folder(request, outcome, recipes, samples, machine, time.perf_counter() - started)
+    said = write_test_dev(folder, request, recipes, samples, choose_device(machine.device), machine.workers)
+    if said:
+        with progress.aside():
+            click.echo(said)
+    return folder
 
 
 def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome:

@@ -111,6 +111,25 @@ def read_records(path: Path, names: tuple[str, ...], lists: Mapping[str, int]) -
     return Records(path, ids, sizes, files, crowd, category["id"], annotations, position, points, boxes, regions)
 
 
+def read_image_list(path: Path, keypoints: int) -> Records:
+    """Read a file that lists images and has no annotations, as those of test splits.
+
+    Args:
+        path: JSON with ``images``.
+        keypoints: of the people that nobody labelled.
+
+    Raises:
+        ReproError: when the file is missing or anything in it is not what it has to be.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("images"), list):
+        raise ReproError(f"{path} has no list 'images': expected an annotation file in COCO's format; {ADVICE}")
+    ids, sizes, names, crowd = _images(data["images"], path)
+    nobody: list[dict[str, Any]] = []
+    none = np.zeros(0, dtype=np.int64), np.zeros((0, keypoints, 3)), np.zeros((0, 4))
+    return Records(path, ids, sizes, names, crowd, PERSON, nobody, *none, [])
+
+
 def label(kind: str, entry: Any, position: int) -> str:
     """What an entry is called: ``annotation 7`` where it has an id, else ``annotations[0]``."""
     identity = entry.get("id") if isinstance(entry, dict) else None
