@@ -27,7 +27,6 @@ from repro.support.environment import device_name, has_native_bfloat16
 
 FORBIDDEN = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}  # no bfloat16, as most laptops and cloud machines
 CPU = torch.device("cpu")
-MARKS = ("<!-- shares -->", "<!-- end of shares -->")
 
 
 def processor() -> str:
@@ -98,11 +97,11 @@ def parser(doc: str, seconds: float) -> argparse.ArgumentParser:
     return options
 
 
-def write_shares(path: Path, table: pd.DataFrame) -> None:
-    """Put a table between the marks of a Markdown file."""
-    before, _, rest = path.read_text().partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    path.write_text(f"{before}{MARKS[0]}\n\n{table.to_markdown(index=False)}\n\n{MARKS[1]}{after}")
+def write_between(path: Path, marks: tuple[str, str], table: pd.DataFrame) -> None:
+    """Put a table between two marks of a Markdown file."""
+    before, _, rest = path.read_text().partition(marks[0])
+    _, _, after = rest.partition(marks[1])
+    path.write_text(f"{before}{marks[0]}\n\n{table.to_markdown(index=False)}\n\n{marks[1]}{after}")
 
 
 def write(lines: list[dict[str, Any]], script: str) -> None:

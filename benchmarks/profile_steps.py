@@ -43,6 +43,7 @@ ROWS = [  # paper, table, row
     ("sahg", 2, "sahg-wr"),
     ("fowkal", 2, "fowkal"),
 ]
+MARKS = ("<!-- shares -->", "<!-- end of shares -->")
 STEPS = {"persons": 8, "images": 3}  # of training that are measured
 EVALUATED = {"persons": 128, "images": 24}
 
@@ -197,7 +198,7 @@ def main() -> None:
     common.write(found, __file__)
     table = pd.DataFrame(found).drop(columns=["device", "torch"])
     table.insert(0, "what", table.pop("paper") + " " + table.pop("table").astype(str) + " " + table.pop("row"))
-    common.write_shares(Path(__file__).with_name("README.md"), table.astype(object).fillna(""))
+    common.write_between(Path(__file__).with_name("README.md"), MARKS, table.astype(object).fillna(""))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from repro import paths
 from repro.gpu_check.box import Box
 from repro.gpu_check.made import Order
 
-SHARES = {"tests": 0.25, "bench": 0.25, "warm": 0.12}  # of the minutes, at most
-MOST = {"tests": 90.0, "bench": 100.0, "warm": 75.0}  # s
+SHARES = {"tests": 0.25, "bench": 0.25, "kernels": 0.06, "warm": 0.12}  # of the minutes, at most
+MOST = {"tests": 90.0, "bench": 100.0, "kernels": 30.0, "warm": 75.0}  # s
 FACTOR = 0.1  # seconds of a GPU for each that is estimated, where nothing was measured
 
 

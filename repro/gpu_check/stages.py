@@ -16,7 +16,7 @@ from typing import Any
 from repro import paths
 from repro.gpu_check.process import Check, Process
 
-STAGES = ("versions", "draw", "tests", "bench", "warm", "tables")
+STAGES = ("versions", "draw", "tests", "bench", "kernels", "warm", "tables")
 WRITING = 35.0  # s: the folder of the last table, with its intervals and its executed notebook
 CAREFUL = 0.8  # of a table's seconds, which its length is chosen for
 NEEDED = ("papermill", "ipykernel", "pycocotools")
@@ -26,7 +26,13 @@ def go_through(check: Check, stages: list[str], tables: list[tuple[str, int, str
     """The stages in their order; what fails in one is told and the next is begun."""
     if "draw" in stages and "tables" in stages:
         begin_drawing(check, tables[:listed])
-    steps = {"versions": check_versions, "tests": check_tests, "bench": check_bench, "warm": check_warm}
+    steps = {
+        "versions": check_versions,
+        "tests": check_tests,
+        "bench": check_bench,
+        "kernels": check_kernels,
+        "warm": check_warm,
+    }
     try:
         for stage in (one for one in STAGES if one in stages and one != "draw"):
             began = time.monotonic()
@@ -100,6 +106,14 @@ def check_bench(check: Check) -> None:
     check.box.note("bench", exit_code=code)
     if check.order.device.startswith("cuda"):  # on a CPU its cases are tiny
         learn_speeds(check, out)
+
+
+def check_kernels(check: Check) -> None:
+    """Which kernels a step's time goes to."""
+    out = check.box.folder / "kernels.csv"
+    command = [sys.executable, str(paths.ROOT / "benchmarks" / "kernels.py"), "--device", check.order.device]
+    code, lines = check.run([*command, "--out", str(out)], check.share("kernels"))
+    check.box.note("kernels", exit_code=code, last=lines[-1:] or "")
 
 
 def learn_speeds(check: Check, file: Path) -> None:

@@ -33,8 +33,9 @@ def test_the_median_of_calls_that_take_turns_leaves_out_the_first_round(monkeypa
 
 def test_a_table_takes_the_place_of_the_one_between_the_marks(tmp_path, monkeypatch):
     common, file = script("common", monkeypatch), tmp_path / "README.md"
-    file.write_text(f"before\n{common.MARKS[0]}\nold\n{common.MARKS[1]}\nafter\n")
-    common.write_shares(file, common.pd.DataFrame({"x": [1]}))
+    marks = ("<!-- shares -->", "<!-- end of shares -->")
+    file.write_text(f"before\n{marks[0]}\nold\n{marks[1]}\nafter\n")
+    common.write_between(file, marks, common.pd.DataFrame({"x": [1]}))
     text = file.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "|   x |" in text
