@@ -2,8 +2,8 @@
 
 The step is carried out on shapes alone (torch's ``meta`` device), and each operation that would be a kernel is counted: its
 multiply-adds, and the bytes that it reads and writes once, in bfloat16. Batch normalisation reads its input twice, for the
-statistics and to apply them, and so does its gradient. No cache is counted, nor that a convolution may read its input several times.
-Each kind takes at least the longer of the two times; kinds follow each other. Run as ``python benchmarks/roofline.py``.
+statistics and to apply them, and so does its gradient. No cache is counted, nor that a convolution may read its input several
+times. Each kind takes at least the longer of the two times; kinds follow each other. Run as ``python benchmarks/roofline.py``.
 """
 
 from __future__ import annotations
