@@ -1,8 +1,9 @@
 """Which kernels the time of a training step goes to: the ten largest of HRNet-W32 at 256x192, and the sums of each kind.
 
 The step is that of ``gpu.py``: forward, backward and Adam on images that lie on the device. torch.profiler adds up what each
-kernel takes, on a GPU the device's own time, and the rest of the step's time is ``waiting``: the device has nothing to do then. With the
-estimate of ``roofline.py`` this tells why a step is not at the peak. On a CPU a tiny network's operations show that it runs:
+kernel takes, on a GPU the device's own time, and the rest of the step's time is ``waiting``: the device has nothing to do then.
+With the estimate of ``roofline.py`` this tells why a step is not at the peak. On a CPU a tiny network's operations show that
+it runs:
 ``python benchmarks/kernels.py --out kernels.csv``.
 """
 
