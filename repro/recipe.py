@@ -197,7 +197,7 @@ class Optimisation:
         learning_rate: of Adam.
         steps: shares of the training after which the rate is multiplied by ``gamma``; HRNet's 170 and 200 of 210 epochs.
         counted_in: what these shares are rounded to: whole ``epochs``, or optimiser ``steps``, for trainings of few epochs.
-        gamma: see there.
+        gamma: the factor.
         warm_up: optimiser steps over which the rate rises linearly from 0.1 % of its value; 0 for none.
         weight_decay: L2 term of Adam. HRNet's files state 1e-4, but its code creates Adam without; so 0.
         precision: of forward and backward passes: ``float32``, or ``bfloat16`` for autocast where the device has it natively and

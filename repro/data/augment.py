@@ -24,7 +24,7 @@ class Augmentation:
         rotation_probability: share of the crops that are rotated.
         mirror: probability of mirroring.
         half_body: probability that a person with more than ``half_body_above`` labelled keypoints is cut to half.
-        half_body_above: see there.
+        half_body_above: the number of keypoints above which half of a body may be shown.
         half_body_upper: how often the upper half is tried first. HRNet tests ``randn() < 0.5``, which is not 0.5 but 0.691.
     """
 
@@ -60,7 +60,7 @@ def draw_crops(
     """Augmented crops of all persons, in their order.
 
     Args:
-        persons: whose boxes are varied.
+        persons: the persons whose boxes are varied.
         augmentation: the settings.
         aspect: width / height of the network input.
         padding: factor on the box.

@@ -45,7 +45,7 @@ class DecodedImages:
     written.
 
     Args:
-        folder: of the cache.
+        folder: the folder of the cache.
         source: what the images are decoded from.
         sums: (M,) uint32 checksums (CRC-32) of the images' pixels; None for caches of before there were any.
     """

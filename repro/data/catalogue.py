@@ -70,13 +70,13 @@ class DataSet:
     """What is known about a data set before it is read.
 
     Args:
-        name: as recipes and commands write it.
-        title: as tables and figures write it.
-        skeleton: of its people; None for a data set that is drawn with any skeleton.
+        name: the name as recipes and commands write it.
+        title: the title as tables and figures write it.
+        skeleton: the skeleton of its people; None for a data set that is drawn with any skeleton.
         layout: the files expected under the root, in one line; empty for a data set that is drawn.
         persons: how it is read for top-down methods; None where it is not.
         images: how it is read for bottom-up methods; None where it is not.
-        check: of its files; None where there are none.
+        check: the check of its files; None where there are none.
         takes_boxes: whether a detector's boxes can be used in place of the ground truth's.
         redistributable: whether its images may be passed on, as in committed result folders.
     """
@@ -226,7 +226,7 @@ def load_persons(
         limit: the first so many persons only, with their images.
         boxes: a detector's JSON, in place of the ground-truth boxes; for data sets that take one.
         size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
-        skeleton: of drawn persons; others have their own.
+        skeleton: the skeleton of drawn persons; others have their own.
         people: difficulty of drawn persons; None for the defaults.
         look: whether the image files of COCO's data sets are looked at; else they need not be there and have no checksums.
 
@@ -271,7 +271,7 @@ def load_images(
             CrowdPose also ``trainval`` and ``test``.
         limit: the first so many images only, 1 or more; None for all.
         size: (width, height) of the scenes to draw in px; others do not depend on it.
-        skeleton: of drawn people; others have their own.
+        skeleton: the skeleton of drawn people; others have their own.
         settings: how hard drawn people are; None for the defaults.
 
     Raises:

@@ -34,7 +34,7 @@ def check_data(
     """Check the files of a data set.
 
     Args:
-        name: of a data set; one that is drawn has no files and no problems.
+        name: the name of a data set; one that is drawn has no files and no problems.
         root: the folder of the data set.
         split: one split only; by default all, and whether they share images.
         decode: decode every image, which finds damaged pixels; else the container alone is looked at: size, depth, end.

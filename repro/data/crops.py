@@ -113,10 +113,10 @@ class CropBatches:
 
         Args:
             augmentation: the settings.
-            seed: of the run.
-            epoch: from 0; order and augmentation are functions of (seed, epoch) alone.
+            seed: the seed of the run.
+            epoch: the epoch, from 0; order and augmentation are functions of (seed, epoch) alone.
             batch: persons a step over all processes; each of the ``world`` processes gets its share of every step.
-            rank: of this process.
+            rank: the rank of this process.
             world: number of processes.
         """
         rng = np.random.default_rng([seed, epoch])

@@ -54,10 +54,10 @@ def load_detected(name: str, root: Path | None, path: Path, persons: PersonSet) 
     """A detector's boxes in the images of a set, one entry a box as ``coco_format.read_persons`` reads them.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         root: its folder.
         path: the detector's file, of the whole evaluation split.
-        persons: of the evaluation split, all or the first ones: their images are taken, and their annotations.
+        persons: the persons of the evaluation split, all or the first ones: their images are taken, and their annotations.
 
     Raises:
         ReproError: for a file that is no JSON or has other fields, that has a box in an image which the split has not, and for

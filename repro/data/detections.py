@@ -47,7 +47,7 @@ class SimulatedDetector:
         most_overlap: intersection over union with any annotated person that these have at most.
         false_score: mean score of these.
         score_noise: deviation of all scores; a person's box has its intersection over union with the truth as mean.
-        seed: of all the random numbers.
+        seed: the seed of all the random numbers.
 
     Raises:
         ReproError: for negative deviations and counts, and for shares and probabilities outside 0..1.
@@ -95,8 +95,8 @@ def detect(persons: PersonSet, settings: SimulatedDetector) -> PersonSet:
     COCOeval ignores) only keep false boxes away.
 
     Args:
-        persons: with ground-truth boxes.
-        settings: see the class.
+        persons: the persons with ground-truth boxes.
+        settings: the settings, see the class.
 
     Returns:
         One entry a detection, as ``coco_format.read_persons`` reads those of a file: ordered by image, then by falling score; ids
@@ -184,10 +184,10 @@ def _false_boxes(
     """Boxes that lie on nobody: as large as those of the image's persons or smaller, half the image where there is none.
 
     Args:
-        rng: of the image.
+        rng: the random generator of the image.
         taken: (M, 4) boxes of all annotated persons.
         image_size: (2,) width, height.
-        settings: see the class.
+        settings: the settings, see the class.
     """
     for _ in range(rng.poisson(settings.false_positives)):
         shape = taken[rng.integers(len(taken)), 2:] if len(taken) else image_size / 2

@@ -35,7 +35,7 @@ def image_header(data: bytes, path: Path) -> tuple[int, int]:
 
     Args:
         data: the content of its file.
-        path: of the file, for formats other than JPEG and PNG.
+        path: the path of the file, for formats other than JPEG and PNG.
 
     Raises:
         HeaderFault: for anything that OpenCV reads wrongly or not at all.

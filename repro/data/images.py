@@ -24,12 +24,12 @@ class ImageSet:
     """M images with N people, ordered by image.
 
     Args:
-        skeleton: of K keypoints.
+        skeleton: the skeleton of K keypoints.
         images: the M images.
         annotations: COCO-format annotation dicts of all people, crowds included, ordered by image and without
             segmentations: what COCOeval is given as ground truth.
         crowd_indices: (M,) float64, CrowdPose's crowd index of each image; None where the data set has none.
-        ignored: for the position of an image with regions where the loss must not look, their union as a compressed
+        ignored: a mapping from the position of an image with regions where the loss must not look to their union as a compressed
             run-length code of COCO.
         image_index: (N,) int64 position of each person's image, rising.
         person_ids: (N,) int64 annotation ids.
@@ -91,9 +91,9 @@ def people_columns(annotations: list[dict[str, Any]], position: np.ndarray, skel
     """The annotations in the order of their images, and the columns of those who are no crowd or have labelled keypoints.
 
     Args:
-        annotations: as ``coco_format.records`` reads them.
+        annotations: the annotations as ``coco_format.records`` reads them.
         position: (A,) of each one's image.
-        skeleton: of K keypoints.
+        skeleton: the skeleton of K keypoints.
     """
     order = np.argsort(position, kind="stable")
     annotations, position = [annotations[i] for i in order], position[order]

@@ -37,7 +37,7 @@ class OrderedLoader:
     """A ``DataLoader`` whose workers stay while each epoch gives the order of its own batches, one epoch at a time.
 
     Args:
-        dataset: of single items.
+        dataset: the data set of single items.
         workers: processes; 0 for this one. The batches do not depend on it.
         stack: a list of items to a batch of tensors or arrays, as ``stack_arrays``.
     """

@@ -118,7 +118,7 @@ class PersonSet:
     """N persons with their keypoints, in the coordinates of their images.
 
     Args:
-        skeleton: of K keypoints.
+        skeleton: the skeleton of K keypoints.
         images: the images that the persons are in (M of them).
         image_index: (N,) int64 position of each person's image in ``images``.
         person_ids: (N,) int64 annotation ids.

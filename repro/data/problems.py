@@ -96,8 +96,8 @@ class Inspector:
     """Looks at the image files of a data set as the reader does.
 
     Args:
-        folder: of the images.
-        names: of the files, of any form.
+        folder: the folder of the images.
+        names: the names of the files, of any form.
         decode: decode the pixels too, by the decoder that training uses; else the container only.
     """
 

@@ -103,7 +103,7 @@ def evaluation_frames(sizes: np.ndarray, short: int, scale: float = 1.0) -> tupl
     Args:
         sizes: (M, 2) width, height of the images.
         short: length of the shorter side at scale 1, a multiple of 64 px.
-        scale: of the canvas; a multiple of one half.
+        scale: the scale of the canvas; a multiple of one half.
 
     Returns:
         (M, 2) int64 width, height of the canvases and (M, 2, 3) float64 maps from image px.

@@ -111,7 +111,7 @@ class EvaluationScenes:
 
     Args:
         index: (B,) int64 positions in the set.
-        images: for each scale (B, H, W, 3) uint8, H and W being those of scale 1 times the scale.
+        images: the images at each scale, (B, H, W, 3) uint8, H and W being those of scale 1 times the scale.
         matrices: (B, 2, 3) float64 from image px to px of the canvas of scale 1.
         inverses: (B, 2, 3) float64 from px of the canvas of scale 1 to image px. The canvas px of scale s are s times those
             of scale 1.
@@ -155,11 +155,11 @@ class SceneBatches:
 
         Args:
             augmentation: the settings.
-            seed: of the run.
-            epoch: from 0; order and augmentation are functions of (seed, epoch) alone. (The released code forgets to pass the
-                epoch to its sampler and shows the images in one order in all epochs.)
+            seed: the seed of the run.
+            epoch: the epoch, from 0; order and augmentation are functions of (seed, epoch) alone. (The released code forgets to
+                pass the epoch to its sampler and shows the images in one order in all epochs.)
             batch: images a step over all processes; each of the ``world`` processes gets its share of every step.
-            rank: of this process.
+            rank: the rank of this process.
             world: number of processes.
         """
         rng = np.random.default_rng([seed, epoch])
@@ -179,7 +179,7 @@ class SceneBatches:
         """Whole images in their order, resized as ``evaluation_frames`` says.
 
         Args:
-            scales: of the canvas, multiples of one half: (0.5, 1, 2) for multi-scale testing.
+            scales: the scales of the canvas, multiples of one half: (0.5, 1, 2) for multi-scale testing.
             batch: consecutive images whose canvases are equally large stand together, at most so many.
             index: (n,) positions of the images wanted; None for all.
         """

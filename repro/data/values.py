@@ -92,7 +92,7 @@ def numbers(
 
     Args:
         rows: one list each.
-        count: of numbers in each.
+        count: the number of numbers in each.
         where: the file, for errors.
         items: what each row belongs to, for errors.
         field: its name, for errors.

@@ -55,7 +55,7 @@ def smooth_around(heatmaps: Tensor, points: Tensor, size: int) -> Tensor:
     Args:
         heatmaps: (B, K, H, W).
         points: (B, K, 2) whole numbers x, y.
-        size: of the kernel, odd; 1 gives the pixels as they are.
+        size: the size of the kernel, odd; 1 gives the pixels as they are.
 
     Returns:
         (B, K, 5, 5) float64, not scaled.

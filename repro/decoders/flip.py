@@ -16,7 +16,7 @@ def mirror_back(heatmaps: Tensor, permutation: tuple[int, ...], *, shift: bool) 
 
     Args:
         heatmaps: (B, K, ..., W) of the mirrored image.
-        permutation: for each keypoint the one that takes its place in the mirror.
+        permutation: the keypoint that takes the place of each in the mirror.
         shift: whether to move the result one pixel to the right, column 0 keeping its value. In the biased convention the
             mirrored-back maps lie 3/4 px too far left at stride 4, and HRNet shifts them (SHIFT_HEATMAP); in the unbiased
             convention they fit.
@@ -38,8 +38,8 @@ def mirror_back_offsets(offsets: Tensor, permutation: tuple[int, ...], *, shift:
 
     Args:
         offsets: (B, K, 2, H, W) of the mirrored image, x first.
-        permutation: for each keypoint the one that takes its place in the mirror.
-        shift: see ``mirror_back``; the vectors move with their pixels and stay as long as they are.
+        permutation: the keypoint that takes the place of each in the mirror.
+        shift: the shift, see ``mirror_back``; the vectors move with their pixels and stay as long as they are.
 
     Returns:
         (B, K, 2, H, W).
@@ -54,8 +54,8 @@ def mirrored_back(maps: Tensor, output: Output, skeleton: Skeleton, *, shift: bo
     Args:
         maps: (B, C, H, W), or (B, K, 2, H, W) for offsets.
         output: what the network says of it.
-        skeleton: whose left and right keypoints are exchanged where there is a channel for each.
-        shift: see ``mirror_back``.
+        skeleton: the skeleton whose left and right keypoints are exchanged where there is a channel for each.
+        shift: the shift of the mirrored maps, see ``mirror_back``.
 
     Returns:
         The same shape.
@@ -88,11 +88,11 @@ def average_with_mirror(
     """The outputs of an image, joined with those of its mirror image where the network describes them; others stay as they are.
 
     Args:
-        outputs: of the image.
-        mirrored: of the mirror image.
+        outputs: the outputs of the image.
+        mirrored: the outputs of the mirror image.
         described: what the network says of its maps.
-        skeleton: whose left and right keypoints are exchanged.
-        shift: see ``mirror_back``.
+        skeleton: the skeleton whose left and right keypoints are exchanged.
+        shift: the shift of the mirrored maps, see ``mirror_back``.
     """
     back = {
         name: mirrored_back(mirrored[name], output, skeleton, shift=shift)

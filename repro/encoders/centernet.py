@@ -73,7 +73,7 @@ class CenterNetTargets:
     """Targets of CenterNet for poses.
 
     Args:
-        rule: of the Gaussians' radius, see ``corner_radius``.
+        rule: the rule of the Gaussians' radius, see ``corner_radius``.
     """
 
     rule: RadiusRule = "released"

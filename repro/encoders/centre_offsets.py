@@ -30,7 +30,7 @@ def within(pixels: Tensor, centres: Tensor, radius: int, region: Region) -> Tens
     Args:
         pixels: (..., 2) whole numbers, x, y in map px.
         centres: (..., 2), x, y in map px; broadcast against ``pixels``.
-        radius: in px.
+        radius: the radius in px.
         region: ``square``: int(c) - radius to int(c) + radius - 1 on each axis, the released code's 8 x 8 px;
             ``disc``: distance to c <= radius (the text's "with the radius 4").
 
@@ -114,7 +114,7 @@ class CentreOffsets:
     That is the released code's sign; the text prints keypoint - centre, the same but for the sign.
 
     Args:
-        radius: of the central region, in map px.
+        radius: the radius of the central region, in map px.
         region: its shape, see ``central_pixels``.
         winner: who gets a pixel of two regions, see ``lost_pixels``.
         size: what weighs a person, see ``person_weights``.
@@ -179,11 +179,11 @@ class GuidedTargets:
     """All targets of heatmap-guided regression.
 
     Args:
-        heatmaps: of the keypoints.
-        offsets: from central pixels to keypoints.
+        heatmaps: the encoder of the keypoints' maps.
+        offsets: the offsets from central pixels to keypoints.
         centre: ``mean`` of the labelled keypoints, or ``box``.
         centre_sigma: standard deviation of the centre map in map px. The released code draws CrowdPose with 2, by a slip.
-        background_weight: of pixels outside all windows in the heatmap loss; 1 switches the tradeoff loss off.
+        background_weight: the weight of pixels outside all windows in the heatmap loss; 1 switches the tradeoff loss off.
         background: one mask for all channels, or one for each, see ``background_weights``.
         smallest_area: people whose annotated area is smaller, in px^2 of the original image, have no centre and no offsets
             (released code on COCO; 0 on CrowdPose, whose code has no such rule).

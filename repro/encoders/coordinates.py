@@ -39,6 +39,6 @@ class Coordinates:
             points: (B, K, 2), x, y in heatmap px.
             labelled: (B, K), 1 where the keypoint is labelled (visible or not), else 0.
             size: (width, height) of the heatmap.
-            skeleton: of the K keypoints.
+            skeleton: the skeleton of the K keypoints.
         """
         return {"points": points, "weights": labelled * weights_in_map(points, size)}

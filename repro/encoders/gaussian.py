@@ -76,7 +76,7 @@ class GaussianHeatmap:
         sigma: standard deviation in heatmap px; HRNet takes 2 at 256x192 and 3 at 384x288.
         rounded: whether the centre is rounded to a pixel before drawing.
         truncated: whether the Gaussian ends at 3 sigma.
-        window: where 3 sigma are counted from: the Gaussian's ``centre``, or the ``pixel`` that the keypoint is rounded to.
+        window: the place that 3 sigma count from: the Gaussian's ``centre``, or the ``pixel`` that the keypoint is rounded to.
 
     Raises:
         ReproError: for an unknown window, or a window of a Gaussian that does not end.
@@ -105,7 +105,7 @@ class GaussianHeatmap:
             points: (B, K, 2), x, y in heatmap px.
             labelled: (B, K), 1 where the keypoint is labelled (visible or not), else 0.
             size: (width, height) of the heatmap.
-            skeleton: of the K keypoints.
+            skeleton: the skeleton of the K keypoints.
         """
         centres = round_to_pixel(points) if self.rounded else points
         window = round_to_pixel(points) if self.window == "pixel" else None

@@ -120,7 +120,7 @@ class OffsetField:
             points: (B, K, 2), x, y in heatmap px.
             labelled: (B, K), 1 where the keypoint is labelled (visible or not), else 0.
             size: (width, height) of the heatmap.
-            skeleton: of the K keypoints.
+            skeleton: the skeleton of the K keypoints.
         """
         inside = discs(points, size, self.radius)
         gaussian = self.heatmap == "gaussian"

@@ -19,7 +19,7 @@ def shrink_parts(parts: Tensor, size: tuple[int, int], convention: Convention) -
     Args:
         parts: (B, H, W) part numbers at input size.
         size: (width, height) of the heatmap.
-        convention: which input pixel lies at a heatmap pixel, see ``geometry.heatmap_factor``.
+        convention: the convention that says which input pixel lies at a heatmap pixel, see ``geometry.heatmap_factor``.
 
     Returns:
         (B, height, width) int64.
@@ -38,7 +38,7 @@ class PartMap:
     """Targets ``parts`` (B, H, W) int64.
 
     Args:
-        convention: of the crops.
+        convention: the convention of the crops.
     """
 
     takes_parts: ClassVar[bool] = True

@@ -104,8 +104,8 @@ def people_heatmaps(
         drawn: (B, P, K) bool. Points outside the map are not drawn, though their windows may reach into it (released code).
         size: (width, height) of the map.
         sigmas: (K,) standard deviations in map px.
-        window: see ``window_patches``.
-        radii: (K,) in map px, see there.
+        window: the window, see ``window_patches``.
+        radii: (K,) in map px, see ``window_patches``.
         overlap: the larger value of two people, or their sum clipped at 1.
 
     Returns:
@@ -156,7 +156,8 @@ def background_weights(
         heatmaps: (B, K, H, W).
         centres: (B, 1, H, W), whose windows count as well in the shared mask, or None.
         mask: (B, 1, H, W), 0 where the loss must not look, else 1.
-        weight: of the background; the paper's and the code's is 0.1, the code's for maps at half the input's size 0.025.
+        weight: the weight of the background; the paper's and the code's is 0.1, the code's for maps at half the input's size
+            0.025.
         background: ``shared``: one mask for all channels, from the windows of all keypoints and centres (released code);
             ``per_keypoint``: each channel from its own windows (the paper's text).
 

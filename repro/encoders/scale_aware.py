@@ -66,7 +66,7 @@ class ScaleAwareGaussian:
         sigma: the basic standard deviation in map px.
         scale_threshold: s_thr, the smallest relative scale; 0.062 is the wrists' of COCO.
         threshold: theta, the just noticeable value.
-        radius: where a Gaussian ends, see ``visible_radii``.
+        radius: the rule for where a Gaussian ends, see ``visible_radii``.
         overlap: the larger value of two people, or their ``sum`` clipped at 1.
 
     Raises:

@@ -43,7 +43,7 @@ class AssociativeTargets:
     """Targets of HigherHRNet with associative embedding.
 
     Args:
-        heatmaps: of the keypoints; HigherHRNet takes sigma 2 at both sizes.
+        heatmaps: the encoder of the keypoints' maps; HigherHRNet takes sigma 2 at both sizes.
         higher: whether there are heatmaps at half the input's size as well, twice as large as the others.
     """
 

@@ -57,7 +57,7 @@ class WholeBodyHeatmap:
             points: (B, K, 2), x, y in heatmap px.
             labelled: (B, K), 1 where the keypoint is labelled (visible or not), else 0.
             size: (width, height) of the heatmap.
-            skeleton: of the K keypoints, with all four parts.
+            skeleton: the skeleton of the K keypoints, with all four parts.
         """
         targets = self.keypoints(points, labelled, size=size, skeleton=skeleton)
         return {**targets, "keypoint_parts": torch.tensor(keypoint_parts(skeleton), device=points.device)}

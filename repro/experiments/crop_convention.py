@@ -38,8 +38,8 @@ def run_crop_convention(machine: Machine, seeds: tuple[int, ...]) -> Path:
     """Train and evaluate all variants on drawn people and write ``results/cal/crop_convention.json``.
 
     Args:
-        machine: that trains.
-        seeds: of the runs.
+        machine: the machine that trains.
+        seeds: the seeds of the runs.
 
     Returns:
         the file's path.

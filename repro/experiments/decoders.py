@@ -45,8 +45,8 @@ def run_decoders(machine: Machine, seeds: tuple[int, ...]) -> Path:
     """Decode the runs of cal table 8, and those between them, with every decoder; write ``results/cal/decoders.json``.
 
     Args:
-        machine: that trains what lies between the rows, and whose device the networks run on.
-        seeds: of the runs.
+        machine: the machine that trains what lies between the rows, and whose device the networks run on.
+        seeds: the seeds of the runs.
 
     Returns:
         the file's path.

@@ -43,8 +43,8 @@ def run_displacements(machine: Machine, seed: int = 0) -> Path:
     """Collect the displacements of the four networks at laptop scale and write ``results/cal/displacements.json``.
 
     Args:
-        machine: whose device computes.
-        seed: of the runs.
+        machine: the machine whose device computes.
+        seed: the seed of the runs.
 
     Returns:
         the file's path.

@@ -39,8 +39,8 @@ def run_enlarged(machine: Machine, seeds: tuple[int, ...]) -> Path:
     """Show the networks of cal table 2 each kind of crops and write ``results/cal/enlarged.json``.
 
     Args:
-        machine: whose device the networks run on.
-        seeds: of the runs.
+        machine: the machine whose device the networks run on.
+        seeds: the seeds of the runs.
 
     Returns:
         the file's path.

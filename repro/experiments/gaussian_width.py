@@ -31,7 +31,7 @@ def with_sigma(recipe: Recipe, sigma: float) -> Recipe:
     """The recipe with another basic width of its keypoints' Gaussians.
 
     Args:
-        recipe: with ``GuidedTargets``.
+        recipe: the recipe with ``GuidedTargets``.
         sigma: basic standard deviation in map px; the centre map keeps its own.
 
     Raises:
@@ -62,8 +62,8 @@ def run_gaussian_width(machine: Machine, seeds: Sequence[int] = (0,)) -> Path:
     """Train and evaluate all variants on drawn people and write ``results/sahg/gaussian_width.json``.
 
     Args:
-        machine: that trains.
-        seeds: of the runs.
+        machine: the machine that trains.
+        seeds: the seeds of the runs.
 
     Returns:
         the file's path.

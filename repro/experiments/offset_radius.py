@@ -31,7 +31,7 @@ def with_radius(recipe: Recipe, radius: float) -> Recipe:
     """The recipe with discs of another radius, which is the unit of its offsets too.
 
     Args:
-        recipe: with an ``OffsetField`` and an ``OffsetDecoder``.
+        recipe: the recipe with an ``OffsetField`` and an ``OffsetDecoder``.
         radius: R in heatmap px.
 
     Raises:
@@ -71,8 +71,8 @@ def run_offset_radius(machine: Machine, seed: int = 0) -> Path:
     """Train and evaluate all variants on drawn people and write ``results/cal/offset_radius.json``.
 
     Args:
-        machine: that trains.
-        seed: of the runs.
+        machine: the machine that trains.
+        seed: the seed of the runs.
 
     Returns:
         the file's path.

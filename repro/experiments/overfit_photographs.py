@@ -54,8 +54,8 @@ def overfit_recipe(persons: PersonSet, steps: int, size: tuple[int, int] = SIZE)
     """The baseline of table 2 on the small backbone, all persons in every step, a rate that falls as in the paper.
 
     Args:
-        persons: that are learned.
-        steps: of the optimiser; rounded up to whole epochs of ``STEPS_AN_EPOCH``.
+        persons: the persons that are learned.
+        steps: the steps of the optimiser; rounded up to whole epochs of ``STEPS_AN_EPOCH``.
         size: (width, height) of the crops.
     """
     print_, count = persons.fingerprint(), len(persons)

@@ -89,8 +89,8 @@ def overfit_recipe(images: ImageSet, steps: int = STEPS) -> Recipe:
     Distances that the paper gives in px of its input of 512 shrink with the size that images are evaluated at.
 
     Args:
-        images: that are learned.
-        steps: of the optimiser; rounded up to whole passes over the images.
+        images: the images that are learned.
+        steps: the steps of the optimiser; rounded up to whole passes over the images.
     """
     print_, count = images.fingerprint(), len(images)
     data = Data(name="coco", train_fingerprint=print_, train_count=count, val_fingerprint=print_, val_count=count)
@@ -153,8 +153,8 @@ def perfect_maps(
     """What a network without error gives for the people of a batch: the encoder's targets, named as outputs.
 
     Args:
-        people: of ``SceneBatches.people``, in input px.
-        recipe: for encoder and stride.
+        people: the people of ``SceneBatches.people``, in input px.
+        recipe: the recipe, for its encoder and stride.
         images: the set, for its skeleton.
         size: (width, height) of the input in px.
     """
@@ -169,8 +169,8 @@ def overfit(images: ImageSet, recipe: Recipe) -> dict[str, Any]:
     """Train on the images and evaluate on the same ones.
 
     Args:
-        images: to learn.
-        recipe: of ``overfit_recipe``.
+        images: the images to learn.
+        recipe: the recipe of ``overfit_recipe``.
 
     Returns:
         ``images``, ``people`` with labelled keypoints, ``steps``, ``seconds`` of the training, the last epoch's ``loss``, the
@@ -201,7 +201,7 @@ def run_overfit(root: Path, *, steps: int = STEPS, limit: int = LIMIT) -> Path:
 
     Args:
         root: folder of a data set in COCO's layout.
-        steps: of the optimiser.
+        steps: the steps of the optimiser.
         limit: so many images of ``load_photographs``.
     """
     images = load_photographs(root, limit)

@@ -74,11 +74,11 @@ def decoded_by(
     """The metrics of a trained recipe's maps on the validation persons, by the name of the decoder that read them.
 
     Args:
-        decoders: by name.
-        recipe: whose protocol is followed, its decoder aside.
-        samples: of its table.
-        device: to compute on.
-        enlarger: of crops that the recipe enlarges; None for the package's.
+        decoders: the decoders by name.
+        recipe: the recipe whose protocol is followed, its decoder aside.
+        samples: the samples of its table.
+        device: the device to compute on.
+        enlarger: the enlarger of crops that the recipe enlarges; None for the package's.
     """
     persons = as_persons(samples.val)
     network = load_network(recipe, persons, device)

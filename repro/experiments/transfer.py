@@ -68,7 +68,7 @@ def run_transfer(name: str, root: Path, machine: Machine) -> Path:
     Args:
         name: data set of photographs with the 14 joints, ``lspet``.
         root: its folder.
-        machine: see ``runs.schedule.Machine``.
+        machine: the machine that trains, see ``runs.schedule.Machine``.
 
     Raises:
         ReproError: for a data set with other joints.

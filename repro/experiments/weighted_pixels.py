@@ -30,8 +30,8 @@ def run_weighted_pixels(data_sets: dict[str, Path | None], machine: Machine, see
 
     Args:
         data_sets: root by name.
-        machine: whose device the networks run on.
-        seeds: of the runs.
+        machine: the machine whose device the networks run on.
+        seeds: the seeds of the runs.
 
     Returns:
         the file's path.

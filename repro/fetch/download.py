@@ -96,7 +96,7 @@ def download(url: str, target: Path, size: int | None = None, count: Count = lam
     Args:
         url: the address; https, or http on this machine.
         target: the file that is made once all has come; its folder is there.
-        size: of the file in bytes, where it is known: a server that offers another one is refused.
+        size: the size of the file in bytes, where it is known: a server that offers another one is refused.
         count: is called with the bytes that are there and with their number in the end, None where the server does not say.
 
     Raises:

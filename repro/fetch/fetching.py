@@ -72,7 +72,7 @@ def fetch(item: Item, root: Path, *, keep: bool = False) -> str:
     """Fetch, verify and unpack one item.
 
     Args:
-        item: that is not fetched by hand.
+        item: the item that is not fetched by hand.
         root: the folder of the data set or of the weights; made where it is missing.
         keep: whether the archive stays, in ``.fetch``.
 

@@ -10,15 +10,15 @@ class Item:
     """A file that lies on a server, or on a page where it has to be fetched by hand.
 
     Args:
-        name: as the command writes it.
+        name: the name as the command writes it.
         what: its content, in a few words.
         file: its name, as it lies on the server.
         licence: its terms, in a few words.
         checked: how far this entry was checked against other sources; no address was opened for it.
         url: the address; empty for a file that has to be fetched by hand.
         page: the page that it is described on or has to be fetched from.
-        size: of the file in bytes, where it is known to the byte.
-        about: of the file in bytes, where only that is known.
+        size: the size of the file in bytes, where it is known to the byte.
+        about: the size of the file in bytes, roughly, where only that is known.
         checksum: ``sha256:`` or ``md5:`` and hexadecimal digits, at the least the first eight; empty where none is published.
         place: the folder below the root that the file, or what is unpacked from it, belongs in.
         unpack: whether it is an archive.
@@ -55,7 +55,7 @@ class Bundle:
     """Files that are used together.
 
     Args:
-        name: as the command writes it.
+        name: the name as the command writes it.
         what: its content, in a few words.
         items: the files.
         then: what is done with them afterwards, with ``{root}`` for the folder.

@@ -40,7 +40,7 @@ def unpack(archive: Path, folder: Path, most: int, count: Count = lambda done, t
 
     Args:
         archive: a ``.zip``, or a ``.tar`` compressed in whatever way.
-        folder: that receives its content; made where it is missing.
+        folder: the folder that receives its content; made where it is missing.
         most: the bytes that all files together may have.
         count: is called with the bytes written and with those of all files.
 

@@ -31,7 +31,7 @@ def absorb(
     Args:
         points: (M, K, 2) keypoints of the cues, x, y in px of the network's input (the resized image, in which the released
             code measures the 75 px).
-        candidates: of the K types.
+        candidates: the candidates of the K types.
         heatmaps: (K, H, W).
         stride: input px a map px.
         beyond: what becomes of a keypoint without candidate within the radius. ``cue``: it stays where it was regressed, with

@@ -86,7 +86,7 @@ def highest_between(maps: Tensor, peaks: Tensor, reach: float) -> Tensor:
     Args:
         maps: (K, H, W).
         peaks: (K, H, W) bool.
-        reach: in px of the maps; 1/2 for a 5x5 window on maps that are up-sampled by 4.
+        reach: the reach in px of the maps; 1/2 for a 5x5 window on maps that are up-sampled by 4.
 
     Returns:
         (K, H, W) bool.

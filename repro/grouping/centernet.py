@@ -36,7 +36,7 @@ def snap(
         points: (M, K, 2) regressed keypoints.
         boxes: (M, 4) left, top, right, bottom.
         candidates: (K, N, 2). heats, valid: (K, N).
-        reach: of the longer side of the box; at this distance a candidate still counts.
+        reach: the share of the longer side of the box; at this distance a candidate still counts.
 
     Returns:
         points (M, K, 2), the candidates' heats (M, K), and whether a keypoint was moved (M, K) bool.
@@ -60,7 +60,7 @@ class CenterNetGrouper:
         threshold: smallest heat of a keypoint candidate.
         reach: a keypoint snaps to candidates within this part of the longer side of its box.
         kernel: window of peaks in map px.
-        max_people: at most so many are returned; the released code returns all ``count``, COCO's evaluation takes 20.
+        max_people: the largest number of people returned; the released code returns all ``count``, COCO's evaluation takes 20.
         logits: the heat comes before the sigmoid, as networks give it that train with the focal loss.
     """
 

@@ -101,7 +101,7 @@ def averaged_tag_maps(scales: Scales, stride: int) -> tuple[dict[str, Tensor], i
     tags are those of scale 1 alone, as there.
 
     Args:
-        scales: as in ``MultiScale``, with ``tags`` (1, K, h, w) or (1, K, T, h, w) in place of centres and offsets.
+        scales: the scales, as in ``MultiScale``, with ``tags`` (1, K, h, w) or (1, K, T, h, w) in place of centres and offsets.
         stride: input px a px of ``heatmaps`` at each scale.
 
     Raises:
@@ -150,8 +150,8 @@ class MultiScale:
         """The people of one image, in input px of scale 1.
 
         Args:
-            scales: from the scale to the outputs of the network for the image at that scale, as ``GuidedGrouper`` takes them;
-                their sizes are those of scale 1 times the scale.
+            scales: a mapping from the scale to the outputs of the network for the image at that scale, as ``GuidedGrouper``
+                takes them; their sizes are those of scale 1 times the scale.
             described: what the network says of them, for ``averaged``.
             stride, cues, scorer: as in ``GuidedGrouper``; cues in input px of scale 1.
 

@@ -114,7 +114,7 @@ class ScoringTraining:
 
     Args:
         epochs, batch, lr: Adam, without weight decay, on the squared error. The last, smaller batch of an epoch is dropped.
-        seed: of the start and of the order.
+        seed: the seed of the start and of the order.
     """
 
     epochs: int = 20
@@ -168,8 +168,8 @@ class Scorer:
     """Gives people the score of a trained scoring network.
 
     Args:
-        model: from (M, F) features to (M, 1).
-        skeleton: of the people.
+        model: a function from (M, F) features to (M, 1).
+        skeleton: the skeleton of the people.
         score: ``product`` of the estimate and the naive score, as in the released code, by which the printed numbers were
             made; ``estimate`` alone, as in the paper's text.
         released: whether the model sees what the released code shows its own: the heat of a keypoint times that of the centre,

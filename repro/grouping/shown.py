@@ -25,10 +25,10 @@ class Shown:
     Args:
         scales: the maps that the network gave, by the scale of the image; 1 is among them.
         stride: input px a px of maps whose network does not say otherwise.
-        skeleton: of the people.
+        skeleton: the skeleton of the people.
         described: what the network says of its maps, by name.
         several: how several scales become one, see ``grouping.multi_scale``.
-        reading: which of the grouper's ``readings`` is wanted.
+        reading: the one of the grouper's ``readings`` that is wanted.
         cues: true poses to group by, for the reading ``heatmap``.
         scorer: gives people their scores; None for the grouper's own.
     """

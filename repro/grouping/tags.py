@@ -114,7 +114,7 @@ class TagGrouper:
     """Associative-embedding grouping; the numbers are those of HigherHRNet's recipes.
 
     Args:
-        skeleton: whose names give the order of the joints; None in recipes, where it is the data set's.
+        skeleton: the skeleton whose names give the order of the joints; None in recipes, where it is the data set's.
         max_people: peaks a joint and people that peaks are matched to.
         detection_threshold: smallest heat of a peak.
         tag_threshold: people and peaks farther apart do not match.

@@ -82,10 +82,10 @@ class AdaptiveWing:
     """The parameters of Adaptive Wing, by default those of its paper, which FoWKAL follows.
 
     Args:
-        omega: see ``adaptive_wing``, as the others.
-        theta: see there.
-        epsilon: see there.
-        alpha: see there.
+        omega: the parameter of ``adaptive_wing``, like the others.
+        theta: the parameter of that name.
+        epsilon: the parameter of that name.
+        alpha: the parameter of that name.
 
     Raises:
         ReproError: when a parameter is not positive, or alpha is not above 2 (the exponent alpha - p has to be above 1 up to

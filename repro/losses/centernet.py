@@ -71,10 +71,10 @@ class CenterNetLoss:
     """The loss of CenterNet for poses; weights as released.
 
     Args:
-        heatmap_weight: of keypoint heatmaps; that of the centres is 1.
-        size_weight: of box sizes.
-        offset_weight: of keypoints as offsets from the centre pixel.
-        pixel_weight: of the fractions of pixels, both of centres and keypoints.
+        heatmap_weight: the weight of keypoint heatmaps; that of the centres is 1.
+        size_weight: the weight of box sizes.
+        offset_weight: the weight of keypoints as offsets from the centre pixel.
+        pixel_weight: the weight of the fractions of pixels, both of centres and keypoints.
     """
 
     heatmap_weight: float = 1.0
@@ -91,7 +91,7 @@ class CenterNetLoss:
                 ``hm_hp``); ``sizes`` (B, 2, H, W) (``wh``), ``offsets`` (B, 2K, H, W) (``hps``), ``centre_offsets``
                 (B, 2, H, W) (``reg``), ``keypoint_offsets`` (B, 2, H, W) (``hp_offset``), in map px, x first. Those of
                 earlier stacks are named ``stack1.centres`` and so on.
-            targets: of ``CenterNetTargets``.
+            targets: the targets of ``CenterNetTargets``.
         """
         prefixes = ["", *(name.removesuffix("centres") for name in outputs if name.endswith(".centres"))]
         stacks = [self.terms({name: outputs[prefix + name] for name in NAMES}, targets) for prefix in prefixes]

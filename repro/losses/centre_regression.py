@@ -36,7 +36,7 @@ def normalised_smooth_l1(predicted: Tensor, target: Tensor, weights: Tensor, bet
         predicted: (B, 2K, H, W), channels 2k for x and 2k + 1 for y, in map px.
         target: the same.
         weights: (B, K, H, W), one for x and y.
-        beta: see ``smooth_l1``.
+        beta: the corner, see ``smooth_l1``.
 
     Returns:
         A scalar; 0 without positive weights.
@@ -66,12 +66,13 @@ class GuidedLoss:
     """The loss of heatmap-guided regression, over whatever maps the network gives.
 
     Args:
-        heatmaps: of the keypoint maps; ``RedistributedLoss`` is that of Yu et al., who leave the centre map's loss as it was.
+        heatmaps: the loss of the keypoint maps; ``RedistributedLoss`` is that of Yu et al., who leave the centre map's loss
+            as it was.
         offset_weight: the paper's lambda.
         centre: ``channel``: the centre map is one more channel beside the K keypoint maps, which share one mean (released
             code); ``paper``: it stands beside the offsets under lambda (equations 5 and 6).
-        middle_weight: of heatmaps between stages 3 and 4, if the network gives ``middle_heatmaps`` (Yu et al., who do not say
-            how: the same targets and loss).
+        middle_weight: the weight of heatmaps between stages 3 and 4, if the network gives ``middle_heatmaps`` (Yu et al., who
+            do not say how: the same targets and loss).
 
     Raises:
         ReproError: for another ``centre``.
@@ -94,7 +95,7 @@ class GuidedLoss:
             outputs: ``heatmaps`` (B, K, H, W), ``centres`` (B, 1, H, W), ``offsets`` (B, 2K, H, W). If there are
                 ``heatmaps_branches`` (B, R, K, H, W), each of them is compared instead of their mean (released code of
                 HrHRNet); ``middle_heatmaps`` and ``heatmaps_2x`` (B, K, 2H, 2W) are optional.
-            targets: of ``GuidedTargets``.
+            targets: the targets of ``GuidedTargets``.
         """
         wanted = targets["heatmaps"], targets["heatmap_weights"]
         branches = outputs["heatmaps_branches"].unbind(1) if "heatmaps_branches" in outputs else (outputs["heatmaps"],)

@@ -74,10 +74,11 @@ def fwahr_weights(
     Args:
         predicted: any shape, the p^ of the equation, in float32 or wider.
         target: the same shape, p.
-        gamma: see ``wahr_weights``.
+        gamma: the softness, see ``wahr_weights``.
         tau: factor on the background.
-        condition: which of the two is compared with 2^(-1 / gamma) to tell the foreground.
-        background: which of the two tau multiplies; of the prediction its absolute value, so that no weight is negative.
+        condition: the one of the two that is compared with 2^(-1 / gamma) to tell the foreground.
+        background: the one of the two that tau multiplies; of the prediction its absolute value, so that no weight is
+            negative.
 
     Returns:
         Weights of at least 0, in the shape given.
@@ -116,7 +117,7 @@ class WAHR:
     """Weight-adaptive heatmap regression, without SWAHR's scaled Gaussians.
 
     Args:
-        gamma: see ``wahr_weights``.
+        gamma: the softness, see ``wahr_weights``.
         detach: whether the weights count as constants for gradients. SWAHR's do not.
 
     Raises:
@@ -145,7 +146,7 @@ class FWAHR:
     """Foreground-weight adaptive heatmap regression, by default as printed.
 
     Args:
-        gamma: see ``wahr_weights``.
+        gamma: the softness, see ``wahr_weights``.
         tau: factor on the background.
         condition: ``prediction`` as printed, or ``target``; see the module.
         background: ``target`` as printed, or ``prediction``; see the module.

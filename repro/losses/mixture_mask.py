@@ -85,7 +85,7 @@ def em_step(samples: Tensor, weights: Tensor, mixture: Mixture) -> tuple[Mixture
     Args:
         samples: (N, 2).
         weights: (N,), 1 for samples that count, else 0.
-        mixture: to improve.
+        mixture: the mixture to improve.
 
     Returns:
         The improved mixture, and the mean log-likelihood of the one that came in.
@@ -179,7 +179,7 @@ class MixtureMask:
         components: Gaussians of the mixture; the paper's is 1 at 64x48 and 128x96, 2 at 256x192 and 384x288.
         radius: R in heatmap px, half the square's side: the encoder's.
         keep_outliers: whether displacements of more than R along x or y count too.
-        iterations: see ``fit_mixture``.
+        iterations: the number of steps, see ``fit_mixture``.
 
     Raises:
         ReproError: for other than 1 to 3 components, a radius below 1 or a negative number of iterations.

@@ -32,7 +32,8 @@ def offset_error(
         predicted: (B, K, 2, H, W) in units of R.
         target: the same shape and unit.
         mask: (B, K, H, W).
-        distance: of one coordinate: \\|d\\|, d^2, or smooth L1 with its corner at c (d^2 / 2c below, \\|d\\| - c/2 above).
+        distance: the distance of one coordinate: \\|d\\|, d^2, or smooth L1 with its corner at c (d^2 / 2c below, \\|d\\| - c/2
+            above).
         corner: c of smooth L1, in units of R.
 
     Returns:
@@ -130,13 +131,13 @@ class WeightedOffsetLoss:
     The paper's L2 has no factor 1/2 here, and neither has its L1: with both halved only the learning rate would change.
 
     Args:
-        distance: of offsets; the paper's L1, or those of its Table 6.
+        distance: the distance of offsets; the paper's L1, or those of its Table 6.
         mask: weight of a pixel's offset. ``heatmap``: the target heatmap, G, or B where it is binary (Eq. 14). ``mixture``: the
             mixed Gaussian mask (Eq. 15). ``disc``: the binary one of Table 3.
         mixture: settings of the mixed Gaussian mask.
         alpha: weight of the offsets, which the paper does not print.
-        corner: of smooth L1, in units of R. Eq. 7 puts it at 1 and the targets of the paper are in px, of its code in units of R:
-            there no target reaches 1 and smooth L1 is half of L2. 1 / R is one px.
+        corner: the corner of smooth L1, in units of R. Eq. 7 puts it at 1 and the targets of the paper are in px, of its code
+            in units of R: there no target reaches 1 and smooth L1 is half of L2. 1 / R is one px.
         normalised: whether each keypoint's mask is scaled to the sum of its target heatmap. As printed the sums of a disc, of the
             target heatmap and of the mixture's mask differ by up to a factor of eight, with one alpha for all.
 

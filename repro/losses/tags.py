@@ -61,8 +61,8 @@ class AssociativeLoss:
     """The loss of HigherHRNet: squared errors of heatmaps at one or two sizes, and tags at the smaller.
 
     Args:
-        pull_weight: of pull.
-        push_weight: of push.
+        pull_weight: the weight of pull.
+        push_weight: the weight of push.
         push: how people are pushed apart, see ``pull_and_push``.
     """
 
@@ -75,7 +75,7 @@ class AssociativeLoss:
 
         Args:
             outputs: ``heatmaps`` (B, K, H, W), ``tags`` (B, K, H, W), optionally ``heatmaps_2x`` (B, K, 2H, 2W).
-            targets: of ``AssociativeTargets``.
+            targets: the targets of ``AssociativeTargets``.
 
         Raises:
             ReproError: when tags and heatmaps are not of one shape.

@@ -27,7 +27,7 @@ class Metric:
         key: the name in the metrics of a run.
         label: the name in tables and figures, superscripts after ``^``; printed tables may head its column otherwise.
         needs: what it is computed from, one of ``NEEDS``; ``network`` for what is counted and takes neither data nor training.
-        unit: of the number in tables: ``%``, or what a count is given in.
+        unit: the unit of the number in tables: ``%``, or what a count is given in.
         higher: whether more is better.
         judges: whether it may decide the verdict on a step. Those that repeat another at one threshold or one size of person,
             recalls and counts are shown and decide nothing.

@@ -66,7 +66,7 @@ def evaluate_coco(
         areas: px^2, one a prediction: by them an unmatched prediction counts in AP_M or AP_L. Without, the extent of
             its keypoints, as ``COCO.loadRes`` has it. Parts of a whole body are given the extent of the body.
         evidence: takes what AP rests on, image by image in the order of their ids; None to leave it out.
-        name: that it has there.
+        name: the name that it has there.
 
     Returns:
         AP, AP50, AP75, AP_M, AP_L, AR, AR50, AR75, AR_M and AR_L as fractions; nan where no person counts.

@@ -46,7 +46,7 @@ def evaluate_crowdpose(
         annotations: COCO annotation dicts as in CrowdPose's files: ``id``, ``image_id``, ``category_id``, ``keypoints``,
             ``bbox`` (x, y, width, height), ``num_keypoints``, optionally ``iscrowd``. An ``area`` is not read. Those of images
             without crowd index are left out.
-        crowd_indices: from image id to ``crowdIndex``; these images are evaluated.
+        crowd_indices: a mapping from image id to ``crowdIndex``; these images are evaluated.
         predictions: COCO result dicts, as ``evaluate_coco`` takes them.
         sigmas: (K,) OKS constants, ``CROWDPOSE14.sigma_array``.
         max_detections: so many predictions an image are counted.

@@ -34,7 +34,7 @@ class Diagnosis:
     """Counts of keypoints by class.
 
     Args:
-        counts: from each of ``CLASSES`` to the number of matched, labelled keypoints.
+        counts: a mapping from each of ``CLASSES`` to the number of matched, labelled keypoints.
         people: true people that take part.
         matched: how many of them have a detection.
     """
@@ -121,7 +121,7 @@ def diagnose(
     Args:
         annotations: COCO annotation dicts with ``area``; CrowdPose's: see ``repro.metrics.crowdpose``.
         predictions: COCO result dicts of the same images, in px of the image.
-        skeleton: of both.
+        skeleton: the skeleton of both.
         least_oks: matches need at least this OKS.
         max_detections: so many predictions an image take part, by falling score.
     """

@@ -104,7 +104,7 @@ def pckh(
         truth: (N, K, 2).
         visibility: (N, K); labelled where > 0.
         head_sizes: (N,) px, as ``data.person_sizes.head_sizes_mpii``. Persons with nan are left out.
-        skeleton: of the K keypoints.
+        skeleton: the skeleton of the K keypoints.
 
     Returns:
         ``pckh@0.5``, ``pckh@0.1`` and ``pckh@0.10``; ``pckh@0.5/<keypoint>`` for all keypoints, pelvis and thorax
@@ -136,7 +136,7 @@ def pck_torso(
         predicted: (N, K, 2).
         truth: (N, K, 2).
         visibility: (N, K); labelled where > 0.
-        skeleton: of the K keypoints; it must have ``left_shoulder`` and ``right_hip``.
+        skeleton: the skeleton of the K keypoints; it must have ``left_shoulder`` and ``right_hip``.
 
     Returns:
         ``pck@0.2``, ``pck@0.2/<keypoint>`` for all keypoints, and ``pck/left_out``, the number of persons left out.

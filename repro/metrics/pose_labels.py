@@ -30,7 +30,7 @@ def pose_labels(
     Args:
         points: (M, K, 2) found poses in image px. scores: (M,).
         truth: (G, K, 2) px. visibility: (G, K), labelled where > 0. areas: (G,) px^2.
-        skeleton: whose sigmas OKS uses.
+        skeleton: the skeleton whose sigmas OKS uses.
         ignored: (G,) bool: crowds and others that do not count; people without labelled keypoints never do.
         max_detections: so many poses by falling score.
         dedup_area_ranges: one row a pose, by people of all sizes. False: the released code's three rows, in which people out of

@@ -50,12 +50,12 @@ def evaluate_whole_body(
     """The ten numbers of COCO's keypoint evaluation for each part, both hands together and the whole body.
 
     Args:
-        annotations: as of ``evaluate_coco``, with the ``keypoints`` of the whole body (x, y, v each; see
+        annotations: the annotations that ``evaluate_coco`` takes, with the ``keypoints`` of the whole body (x, y, v each; see
             ``coco_wholebody.joined_keypoints`` for files that keep the parts apart); ``num_keypoints`` is not read.
         image_ids: the images that are evaluated, also those without persons.
         predictions: COCO result dicts with the ``keypoints`` of the whole body (x, y, score each), ``score`` and, if wanted,
             ``foot_score``, ``face_score``, ``lefthand_score`` and ``righthand_score``.
-        skeleton: with the parts body, lefthand and righthand, and any others.
+        skeleton: the skeleton with the parts body, lefthand and righthand, and any others.
         drop_unseen: whether predictions of a part without a keypoint above 0 are left out, as by the official code.
             pycocotools counts them.
         evidence: takes what ``<part>_AP`` rests on, see ``evaluate_coco``; the hand's follows from those of both hands.

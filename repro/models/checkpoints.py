@@ -207,9 +207,9 @@ def fitting_weights(
         model: the network; it stays as it is.
         weights: tensors by name.
         path: their file, for messages.
-        allow_missing: as ``load_weights`` takes it.
-        ignore: as ``load_weights`` takes it.
-        rename: as ``load_weights`` takes it.
+        allow_missing: the choice that ``load_weights`` takes.
+        ignore: the names that ``load_weights`` takes.
+        rename: the function that ``load_weights`` takes.
 
     Returns:
         the tensors by the network's names, and what was excused.
@@ -243,7 +243,7 @@ def save_weights(model: nn.Module, path: str | Path, metadata: Mapping[str, Any]
 
     Args:
         model: the network; the prefixes of DataParallel and torch.compile are dropped.
-        path: where to; its folder exists.
+        path: the path to write to; its folder exists.
         metadata: JSON values to keep in the file, see ``read_metadata``. Equal weights and metadata give equal files.
 
     Returns:

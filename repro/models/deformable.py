@@ -45,7 +45,7 @@ def deformable_convolution(
         weight: (C', C, 3, 3).
         bias: (C',).
         mask: (B, 9, H, W) factors of the samples; ones when None.
-        dilation: of the regular positions.
+        dilation: the dilation of the regular positions.
 
     Returns:
         (B, C', H, W) in the dtype of ``x``.
@@ -124,7 +124,7 @@ def corners(offsets: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
 
     Args:
         offsets: (B, 18, H, W), see ``deformable_convolution``.
-        dilation: of the regular positions.
+        dilation: the dilation of the regular positions.
 
     Returns:
         (B, H, W, 9, 4) int64 places of the pixels among all B * H * W, and their bilinear factors, 0 outside.

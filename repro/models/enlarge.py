@@ -47,7 +47,7 @@ class Enlarger:
     """Settings of the network; ``build`` makes it.
 
     Args:
-        channels: of the hidden layers.
+        channels: the channels of the hidden layers.
         convolutions: 3x3, in all; the last one gives 2 x 2 pixels in three colours.
     """
 
@@ -186,7 +186,7 @@ def load_enlarger(device: torch.device | str = "cpu", manifest: Path = FILE) -> 
     """The trained network, from half-precision weights, ready to be applied.
 
     Args:
-        device: where to.
+        device: the device to load to.
         manifest: JSON file with the settings and the checksum of the .safetensors file beside it.
 
     Raises:

@@ -48,7 +48,7 @@ class GuidedNetwork(OnBackbone):
         guidance: whether the regression head reads the heatmaps H besides F.
         adaptive: whether the blocks of both heads have adaptive convolutions instead of ordinary ones.
         branches: blocks of the heatmap head, of dilation 1, 2, ...
-        regression_channels: of the regression head.
+        regression_channels: the channels of the regression head.
         middle_supervision: whether a 1x1 convolution predicts heatmaps from stage 3 too ("middle supervision between
             stage 3 and stage 4" of "Scale-aware heatmap representation for human pose estimation", which says no more:
             on the highest resolution is a reading).

@@ -86,7 +86,7 @@ class PartNetwork(OnBackbone):
     Args:
         backbone: the HRNet, or the ResNet, which SimpleBaseline's transposed convolutions follow.
         parts: number of classes, background included.
-        deconv_channels: of each transposed convolution after a ResNet; an HRNet has none.
+        deconv_channels: the channels of each transposed convolution after a ResNet; an HRNet has none.
 
     Raises:
         ReproError: when ``deconv_channels`` is below 1.

@@ -44,7 +44,7 @@ class DeconvNetwork(OnBackbone):
 
     Args:
         backbone: the ResNet.
-        deconv_channels: of each of the three transposed convolutions.
+        deconv_channels: the channels of each of the three transposed convolutions.
 
     Raises:
         ReproError: when ``deconv_channels`` is below 1.
@@ -83,7 +83,7 @@ class IntegralNetwork(OnBackbone):
     Args:
         backbone: the ResNet.
         reduction: channels of the 1x1 convolution after the trunk; None for none.
-        deconv_channels: of each of the three transposed convolutions.
+        deconv_channels: the channels of each of the three transposed convolutions.
 
     Raises:
         ReproError: when a number of channels is below 1.
@@ -132,7 +132,7 @@ def upsample(x: Tensor, layers: nn.Sequential, size: tuple[int, int], stride: in
         x: (B, C, h, w), h and w being ``size`` over ``stride``, rounded up.
         layers: the sequence.
         size: (height, width) of the input image.
-        stride: of ``x``.
+        stride: the stride of ``x``.
 
     Returns:
         (B, C', h', w').
@@ -150,8 +150,8 @@ class DeconvResNet(ResNetBackbone):
     """ResNet, an optional 1x1 reduction, and three transposed convolutions.
 
     Args:
-        settings: of the ResNet.
-        deconv_channels: of each transposed convolution.
+        settings: the settings of the ResNet.
+        deconv_channels: the channels of each transposed convolution.
         reduction: channels of the 1x1 convolution before them; None for none.
     """
 

@@ -42,9 +42,10 @@ def rescale_convolutions(network: nn.Module, size: float, names: Collection[str]
     What the network computes stays the same, but for the small constant that a normalisation adds to the variance.
 
     Args:
-        network: whose layers are changed.
+        network: the network whose layers are changed.
         size: the root mean square of each layer's weights.
-        names: of the weights (``layer1.0.conv1.weight``) that are changed; others stay. Weights that are all zero stay too.
+        names: the names of the weights (``layer1.0.conv1.weight``) that are changed; others stay. Weights that are all zero
+            stay too.
     """
     for name, layer, norm in normalised_convolutions(network):
         present = layer.weight.square().mean().sqrt()

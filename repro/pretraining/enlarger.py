@@ -51,11 +51,11 @@ class EnlargerTraining:
         people: drawn people to train on.
         validation: drawn people of the split ``val`` to judge it on.
         low: (width, height) of the smallest crops; people are drawn for four times that.
-        augmentation: of the training crops.
+        augmentation: the augmentation of the training crops.
         epochs: passes over the people.
         batch: crops a step.
-        learning_rate: of Adam at its highest, after a tenth of the steps; it rises and falls as a cosine.
-        seed: of weights, order and augmentation.
+        learning_rate: the rate of Adam at its highest, after a tenth of the steps; it rises and falls as a cosine.
+        seed: the seed of weights, order and augmentation.
     """
 
     enlarger: Enlarger = field(default_factory=Enlarger)
@@ -88,7 +88,7 @@ def make_enlarger(device: str, keep: bool, settings: EnlargerTraining | None = N
 
     Args:
         device: ``auto``, ``cpu``, ``cuda`` and the like.
-        keep: in the package.
+        keep: whether the weights are kept in the package.
         settings: None for the defaults, one to two minutes on a free core.
 
     Returns:

@@ -37,7 +37,7 @@ class Progress:
     The time left is the time taken for a second of the estimate since the first step, times the seconds of it that are left.
 
     Args:
-        seconds: of all parts together, as estimated.
+        seconds: the seconds of all parts together, as estimated.
         shown: whether this process shows it.
     """
 

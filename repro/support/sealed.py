@@ -36,7 +36,7 @@ class Damaged(ReproError):
     """A file that the package wrote is lost, cut, altered, or of something else.
 
     Args:
-        file: that is damaged.
+        file: the file that is damaged.
         why: the rest of the sentence that begins with the file.
         delete: what to delete so that it is made again; the file itself when None.
         advice: what to do, where that is something else.
@@ -118,9 +118,9 @@ def unsealed(
     """The content without its seal.
 
     Args:
-        content: that was read.
-        path: that it was read from.
-        kind: that it has to be of.
+        content: the content that was read.
+        path: the path that it was read from.
+        kind: the kind that it has to be of.
         before: the fields that files of this kind had before there were seals: exactly these are taken without one, and lack
             ``kind``. None where there were no such files.
         identity: fields of a sealed file that must have these values.
@@ -201,7 +201,7 @@ def writable(place: Path, variable: str, kept: str = "nothing that was complete 
     """Say in one sentence that a disk is full or may not be written to.
 
     Args:
-        place: that is written to.
+        place: the place that is written to.
         variable: the environment variable that names it.
         kept: what the user may rely on.
 

@@ -31,8 +31,8 @@ class Open:
     """Says of a field that it takes classes of other packages too.
 
     Args:
-        classes: of this package, which are written by their bare names.
-        protocols: of which other classes fit one.
+        classes: the classes of this package, which are written by their bare names.
+        protocols: the protocols; a class of another package fits one of them.
     """
 
     classes: tuple[type, ...]
@@ -73,8 +73,8 @@ def to_plain(value: Any, annotation: Any = None) -> Any:
     """A dataclass (or a tuple, string, number, bool, None) as JSON values, fields at their default left out.
 
     Args:
-        value: to write.
-        annotation: of the field that it stands in, where it is not that of a dataclass given whole.
+        value: the value to write.
+        annotation: the annotation of the field that it stands in, where it is not that of a dataclass given whole.
 
     Raises:
         ReproError: for a value that JSON does not know, and a class in an open field that no other process finds.

@@ -37,7 +37,7 @@ def read_boxes(path: Path, category: int = PERSON) -> Boxes:
     """The boxes of one category in a detector's file.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         category: id of persons.
 
     Raises:

@@ -43,8 +43,8 @@ def check_file(data: Any, folder: Path, rules: Rules, decode: bool) -> Found:
 
     Args:
         data: content of the JSON file, of any form.
-        folder: of the images.
-        rules: of the data set.
+        folder: the folder of the images.
+        rules: the rules of the data set.
         decode: decode the images, not only their headers.
     """
     for key in ("images", "annotations", "categories"):

@@ -34,7 +34,7 @@ def read_images(
 
     Args:
         annotation_files: JSON with ``images``, ``annotations`` and ``categories``, see ``records.read_records``.
-        image_folder: where the ``file_name`` of the images lie.
+        image_folder: the folder that the ``file_name`` of the images are relative to.
         skeleton: the meaning of ``keypoints``.
         limit: the first so many images only.
         annotated_only: leave out images without any annotation of a person, as the released code does for training: 64,115

@@ -37,7 +37,7 @@ def read_persons(
 
     Args:
         annotation_file: JSON with ``images``, ``annotations`` and ``categories``, see ``records.read_records``.
-        image_folder: where the ``file_name`` of the images lie.
+        image_folder: the folder that the ``file_name`` of the images are relative to.
         skeleton: the meaning of ``keypoints``.
         limit: stop adding images once there are ``limit`` persons. Images stay whole, so there may be a few more.
         boxes: a detector's JSON, a list of {image_id, category_id, bbox, score}. The persons are then its detections of
@@ -69,13 +69,13 @@ def persons_of(
     """The persons of a file that has been read.
 
     Args:
-        records: of the file.
-        image_folder: as of ``read_persons``, as the others.
-        skeleton: of the records' keypoints.
+        records: the records of the file.
+        image_folder: the folder that ``read_persons`` takes, like what follows.
+        skeleton: the skeleton of the records' keypoints.
         body: a person is a sample when one of the first so many keypoints is labelled; None for any keypoint.
-        limit: see there.
-        boxes: see there.
-        look: see there.
+        limit: the limit that ``read_persons`` takes.
+        boxes: the boxes that ``read_persons`` takes.
+        look: what ``read_persons`` looks at.
     """
     columns = _ground_truth(records, len(skeleton) if body is None else body)
     if boxes is not None:

@@ -39,13 +39,13 @@ class Records:
     """M images and A annotations of persons of a file.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         ids: (M,) int64 image ids.
         sizes: (M, 2) int64 stated (width, height).
         names: file names of the images.
         crowd: (M,) float64 crowd indices, nan where an image has none.
         category: id of the persons in the file.
-        annotations: with id, image_id, category_id, iscrowd, num_keypoints, area, bbox and keypoints.
+        annotations: the annotations with id, image_id, category_id, iscrowd, num_keypoints, area, bbox and keypoints.
         position: (A,) int64 position of each one's image.
         points: (A, K, 3) float64 x, y, v.
         boxes: (A, 4) float64 x, y, width, height as annotated.
@@ -84,8 +84,8 @@ def read_records(path: Path, names: tuple[str, ...], lists: Mapping[str, int]) -
     Args:
         path: JSON with ``images``, ``annotations`` and ``categories``. The category taken is the one named ``person``, or the
             only one with ``keypoints``, or the only one.
-        names: of the keypoints in the first of the ``lists``. Where the category names its keypoints and has them in another
-            order, they are put into this one.
+        names: the names of the keypoints in the first of the ``lists``. Where the category names its keypoints and has them in
+            another order, they are put into this one.
         lists: the fields that hold keypoints and the number in each; they are joined.
 
     Raises:
@@ -116,7 +116,7 @@ def read_image_list(path: Path, keypoints: int) -> Records:
 
     Args:
         path: JSON with ``images``.
-        keypoints: of the people that nobody labelled.
+        keypoints: the keypoints of the people that nobody labelled.
 
     Raises:
         ReproError: when the file is missing or anything in it is not what it has to be.
@@ -142,8 +142,8 @@ def keypoint_order(
     """Where in the file's order each keypoint of ``names`` stands, by the names that its category gives; None for their order.
 
     Args:
-        category: of the persons.
-        names: of the skeleton.
+        category: the category of the persons.
+        names: the names of the skeleton.
         partly: whether the category may name further keypoints after these.
 
     Returns:

@@ -82,7 +82,7 @@ class DrawnImages:
     are kept in memory, as far as ``KEPT_BYTES`` of them go, for the epochs and snapshots to come.
 
     Args:
-        folder: of the set, which nobody removes while this object lives.
+        folder: the folder of the set, which nobody removes while this object lives.
         offsets: (M + 1,) int64 where each JPEG begins in ``images.bin``.
         part_offsets: (M + 1,) int64, the same for ``parts.bin``.
         sizes: (M, 2) int64 (width, height).

@@ -193,11 +193,11 @@ def torso_shapes(
     """Add the trunk: hulls between elliptic cross-sections from crotch to neck.
 
     Args:
-        shapes: where the shapes go.
+        shapes: the list that the shapes go to.
         positions: (J, 3) joints.
         frames: (J, 3, 3) their axes.
         build: proportions.
-        distance: of the camera, in heights.
+        distance: the distance of the camera, in heights.
         loose: how far the top stands off the body, as a share of the radius.
         low: True when the top hangs down over the hips.
     """

@@ -74,10 +74,10 @@ def annotation_dicts(
     ``wholebody133`` are all 133; ``wholebody_dict`` gives the form of the COCO-WholeBody files. All carry ``head_box``.
 
     Args:
-        skeleton: of K keypoints.
+        skeleton: the skeleton of K keypoints.
         points: (N, K, 2) px.
         visibility: (N, K).
-        labels: of the same people.
+        labels: the labels of the same people.
         image_ids: (N,).
         image_size: (width, height) of every image.
     """
@@ -131,8 +131,8 @@ def coco_file(
     """The content of an annotation file in COCO's format that pycocotools loads.
 
     Args:
-        skeleton: of the annotations.
-        annotations: as ``annotation_dicts`` makes them.
+        skeleton: the skeleton of the annotations.
+        annotations: the annotations as ``annotation_dicts`` makes them.
         image_ids: (M,) ids of all images, with people or without.
         image_size: (width, height) of every image.
         crowd_indices: (M,) added to the images as ``crowdIndex``, as CrowdPose's files have it; None adds none.

@@ -67,12 +67,12 @@ def hand_shapes(
     """Add a hand: a palm with its fingers, or one mitten.
 
     Args:
-        limbs: where the capsules go.
+        limbs: the list that the capsules go to.
         points: (21, 3) keypoints in camera axes.
-        length: of the hand, in heights.
+        length: the length of the hand, in heights.
         side: ``left`` or ``right``.
         look: material.
-        depth: of the group.
+        depth: the depth of the group.
         fingers: 2 draws each bone of the fingers, 1 one bar a finger, 0 a mitten.
     """
     part = PART[f"{side}_hand"]
@@ -99,12 +99,12 @@ def foot_shapes(
     """Add both feet, the left one first: each the hull of heel, toes and instep.
 
     Args:
-        shapes: where the shapes go.
+        shapes: the list that the shapes go to.
         ankles: (2, 3) joints.
         frames: (2, 3, 3) their axes as columns.
         toes: (2, 3, 3) big toe, small toe and heel of each in camera axes.
-        depths: of the two groups.
-        distance: of the camera.
+        depths: the depths of the two groups.
+        distance: the distance of the camera.
         shoe: thickness of the shoes, 0 for bare feet.
     """
     points = np.empty((2, 5, 3))

@@ -152,9 +152,9 @@ class Head:
     Args:
         center: (3,) middle, in heights of the person.
         frame: (3, 3) axes as columns.
-        height: in heights of the person.
-        distance: of the camera.
-        shapes: where the shapes go.
+        height: the height in heights of the person.
+        distance: the distance of the camera.
+        shapes: the list that the shapes go to.
         middle: (2,) projection of ``center``.
         size: projected height.
         down: (2,) direction of its upright axis in the picture.
@@ -194,7 +194,7 @@ def head_shapes(head: Head, hair: str, hat: str, detail: bool) -> None:
     """Add a head to its shapes.
 
     Args:
-        head: where it is.
+        head: the place of the head.
         hair: ``bald``, ``short``, ``long``, ``tail`` or ``bun``.
         hat: ``none``, ``cap`` or ``helmet``.
         detail: draw eyes, brows, nose and mouth.

@@ -79,7 +79,7 @@ def read_labels(
     """Read the labels of ``people`` off the finished canvas.
 
     Args:
-        canvas: after all drawing.
+        canvas: the canvas after all drawing.
         people: the people to label.
         rng: decides which hidden keypoints stay unlabelled.
         unlabelled: their share; of the points on a face that looks away two and a half times as many.
@@ -112,7 +112,7 @@ def keypoint_states(canvas: Canvas, points: np.ndarray, turned_away: np.ndarray,
     it does not lie on the side of head or trunk that faces away. Outside the image it is not labelled.
 
     Args:
-        canvas: after all drawing.
+        canvas: the canvas after all drawing.
         points: (N, P, 2) px of the image.
         turned_away: (N, P) bool.
         owners: (N,) number of each person on the canvas.

@@ -26,7 +26,7 @@ class SceneSet:
     """Scenes with all their people.
 
     Args:
-        skeleton: of the keypoints.
+        skeleton: the skeleton of the keypoints.
         images: an image source; ``images.parts(index)`` gives the body parts.
         annotations: COCO-format annotations of all people, ordered by image; image ids count from 1.
         crowd_indices: (M,) float64 CrowdPose's crowd index of each image.

@@ -46,7 +46,7 @@ def draw_pictures(draw: Callable[[int], Picture], count: int, painters: int = 1)
 
     Args:
         draw: draws the picture of an index; with several painters it is pickled.
-        count: of pictures.
+        count: the number of pictures.
         painters: processes that draw; 1 draws in the calling one.
 
     Raises:

@@ -29,7 +29,7 @@ def draw_keypoints(
         image: (H, W, 3) uint8 RGB.
         points: (K, 2) x, y px.
         visibility: (K,) 0, 1 or 2.
-        skeleton: of K keypoints.
+        skeleton: the skeleton of K keypoints.
         zoom: whole factor of enlargement.
 
     Returns:
@@ -60,9 +60,9 @@ def person_sheet(
     """(rows * H, columns * W, 3) uint8 contact sheet of the first ``count`` single-person images.
 
     Args:
-        persons: as ``load_people`` gives them: all images of one size.
-        count: of images; fewer when there are fewer.
-        columns: of the sheet.
+        persons: the persons, as ``load_people`` gives them: all images of one size.
+        count: the number of images; fewer when there are fewer.
+        columns: the columns of the sheet.
         zoom: whole factor of enlargement.
         labels: draw keypoints.
     """

@@ -23,7 +23,7 @@ class PeopleSettings:
 
     Args:
         seed: chooses the whole data set.
-        revision: of the generator; raised by hand when a change of the code alters images or labels.
+        revision: the revision of the generator; raised by hand when a change of the code alters images or labels.
         children: share of children.
         sport: share of athletic poses (gymnastics, running, upside down), the rest are everyday ones.
         pose_noise: factor on the spread of the joint angles around their pose.
@@ -151,7 +151,7 @@ def stream(settings: PeopleSettings, split: str, index: int, kind: str) -> np.ra
     Args:
         settings: only the seed enters.
         split: one of ``SPLITS``.
-        index: of the image, not negative.
+        index: the index of the image, not negative.
         kind: one of ``STREAMS``: labels' noise has its own stream, so that it can be drawn without drawing the image.
 
     Raises:

@@ -64,7 +64,7 @@ def joined_keypoints(record: Mapping[str, Any]) -> dict[str, Any]:
     """An annotation or result with its lists of keypoints joined into one, in the order of the skeleton.
 
     Args:
-        record: with ``keypoints`` of the body and a list for each other part, 3 numbers (x, y, v) a keypoint.
+        record: the record with ``keypoints`` of the body and a list for each other part, 3 numbers (x, y, v) a keypoint.
 
     Returns:
         Its other fields, and ``keypoints`` of the whole body, 399 numbers.
@@ -98,7 +98,7 @@ def load_coco_wholebody(
 
     Args:
         annotation_file: JSON with ``images``, ``annotations`` and ``categories``; each person has all five lists.
-        image_folder: where the ``file_name`` of the images lie.
+        image_folder: the folder that the ``file_name`` of the images are relative to.
         limit: stop adding images once there are ``limit`` persons.
         boxes: a detector's JSON in place of the ground-truth boxes.
         look: whether the image files are looked at.

@@ -25,7 +25,7 @@ class TestDev:
 
     Args:
         images: the list of its images.
-        folder: that these lie in.
+        folder: the folder that these lie in.
         boxes: a detector's persons in them, which top-down methods need; None where there is no such file.
     """
 

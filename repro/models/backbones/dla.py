@@ -30,7 +30,7 @@ class DLA(Backbone):
     """Settings of a DLA; the defaults are DLA-34.
 
     Args:
-        channels: of the levels at 1, 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
+        channels: the channels of the levels at 1, 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
         levels: convolutions of the first two levels and depth of the trees of the other four.
 
     Raises:
@@ -95,7 +95,7 @@ class Tree(nn.Module):
         depth: 1 is two blocks and a root; more is two trees of one less, the second of which has the root of both.
         before: channels of the input.
         after: channels of the output.
-        stride: of the first block.
+        stride: the stride of the first block.
         joins_input: whether the pooled input is a child of the root too.
         children: channels of the children that come from outside.
     """
@@ -182,8 +182,8 @@ class Aggregation(nn.Module):
     the result so far (iterative deep aggregation).
 
     Args:
-        channels: of the features, first one first; all results have as many as the first.
-        factors: by which each but the first is made larger.
+        channels: the channels of the features, first one first; all results have as many as the first.
+        factors: the factors by which each but the first is made larger.
     """
 
     def __init__(self, channels: Sequence[int], factors: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ class Hourglass(Backbone):
     """Settings of a stacked hourglass; the defaults are Hourglass-104.
 
     Args:
-        channels: at 1/4, 1/8, ... of the input; one number a scale. The stem has half of the first, then the first.
+        channels: the channels at 1/4, 1/8, ... of the input; one number a scale. The stem has half of the first, then the first.
         blocks: residual blocks at each scale.
         stacks: hourglasses one after the other.
 
@@ -100,7 +100,7 @@ class Scale(nn.Module):
     """One scale of an hourglass and all below it; (B, channels[0], H, W) to the same shape.
 
     Args:
-        channels: of this scale and those below.
+        channels: the channels of this scale and those below.
         blocks: residual blocks of each of them.
     """
 

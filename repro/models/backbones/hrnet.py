@@ -197,7 +197,7 @@ class HRNetBackbone(nn.Module):
     steps are methods of their own, for networks that act between stage 3 and transition 3 or double what follows.
 
     Args:
-        settings: of the network.
+        settings: the settings of the network.
     """
 
     prefixes = ("conv", "bn", "layer", "transition", "stage")  # how the names of its parameters begin

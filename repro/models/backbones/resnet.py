@@ -104,7 +104,7 @@ class ResNetBackbone(nn.Module):
     """ResNet up to the features of its last stage. Networks inherit from it, as from ``HRNetBackbone``.
 
     Args:
-        settings: of the network.
+        settings: the settings of the network.
     """
 
     prefixes = ("conv1.", "bn1.", "layer")  # how the names of its parameters begin

@@ -68,7 +68,7 @@ def sampling_positions(transform: Tensor, *, dilation: int = 1) -> Tensor:
 
     Args:
         transform: (B, 4, H, W), see ``transformed_grid``.
-        dilation: of the convolution.
+        dilation: the dilation of the convolution.
 
     Returns:
         (B, 9, 2, H, W): for each output pixel nine positions (x, y) in pixels of the features, the centre of the
@@ -89,7 +89,7 @@ def adaptive_convolution(x: Tensor, transform: Tensor, weight: Tensor, *, dilati
         x: (B, C, H, W).
         transform: (B, 4, H, W), see ``transformed_grid``.
         weight: (C', C, 3, 3).
-        dilation: of the regular positions.
+        dilation: the dilation of the regular positions.
 
     Returns:
         (B, C', H, W) in the dtype of ``x``.

@@ -14,7 +14,7 @@ def heatmap_head(channels: int, maps: int, *, kernel: int = 1) -> nn.Conv2d:
     In a network it is called ``final_layer``, the official name.
 
     Args:
-        channels: of the features.
+        channels: the channels of the features.
         maps: number of maps, as the number of keypoints.
         kernel: its odd size; the maps keep the features' size.
 

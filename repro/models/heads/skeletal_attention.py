@@ -108,7 +108,7 @@ class SkeletalAttention(nn.Module):
     Args:
         width: channels C of the highest resolution.
         kernel: size of the predicting convolution.
-        upper: for each of the sixteen links whether it is upper body.
+        upper: flags, one for each of the sixteen links, that say whether it is of the upper body.
 
     Raises:
         ReproError: when ``width`` is not a multiple of 16 or ``kernel`` is even.

@@ -57,7 +57,7 @@ def convert(
     The number of keypoints is the file's. Counters of batches may be missing, as torch allows.
 
     Args:
-        state_dict: as for ``recognise``.
+        state_dict: the tensors, as ``recognise`` takes them.
         family: one of ``FAMILIES``.
         origin: their file, for messages.
 

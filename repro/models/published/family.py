@@ -30,7 +30,7 @@ class Family:
     """A published network of one size, for any number of keypoints.
 
     Args:
-        name: as ``hrnet-w32``.
+        name: the name, as ``hrnet-w32``.
         build: the network here, from the number of keypoints.
         keypoints: the number of keypoints, from the published tensors by name.
         marks: published names, each with its first sizes, None for any; () for a name alone.
@@ -64,7 +64,7 @@ class Family:
 
         Args:
             weights: tensors by published name.
-            origin: where they are from, for messages.
+            origin: the place that they are from, for messages.
 
         Raises:
             ReproError: for tensors that are missing, left over or of another shape, by their published names; for copies of a
