@@ -23,8 +23,8 @@ from repro.papers.recipes import runnable_rows, table_rows
 from repro.recipe import Data, Recipe
 from repro.reporting.outcome import Outcome
 from repro.scales.scale import SCALES, Scale
+from repro.tables.current import recipes_of_today
 from repro.tables.plan import counts_alone, table_recipes, table_samples, table_skeleton
-from repro.tables.view import recipes_of_today
 
 FILE = Path(__file__).parent / "pins" / "keys.json"
 TABLES = [

@@ -270,7 +270,7 @@ def result(name: str, value: float) -> Path:
         about = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "created": "2026-01-01"}
         (place / "manifest.json").write_text(json.dumps(about))
         Outcome("skeletal", 3, "smoke", "people", 8, (run,)).write(place / "runs.json")
-        line = {"row": ["hrnet"], "metric": ["PCKh"], "ours": [value], "spread": [0.1], "verdict": ["open"]}
+        line = {"row": ["hrnet"], "metric": ["PCKh"], "ours": [value], "spread": [0.1], "verdict": ["undecided"]}
         pd.DataFrame(line).to_csv(place / "table.csv", index=False)
     return find_folder(name)
 

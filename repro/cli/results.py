@@ -1,4 +1,4 @@
-"""The commands of result folders: ``repro results list`` and ``repro results diff``."""
+"""The commands of result folders: ``repro results list``, ``diff`` and ``judge``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 
 @click.group()
 def results() -> None:
-    """Result folders: list and compare them."""
+    """Result folders: list, compare and judge them."""
 
 
 @results.command("list")
@@ -35,3 +35,16 @@ def diff_results(first: str, second: str) -> None:
     click.echo("Numbers: none differ." if changed.empty else changed.to_string(index=False))
     for name, (a, b) in fields.items():
         click.echo(f"{name}:\n  A {a}\n  B {b}")
+
+
+@results.command("judge")
+def judge_results() -> None:
+    """Write the tables of the committed folders and results/README.md anew, by today's rules."""
+    from repro import paths
+    from repro.reporting.folders import committed_manifests
+    from repro.reporting.table_files import judge_again
+    from repro.tables.claims_page import write_page
+
+    for name in committed_manifests():
+        click.echo(f"{name}: {'its table has changed' if judge_again(paths.results() / name) else 'unchanged'}")
+    click.echo(f"Written {write_page()}")

@@ -80,6 +80,8 @@ class TableRows:
             else as HRNet's tool does (``metrics.counts``).
         stand_ins: by the label of a column that is not printed the printed one whose steps judge its own, as AP judges mean
             OKS, where a short training leaves the printed metric too near zero to tell.
+        headlines: by slug of a row the label of the column that the paper's text speaks of, which judges the step to it; for rows
+            that are not named the table's first column that may judge (``reporting.steps``).
         note: what a reader must know of how this package runs the table.
         length: factor on the number of crops, or images, that a scale shows in a training: below 1 for a table of so many large
             networks that it would not fit into the scale's time. All rows have the same, and the paper's own length stays.
@@ -92,6 +94,7 @@ class TableRows:
     expected: tuple[Expected, ...] = ()
     decimal: bool = False
     stand_ins: dict[str, str] = field(default_factory=dict)
+    headlines: dict[str, str] = field(default_factory=dict)
     note: str = ""
     length: float = 1.0
 
@@ -124,6 +127,12 @@ def table_rows(paper: str, number: int) -> TableRows | None:
         if unknown:
             raise ReproError(
                 f"A column of table {number} of {paper} is stood in for by {unknown[0]!r}, which is not printed: name a column."
+            )
+        unknown = sorted((set(found.headlines) - set(found.rows)) | (set(found.headlines.values()) - set(printed.columns)))
+        if unknown:
+            raise ReproError(
+                f"A headline of table {number} of {paper} names {unknown[0]!r}, which is neither a row that is run nor a printed "
+                "column: name one."
             )
     return found
 

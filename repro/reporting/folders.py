@@ -170,6 +170,12 @@ def write_index() -> None:
             temporary.unlink(missing_ok=True)
 
 
+def committed_manifests() -> dict[str, dict[str, Any]]:
+    """The manifests of the result folders that git knows (committed or staged), where it knows any results; else of all."""
+    known = known_to_git(paths.results())
+    return {name: m for name, m in manifests().items() if not known or f"{name}/manifest.json" in known}
+
+
 def newest_folder(paper: str, number: int, data: str = "") -> Path:
     """The newest version of a table at its scale's own length, on a data set if one is named and was reproduced, else on any.
 
@@ -178,10 +184,8 @@ def newest_folder(paper: str, number: int, data: str = "") -> Path:
     Of the versions that git knows (committed or staged), where it knows any results: a reproduction on somebody's machine does
     not change what the committed notebooks show. Raises ReproError when there is none.
     """
-    known = known_to_git(paths.results())
-    own = {name: m for name, m in manifests().items() if m["paper"] == paper and m["table"] == number}
+    own = {name: m for name, m in committed_manifests().items() if m["paper"] == paper and m["table"] == number}
     own = {name: m for name, m in own.items() if m.get("length", 1) == 1}
-    own = {name: m for name, m in own.items() if not known or f"{name}/manifest.json" in known}
     if not own:
         raise ReproError(
             f"Table {number} of {paper} has no result folder: run `make reproduce PAPER={paper} TABLE={number}`."
@@ -206,10 +210,10 @@ def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, 
     """What differs between two result folders.
 
     Returns:
-        the lines of the two tables side by side where our numbers or verdicts differ, and the fields of the manifests that
-        differ, as (first, second).
+        the lines of the two tables side by side where our numbers or verdicts differ, one a row, baseline and metric, so that
+        steps which the paper argues for are among them; and the fields of the manifests that differ, as (first, second).
     """
-    keys = ["row", "metric"]
+    keys = ["row", "baseline", "metric"]
     manifest_a, manifest_b = (_without_seal(read_manifest(folder)) for folder in (first, second))
     tables = [_read_table(folder / "table.csv")[[*keys, "ours", "spread", "verdict"]] for folder in (first, second)]
     both = tables[0].merge(tables[1], on=keys, how="outer", suffixes=(" A", " B"), sort=False)
@@ -231,7 +235,9 @@ def _read_table(file: Path) -> pd.DataFrame:
     """A ``table.csv``. Raises Damaged when it does not fit its checksum or is no such table."""
     check_kept(file)
     try:
-        table = pd.read_csv(file)
+        table = pd.read_csv(file, keep_default_na=False, na_values={"ours": [""], "spread": [""]})
+        if "baseline" not in table:
+            table["baseline"] = ""
         table[["row", "metric", "ours", "spread", "verdict"]]
     except (OSError, ValueError, KeyError) as error:
         raise Damaged(file, f"cannot be read ({error})", advice=_advice(file.parent)) from error

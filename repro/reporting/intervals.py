@@ -26,7 +26,6 @@ from repro.metrics.evidence import Evidence
 
 REPLICATES = 1000
 LEVEL = 0.95
-POWER = 0.8  # of the smallest effect that is named
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,8 @@ class Interval:
         low: end of the 95 % interval.
         high: see ``low``.
         seeds: number of pairs.
-        from_people: standard deviation of the mean that the images explain.
+        from_people: standard deviation of the mean that the images explain; nan where no evidence of them was kept.
         from_seeds: that the seeds explain beyond it; nan with one seed, whose interval knows the images alone.
-        detectable: the smallest true effect that four of five such runs would tell from zero.
     """
 
     mean: float
@@ -49,12 +47,28 @@ class Interval:
     seeds: int
     from_people: float
     from_seeds: float
-    detectable: float
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of zero."""
+        """Whether the interval lies on one side of zero; False where there is none."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def half_width(self) -> float:
+        """Half of its width: a mean effect larger than this would have excluded zero."""
+        return (self.high - self.low) / 2
+
+    @property
+    def knows_people(self) -> bool:
+        """Whether it tells what other evaluation images would change."""
+        return not np.isnan(self.from_people)
+
+    @property
+    def over(self) -> str:
+        """What it is over, in words; "" where there is no interval."""
+        if not self.knows_people:
+            return "" if np.isnan(self.low) else "seeds alone"
+        return "people alone" if np.isnan(self.from_seeds) else "people and seeds"
 
 
 def draw_weights(images: int, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
@@ -89,7 +103,8 @@ def step_interval(
     between = float(differences.var(ddof=1)) / count
     beyond = max(0.0, between - own / count)
     freedom = (count - 1) * ((people + beyond) / between) ** 2 if between > 0 else np.inf
-    freedom = freedom if count > 2 else 1  # with two seeds Satterthwaite's are too many: 11 % of null effects excluded zero
+    # With two seeds Satterthwaite's are too many: 11 % of null effects excluded zero. Below one the interval has no end.
+    freedom = max(1.0, freedom) if count > 2 else 1.0
     return _interval(mean, people, beyond, freedom, count)
 
 
@@ -104,8 +119,28 @@ def _interval(mean: float, people: float, beyond: float, freedom: float, count: 
         seeds=count,
         from_people=float(np.sqrt(people)),
         from_seeds=float(np.sqrt(beyond)),
-        detectable=(reach + float(stats.t.ppf(POWER, freedom))) * error,
     )
+
+
+def seeds_interval(baseline: Mapping[int, float], row: Mapping[int, float]) -> Interval | None:
+    """Student's interval of a step over paired seeds, of runs whose evidence was not kept; None when they share no seed.
+
+    With one seed both ends are nan.
+
+    Args:
+        baseline: the metric by seed.
+        row: the same of the row.
+    """
+    shared = sorted(set(baseline) & set(row))
+    if not shared:
+        return None
+    differences = np.array([row[s] - baseline[s] for s in shared])
+    mean, count, unknown = float(differences.mean()), len(shared), float("nan")
+    if count < 2:
+        return Interval(mean, unknown, unknown, count, unknown, unknown)
+    error = float(differences.std(ddof=1) / np.sqrt(count))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
+    return Interval(mean, mean - half, mean + half, count, unknown, error)
 
 
 def replicates(evidence: Evidence, weights: np.ndarray) -> tuple[float, np.ndarray]:

@@ -3,132 +3,98 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 
-from repro.metrics.catalogue import BESIDE, COUNTED, METRICS
+from repro.metrics.catalogue import METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
-from repro.papers.spec import Column, TableSpec, printed_value
+from repro.papers.spec import printed_value
 from repro.recipe import Recipe
+from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
-from repro.reporting.verdicts import Step, paired_step, verdict
+from repro.reporting.steps import Step, measured_columns, printed_change, steps_of
+from repro.reporting.verdicts import VERDICTS
+
+STEP_COLUMNS = ("step printed", "step ours", "low", "high", "interval over", "error people", "error seeds")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One number of one row, printed and ours, in the printed unit.
+def long_table(measured: Measured) -> pd.DataFrame:
+    """One line a row and metric, then one a step that the paper argues for and metric: what ``table.csv`` holds.
 
-    Args:
-        printed: None where nothing is printed.
-        mean: ours over seeds; None where nothing was run.
-        deviation: over seeds (n - 1); nan with one seed.
-        change_printed: from the baseline row to this one; of a stand-in that of the column which judges it.
-        step: the same, ours.
-        verdict: about the step.
+    ``step`` says what the numbers of the step rest on: ``printed`` in the table, or ``argued`` by the paper between rows that
+    ``baseline`` and ``row`` name. ``judged`` says whether this metric judges the step; ``judged by`` names the printed column
+    that the sign of a stand-in comes from.
     """
+    outcome = measured.outcome
+    spec, printed = (
+        PAPERS[outcome.paper].table(outcome.table),
+        shown_rows(outcome.paper, outcome.table).set_index("row"),
+    )
+    columns = {column.label: str(column.metric) for column in measured_columns(spec, outcome)}
+    steps = {(one.baseline, one.row, one.label, one.argued): one for one in steps_of(measured)}
 
-    printed: float | None
-    mean: float | None
-    deviation: float
-    change_printed: float | None
-    step: Step | None
-    verdict: str
+    def line(row: str, label: str, baseline: str, step: Step | None) -> dict[str, object]:
+        values = list(measured.values(row, columns[label]).values())
+        return {
+            "row": row,
+            "kind": printed.loc[row, "kind"],
+            "baseline": baseline,
+            **{name: printed.loc[row, name] for name in spec.settings},
+            "metric": label,
+            "printed": printed_value(printed.loc[row, label]) if label in printed.columns else None,
+            "ours": float(np.mean(values)) if values else None,
+            "spread": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+            "seeds": len(outcome.values(row, columns[label])),
+            **_of_step(measured, baseline, row, label, columns[label], step),
+        }
 
-
-def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
-    """The printed columns that can be ours, then the extra ones that these runs measured."""
-    printed = [column for column in spec.columns if column.metric is not None]
-    taken = {column.metric for column in printed if column.metric is not None}
-    have = {name for run in outcome.runs for name in run.metrics}
-    if not any(METRICS[metric].needs == "pckh" for metric in taken):
-        have -= {"pckh@0.10"}  # the second reading of a column that is not printed
-    if "whole_AP" in taken:
-        have -= {"AP"}  # the same
-    have -= {f"OKS_{reading}" for reading in ("regression", "heatmap") if f"AP_{reading}" not in taken}
-    return printed + [Column(one.label, one.key) for one in BESIDE if one.key in have - taken]
-
-
-def cell(outcome: Outcome, printed: pd.DataFrame, row: str, metric: str, label: str, judge: str = "") -> Cell:
-    """One number of one row.
-
-    Args:
-        outcome: of the table.
-        printed: the printed table, indexed by row.
-        row: slug of the row.
-        metric: that is ours.
-        label: of its column.
-        judge: label of the printed column whose steps the column's own are judged by, see ``TableRows.stand_ins``; empty for
-            the column itself.
-    """
-    baseline = printed.loc[row, "baseline"]
-
-    def ours(of: str) -> dict[int, float]:
-        if metric in COUNTED:
-            value = outcome.counted.get(of, {}).get(metric)
-            return {} if value is None else {0: value}
-        return _in_unit(outcome, of, metric)
-
-    def theirs(of: str, head: str) -> float | None:
-        return printed_value(printed.loc[of, head]) if head in printed.columns else None
-
-    values = ours(row)
-    mean = float(np.mean(list(values.values()))) if values else None
-    deviation = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else math.nan
-    change, step = None, None
-    if baseline:
-        after, before = theirs(row, judge or label), theirs(baseline, judge or label)
-        if after is not None and before is not None:
-            change = round(after - before, 6)
-        step = paired_step(ours(baseline), values)
-    told = "" if metric in COUNTED else verdict(change, step)
-    return Cell(theirs(row, label), mean, deviation, change, step, told)
+    own = [
+        line(row, label, baseline, steps.get((baseline, row, label, False)))
+        for row, baseline in printed["baseline"].items()
+        for label in columns
+    ]
+    argued = [line(one.row, one.label, one.baseline, one) for one in steps.values() if one.argued]
+    return pd.DataFrame(own + argued).round(4)
 
 
-def long_table(outcome: Outcome) -> pd.DataFrame:
-    """One line a row and metric: what ``table.csv`` holds, and what the other forms are made of.
-
-    ``judged by`` names the printed column that ``step printed`` and ``verdict`` of a stand-in come from.
-    """
-    spec, rows = PAPERS[outcome.paper].table(outcome.table), table_rows(outcome.paper, outcome.table)
-    printed = shown_rows(outcome.paper, outcome.table).set_index("row")
-    judges = rows.stand_ins if rows else {}
-    lines = []
-    for row in printed.index:
-        for column in measured_columns(spec, outcome):
-            metric, judge = _key(column), judges.get(column.label, "")
-            one = cell(outcome, printed, row, metric, column.label, judge)
-            lines.append(
-                {
-                    "row": row,
-                    "kind": printed.loc[row, "kind"],
-                    "baseline": printed.loc[row, "baseline"],
-                    **{name: printed.loc[row, name] for name in spec.settings},
-                    "metric": column.label,
-                    "printed": one.printed,
-                    "ours": one.mean,
-                    "spread": one.deviation,
-                    "seeds": len(outcome.values(row, metric)),
-                    "step printed": one.change_printed,
-                    "step ours": one.step.mean if one.step else None,
-                    "low": one.step.low if one.step else None,
-                    "high": one.step.high if one.step else None,
-                    "verdict": one.verdict,
-                    "judged by": judge,
-                }
-            )
-    return pd.DataFrame(lines).round(4)
+def _of_step(
+    measured: Measured, baseline: str, row: str, label: str, metric: str, step: Step | None
+) -> dict[str, object]:
+    """The columns of ``long_table`` that tell of a step; counts have no interval."""
+    empty: dict[str, object] = {**dict.fromkeys(STEP_COLUMNS), "step": "", "judged": "", "verdict": "", "judged by": ""}
+    if step is None or step.interval is None:
+        one, counts = measured.outcome, METRICS[metric].counted and measured.values(row, metric)
+        before = measured.values(baseline, metric) if baseline and counts else {}
+        empty["step printed"] = printed_change(one.paper, one.table, baseline, row, label) if baseline else None
+        return empty | ({"step ours": measured.values(row, metric)[0] - before[0]} if before else {})
+    found = step.interval
+    return {
+        "step printed": step.printed if step.argued else step.says,
+        "step ours": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "interval over": found.over,
+        "error people": found.from_people,
+        "error seeds": found.from_seeds,
+        "step": "argued" if step.argued else "printed",
+        "judged": "yes" if step.judges else "",
+        "verdict": step.verdict,
+        "judged by": step.judged_by,
+    }
 
 
-def wide_table(outcome: Outcome) -> pd.DataFrame:
-    """The table as a reader sees it: ``printed / ours ± spread`` in each column; the paper's rows, and added ones that were run.
+def wide_table(measured: Measured) -> pd.DataFrame:
+    """The table as a reader sees it: ``printed / ours ± spread`` in each column, rows as in the paper.
 
     Absolute numbers at a reduced scale or on another data set are not the paper's and are not meant to be compared with
     them: the steps are.
     """
-    spec, table = PAPERS[outcome.paper].table(outcome.table), long_table(outcome)
+    outcome = measured.outcome
+    spec, table = PAPERS[outcome.paper].table(outcome.table), long_table(measured)
+    table = table[table["step"] != "argued"]
     rows = table_rows(outcome.paper, outcome.table)
     run = {one.row for one in outcome.runs} or set(outcome.counted)
     recipes = set(rows.rows) if rows else set()
@@ -136,8 +102,6 @@ def wide_table(outcome: Outcome) -> pd.DataFrame:
     lines = []
     for row, group in table.groupby("row", sort=False):
         first = group.iloc[0]
-        if first["kind"] == "extra" and row not in run:
-            continue
         line = {name: first[name] for name in spec.settings}
         line["kind"] = first["kind"]
         if row not in run and first["kind"] != "cited":
@@ -156,72 +120,117 @@ def given_weights(outcome: Outcome) -> dict[str, str]:
     return {row: one.title for row, one in weights.items() if one is not None}
 
 
-def steps_table(outcome: Outcome) -> pd.DataFrame:
-    """One line a step and metric: the change as printed, ours with its 95 % interval over seeds, the verdict.
+def steps_table(measured: Measured) -> pd.DataFrame:
+    """The judged steps, one line each: the change in the paper, ours with its 95 % interval, the verdict.
 
-    The printed change of a stand-in names the column that it is one of.
+    ``could see`` is half the interval's width, the smallest effect that these runs could have seen. ``people`` and ``seeds`` are
+    the standard errors that the interval is made of.
     """
-    table = long_table(outcome)
-    table = table[(table["verdict"] != "") | ((table["baseline"] != "") & table["step ours"].notna())]
-    spec = PAPERS[outcome.paper].table(outcome.table)
-    counted = {c.label for c in spec.columns if c.metric in COUNTED}
-    table = table[~table["metric"].isin(counted)]
-    printed = pd.DataFrame(
+    lines = [
         {
-            "step": table["baseline"] + " → " + table["row"],
-            "metric": table["metric"],
-            "printed": [
-                _signed(v) + (f" {judge}" if judge and pd.notna(v) else "")
-                for v, judge in zip(table["step printed"], table["judged by"], strict=True)
-            ],
-            "ours": [_signed(v, 2) for v in table["step ours"]],
-            "95 % interval": [
-                "one seed" if pd.isna(low) else f"[{low:+.2f}, {high:+.2f}]"
-                for low, high in zip(table["low"], table["high"], strict=True)
-            ],
-            "verdict": [v or "not printed" for v in table["verdict"]],
+            "step": f"{one.baseline} → {one.row}",
+            "metric": one.label,
+            "printed": _shown_print(one),
+            **_shown_interval(one),
+            "sign": one.sign,
+            "verdict": one.verdict,
         }
-    )
-    return pd.concat([printed, expected_steps(outcome)], ignore_index=True)
-
-
-def expected_steps(outcome: Outcome) -> pd.DataFrame:
-    """The steps that the paper argues for without printing them, in the columns of ``steps_table``."""
-    rows, spec = table_rows(outcome.paper, outcome.table), PAPERS[outcome.paper].table(outcome.table)
-    metrics = {column.label: _key(column) for column in measured_columns(spec, outcome)}
-    lines = []
-    for one in rows.expected if rows else ():
-        if one.metric not in metrics:
-            continue
-        metric = metrics[one.metric]
-        step = paired_step(*(_in_unit(outcome, row, metric) for row in (one.baseline, one.row)))
-        if step is not None:
-            lines.append(
-                {
-                    "step": f"{one.baseline} → {one.row}",
-                    "metric": one.metric,
-                    "printed": f"expected {'+' if one.sign > 0 else '-'}",
-                    "ours": _signed(step.mean, 2),
-                    "95 % interval": "one seed" if step.seeds < 2 else f"[{step.low:+.2f}, {step.high:+.2f}]",
-                    "verdict": verdict(float(one.sign), step),
-                }
-            )
+        for one in steps_of(measured)
+        if one.judges
+    ]
     return pd.DataFrame(lines)
 
 
-def _key(column: Column) -> str:
-    """The key of a column's metric, which measured columns have."""
-    assert column.metric is not None, f"the column {column.label} is not ours"
-    return column.metric
+def other_steps(measured: Measured) -> pd.DataFrame:
+    """The steps in the columns that do not judge them, which are shown and not counted; all steps of a scale without verdicts."""
+    lines = [
+        {
+            "step": f"{one.baseline} → {one.row}",
+            "metric": one.label,
+            "printed": _shown_print(one),
+            **_shown_interval(one),
+        }
+        for one in steps_of(measured)
+        if not one.judges
+    ]
+    return pd.DataFrame(lines)
 
 
-def _in_unit(outcome: Outcome, row: str, metric: str) -> dict[int, float]:
-    """The metric of a row by seed, in the printed unit."""
-    return {seed: METRICS[metric].factor * value for seed, value in outcome.values(row, metric).items()}
+def about_intervals(measured: Measured) -> str:
+    """What the intervals of a table know, in a sentence or two: people, seeds, and which part of them is whose."""
+    steps = [one.interval for one in steps_of(measured) if one.judges and one.interval is not None]
+    if not steps:
+        return "No step of this table has a verdict" + (
+            ": smoke runs mean nothing." if measured.outcome.scale == "smoke" else "."
+        )
+    kinds = {
+        kind: [one for one in steps if one.over == kind]
+        for kind in ("people and seeds", "people alone", "seeds alone", "")
+    }
+    told = []
+    if both := kinds["people and seeds"]:
+        people, seeds = (sum(getattr(one, part) ** 2 for one in both) for part in ("from_people", "from_seeds"))
+        share = 100 * people / (people + seeds) if people + seeds else 0
+        told.append(
+            f"Intervals are over evaluation people and {both[0].seeds} seeds together; of their variance {share:.0f} % is "
+            f"people, {100 - share:.0f} % seeds."
+        )
+    if kinds["people alone"]:
+        told.append(
+            "Intervals are over evaluation people alone: there is one seed, and what another would change is not in them. Steps "
+            "between two trainings count as undecided."
+        )
+    if kinds["seeds alone"]:
+        told.append(
+            "Intervals know the seeds alone, as no evidence of single people was kept: all seeds were evaluated on the same "
+            "people, and the steps count as undecided."
+        )
+    if kinds[""]:
+        told.append(
+            "There is one seed and no evidence of single people was kept: there are no intervals, and the steps count as "
+            "undecided."
+        )
+    if len([kind for kind in kinds.values() if kind]) > 1:
+        told.insert(0, "The steps differ in what is known of them.")
+    return " ".join(told)
+
+
+def count_verdicts(measured: Measured) -> list[str]:
+    """How many steps have each verdict, and what it means, one line each; nothing for a scale without verdicts."""
+    judged = [one for one in steps_of(measured) if one.judges]
+    if not judged:
+        return []
+    counts = Counter(one.verdict for one in judged)
+    return [f"{counts[name]} {name}: {meaning}" for name, meaning in VERDICTS.items()]
+
+
+def _shown_print(one: Step) -> str:
+    """The printed change, with the column whose it is where that is another."""
+    if one.argued:
+        expected = f"expected {'+' if one.says and one.says > 0 else '-'}"
+        return expected if one.printed is None else f"{_signed(one.printed)} ({expected})"
+    return _signed(one.says) + (f" {one.judged_by}" if one.judged_by and one.says is not None else "")
+
+
+def _shown_interval(one: Step) -> dict[str, str]:
+    found = one.interval
+    assert found is not None, "steps that were not run are left out"
+    known = not math.isnan(found.low)
+    return {
+        "ours": _signed(found.mean, 2),
+        "95 % interval": f"[{found.low:+.2f}, {found.high:+.2f}]" if known else "none",
+        "could see": f"{found.half_width:.2f}" if known else "–",
+        "people": _error(found.from_people),
+        "seeds": _error(found.from_seeds),
+    }
 
 
 def _show(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.1f}"
+
+
+def _error(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def _show_ours(one: pd.Series) -> str:

@@ -1,66 +1,46 @@
-"""Does an ablation step go the way that the paper prints? A verdict from paired differences over seeds."""
+"""Does a step between two rows go the way that the paper says? One word for each answer, the same on both sides of zero."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from repro.reporting.intervals import Interval
 
-import numpy as np
-from scipy import stats
-
+CONFIRMED, CONTRADICTED, UNDECIDED, NONE_EXPECTED = "confirmed", "contradicted", "undecided", "no effect expected"
 VERDICTS = {
-    "confirmed": "same sign as printed, and the 95 % interval over seeds excludes zero",
-    "consistent": "same sign as printed, the interval includes zero or there is one seed only",
-    "contradicted": "opposite sign, and the interval excludes zero",
-    "open": "anything else",
+    CONFIRMED: "the 95 % interval excludes zero, on the side that the paper says",
+    CONTRADICTED: "the 95 % interval excludes zero, on the other side",
+    UNDECIDED: "it does not, or it knows people or seeds alone; the sign and half its width, the smallest effect that these runs "
+    "could have seen, stand beside it",
+    NONE_EXPECTED: "the paper prints no change",
 }
 
 
-@dataclass(frozen=True)
-class Step:
-    """The change from a baseline row to a row, ours.
+def verdict(expected: float | None, interval: Interval | None, *, one_training: bool = False) -> str:
+    """One of ``VERDICTS``, or "" where the paper says nothing of the step or nothing was run.
+
+    An interval that knows one of both sources alone decides nothing. Seeds alone: all of them are evaluated on the same people.
+    People alone, of one seed: where two trainings of the same recipe differ by as much as other people would change, it excludes
+    zero for 22 of 100 differences that mean nothing, and for more where they differ more. Two readings of one training have no
+    such difference.
 
     Args:
-        mean: of the differences over seeds.
-        low: end of the 95 % interval of the mean (Student's t over paired seeds); nan with fewer than two seeds.
-        high: see there.
-        seeds: number of pairs.
+        expected: change from baseline to row in the paper, of which the sign counts.
+        interval: of ours.
+        one_training: whether both rows are the same trained networks.
     """
-
-    mean: float
-    low: float
-    high: float
-    seeds: int
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of zero; False where there is none."""
-        return self.low > 0 or self.high < 0
-
-
-def paired_step(baseline: dict[int, float], values: dict[int, float]) -> Step | None:
-    """The step between two rows from the seeds that both have; None when they share no seed."""
-    shared = sorted(set(baseline) & set(values))
-    if not shared:
-        return None
-    differences = np.array([values[s] - baseline[s] for s in shared])
-    mean, n = float(differences.mean()), len(shared)
-    if n < 2:
-        return Step(mean, float("nan"), float("nan"), n)
-    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
-    return Step(mean, mean - half, mean + half, n)
-
-
-def verdict(printed: float | None, step: Step | None) -> str:
-    """One of ``VERDICTS``, or "" where the paper prints no change or nothing was run.
-
-    Args:
-        printed: change from baseline to row in the paper.
-        step: ours.
-    """
-    if printed is None or step is None:
+    if expected is None or interval is None:
         return ""
-    if printed == 0 or step.mean == 0:
-        return "open"
-    if (printed > 0) == (step.mean > 0):
-        return "confirmed" if step.excludes_zero else "consistent"
-    return "contradicted" if step.excludes_zero else "open"
+    if expected == 0:
+        return NONE_EXPECTED
+    knows_both = interval.knows_people and (interval.seeds > 1 or one_training)
+    if not knows_both or not interval.excludes_zero:
+        return UNDECIDED
+    return CONFIRMED if (expected > 0) == (interval.mean > 0) else CONTRADICTED
+
+
+def sign_of(expected: float | None, interval: Interval | None) -> str:
+    """How the sign of our mean stands to what the paper says: same, opposite or none; "" where there is nothing to compare."""
+    if not expected or interval is None:
+        return ""
+    if interval.mean == 0:
+        return "none"
+    return "same" if (expected > 0) == (interval.mean > 0) else "opposite"

@@ -17,13 +17,14 @@ from repro.approaches.samples import Samples
 from repro.data.catalogue import data_set
 from repro.papers import PAPERS
 from repro.recipe import GivenWeights, Recipe
-from repro.reporting import examples, figures, table
+from repro.reporting import examples, figures
 from repro.reporting.evidence_file import write_evidence
 from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
+from repro.reporting.table_files import write_tables
 from repro.runs.costs import WRITTEN
 from repro.runs.run import load_run, training_of
 from repro.runs.schedule import Machine, announce, make_runs, pending_seconds
@@ -176,7 +177,7 @@ def write_folder(
         outcome.write(folder / "runs.json")
         outcome = Outcome.read(folder / "runs.json")  # as the notebook will see it, rounded
         write_evidence(folder, {(row, seed): load_run(recipe).evidence for (row, seed), recipe in recipes.items()})
-        write_tables(folder, outcome)
+        write_tables(folder)
         if samples is not None:
             write_examples(folder, outcome, recipes, samples)
             write_figures(folder, outcome)
@@ -252,24 +253,6 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
     runs = {row: load_run(recipe) for row, recipe in own.items()}
     found = approach_of(next(iter(own.values()))).examples(samples, runs)
     examples.write_examples(found, folder, images=images)
-
-
-def write_tables(folder: Path, outcome: Outcome) -> None:
-    """``table.csv``, one line a row and metric, and ``table.md``, as a reader sees it."""
-    table.long_table(outcome).to_csv(folder / "table.csv", index=False)
-    paper = PAPERS[outcome.paper]
-    text = [
-        f"# {paper.title}, table {outcome.table}",
-        "",
-        f"{paper.table(outcome.table).caption}. Scale {outcome.scale_text}, data {outcome.data}, seeds {outcome.seeds}. "
-        "Numbers are `printed / ours ± deviation over seeds`; only the steps between rows can be compared.",
-        "",
-        table.wide_table(outcome).to_markdown(index=False),
-        "",
-        table.steps_table(outcome).to_markdown(index=False),
-        "",
-    ]
-    (folder / "table.md").write_text("\n".join(text), encoding="utf-8")
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:

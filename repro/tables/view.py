@@ -6,6 +6,7 @@ import glob
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,41 +17,33 @@ from IPython.display import Image, display
 from repro import paths
 from repro.approaches.base import approach_of
 from repro.data.catalogue import data_set
-from repro.data.detection_files import file_of_boxes
 from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows
 from repro.recipe import Recipe
 from repro.reporting import figures, table
+from repro.reporting.evidence_file import read_evidence
 from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
-from repro.reporting.outcome import Outcome, RunOutcome, stale_runs
+from repro.reporting.measured import Measured
+from repro.reporting.outcome import Outcome
 from repro.reporting.protocol import protocol_of
-from repro.reporting.verdicts import VERDICTS
 from repro.runs.schedule import Machine
-from repro.scales.lengths import written
 from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
+from repro.tables.current import check_readable, earlier_rule, told_run
 from repro.tables.given import with_given
-from repro.tables.plan import table_recipes, table_skeleton
+from repro.tables.plan import table_skeleton
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request, check_requests
-from repro.tables.weights import given_recipes, weights_of
 
 
 @dataclass(frozen=True)
 class TableView:
-    """An outcome and the folder that keeps it.
-
-    Args:
-        outcome: of a table.
-        folder: that keeps it.
-        earlier: why its recipes are not today's; empty where they are.
-    """
+    """An outcome and the folder that keeps it."""
 
     outcome: Outcome
     folder: Path
-    earlier: str = ""
 
     def heading(self) -> None:
         """Say which table this is and what it was reproduced with."""
@@ -60,8 +53,8 @@ class TableView:
         print(f"Printed: {spec.data}.")
         print(f"Ours: {self._ours()}")
         print(f"Result folder: {folder_name(self.folder)}")
-        if self.earlier:
-            print(f"Of an earlier rule. {self.earlier}")
+        if earlier := earlier_rule(one):
+            print(earlier)
         if spec.note:
             print(f"About the print: {spec.note}")
         if rows.note:
@@ -75,7 +68,7 @@ class TableView:
         one = self.outcome
         if not one.runs:
             return "counted at the printed size."
-        recipe = Recipe.from_plain(_told(one).recipe)
+        recipe = Recipe.from_plain(told_run(one).recipe)
         what = approach_of(recipe).samples
         where = f"{data_set(one.data).title}, scale {one.scale_text}"
         if recipe.weights is not None:
@@ -85,19 +78,26 @@ class TableView:
             f"{recipe.samples.val_count} evaluation {what}, {recipe.optimisation.epochs} epochs, inputs divided by {one.divisor}."
         )
 
+    @cached_property
+    def measured(self) -> Measured:
+        """The outcome with the evidence that the folder keeps."""
+        return Measured(self.outcome, read_evidence(self.folder))
+
     def table(self) -> pd.DataFrame:
         """The printed table with our numbers beside: ``printed / ours ± deviation over seeds``."""
-        return table.wide_table(self.outcome)
+        return table.wide_table(self.measured)
 
     def steps(self) -> pd.DataFrame:
-        """The steps of the ablation, printed and ours, with verdicts."""
-        return table.steps_table(self.outcome)
+        """The judged steps of the table, printed and ours, with intervals and verdicts."""
+        return table.steps_table(self.measured)
 
     def verdicts(self) -> None:
-        """Count the verdicts and say what they mean."""
-        counts = self.steps()["verdict"].value_counts()
-        for name, meaning in VERDICTS.items():
-            print(f"{counts.get(name, 0)} {name}: {meaning}")
+        """Say what the intervals know, count the verdicts and say what they mean."""
+        print("\n".join([table.about_intervals(self.measured), *table.count_verdicts(self.measured)]))
+
+    def other_steps(self) -> pd.DataFrame:
+        """The steps in the columns that do not judge them."""
+        return table.other_steps(self.measured)
 
     def protocol(self) -> pd.DataFrame:
         """The evaluation protocol of each row that was run."""
@@ -197,8 +197,8 @@ def open_table(
         weights: of rows that are evaluated and not trained, as WEIGHTS takes them (``tables.weights``).
 
     Raises:
-        ReproError: for a parameter of another type or value. A folder whose recipes have changed since it was made is shown, and
-            its heading says so.
+        ReproError: for a parameter of another type or value, and for a folder whose recipes can no longer be read: the table must
+            be reproduced again. One whose recipes are others today is shown, and its heading says so.
     """
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.8)
     pd.set_option("display.max_colwidth", None, "display.max_rows", None)
@@ -222,60 +222,8 @@ def open_table(
                 raise
             return NoResults(paper, number)
     outcome = Outcome.read(place / "runs.json")
-    try:
-        check_current(outcome)
-    except ReproError as error:
-        return TableView(outcome, place, str(error))
+    check_readable(outcome)
     return TableView(outcome, place)
-
-
-def check_current(outcome: Outcome) -> None:
-    """Raise ReproError, naming the table, when the recipes of an outcome are not today's; counts have none."""
-    if not outcome.runs:
-        return
-    try:
-        changed = ", ".join(stale_runs(outcome, recipes_of_today(outcome)))
-    except ReproError as error:  # a field, a row or a start that is no more
-        changed = str(error).rstrip(".")
-    if changed:
-        seeds = ",".join(map(str, outcome.seeds))
-        named = outcome.scale + ("" if outcome.length == 1 else f" LENGTH={written(outcome.length)}")
-        root = f" DATA_ROOT=/path/to/{outcome.data}" if data_set(outcome.data).needs_root else ""
-        raise ReproError(
-            f"The recipes of table {outcome.table} of {outcome.paper} have changed since it was reproduced ({changed}): run "
-            f"`make reproduce PAPER={outcome.paper} TABLE={outcome.table} SCALE={named} DATA={outcome.data}{root} "
-            f"SEEDS={seeds} START={outcome.start}` again, with the ROW= and BOXES= of then, if any."
-        )
-
-
-def recipes_of_today(outcome: Outcome) -> dict[tuple[str, int], Recipe]:
-    """The recipes that the rows of an outcome with runs have today, by (row, seed), on the samples that it was made on."""
-    recipe = Recipe.from_plain(_told(outcome).recipe)
-    rows = list(dict.fromkeys(run.row for run in outcome.runs))
-    scale = get_scale(outcome.scale).of_length(outcome.length)
-    own = (outcome.paper, outcome.table, scale, recipe.samples, outcome.seeds, rows, outcome.start)
-    today = table_recipes(*own, boxes=file_of_boxes(run.recipe for run in outcome.runs))
-    weights = weights_of((run.row, Recipe.from_plain(run.recipe)) for run in outcome.runs)
-    return given_recipes(with_warm_starts(outcome, today), weights)
-
-
-def _told(outcome: Outcome) -> RunOutcome:
-    """The first run that was trained, whose recipe names the training samples; the first of all where none was."""
-    return next((run for run in outcome.runs if "weights" not in run.recipe), outcome.runs[0])
-
-
-def with_warm_starts(outcome: Outcome, today: dict[tuple[str, int], Recipe]) -> dict[tuple[str, int], Recipe]:
-    """Today's recipes; rows whose warm start was made elsewhere, as that of the ``gpu`` scale is, begin with the weights that the
-    outcome names, where this machine has none for their backbone."""
-    known = {(run.row, run.seed): Recipe.from_plain(run.recipe).initialisation for run in outcome.runs}
-    made = dict(today)
-    for place, recipe in today.items():
-        backbone, given = recipe.method.network.backbone, known.get(place)
-        if given is None or recipe.initialisation is not None:
-            continue
-        if outcome.start == "warm" and given.name == backbone.plain().warm_name:
-            made[place] = recipe.but(initialisation=given)
-    return made
 
 
 def _find(name: str) -> Path:

@@ -153,7 +153,7 @@ def test_a_manifest_with_a_field_of_another_type_is_named_and_left_out(wrong, tm
 
 def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: Path) -> None:
     same = {("hrnet", "PCKh"): (40.0, ""), ("cited", "PCKh"): (None, "")}
-    for version, ours, told in (("a", 41.0, "open"), ("b", 42.5, "open"), ("c", 41.0, "consistent")):
+    for version, ours, told in (("a", 41.0, "undecided"), ("b", 42.5, "undecided"), ("c", 41.0, "confirmed")):
         with new_folder("skeletal", 3, version) as folder:
             write_manifest(folder, "2026-01-01" if version != "c" else "2026-01-02")
             write_table(folder, same | {("own", "PCKh"): (ours, told)})
@@ -164,10 +164,22 @@ def test_two_folders_are_compared_by_numbers_verdicts_and_provenance(tmp_path: P
     ]
     assert fields == {}
     changed, fields = compare_folders(a, c)
-    assert changed[["row", "verdict A", "verdict B"]].values.tolist() == [["own", "open", "consistent"]]
+    assert changed[["row", "verdict A", "verdict B"]].values.tolist() == [["own", "undecided", "confirmed"]]
     assert fields == {"created": ("2026-01-01", "2026-01-02")}
     changed, fields = compare_folders(a, a)
     assert changed.empty and fields == {}
+
+
+def test_steps_that_the_paper_argues_for_are_compared_too(tmp_path: Path) -> None:
+    header = "row,kind,baseline,metric,ours,spread,verdict\n"
+    for version, told in (("a", "undecided"), ("b", "contradicted")):
+        with new_folder("cal", 8, version) as folder:
+            write_manifest(folder, "2026-01-01", paper="cal", table=8)
+            lines = f"udp,rerun,,AP,40.0,,\nudp,rerun,hrnet,AP,40.0,,{told}\n"
+            (folder / "table.csv").write_text(header + lines)
+    changed, _ = compare_folders(find_folder("a"), find_folder("b"))
+    shown = changed[["row", "baseline", "verdict A", "verdict B"]].values.tolist()
+    assert shown == [["udp", "hrnet", "undecided", "contradicted"]]
 
 
 def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path, monkeypatch) -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from repro.errors import ReproError
 from repro.metrics.evidence import Evidence, Matches, Ratio
-from repro.reporting.intervals import draw_weights, replicates, step_interval
+from repro.reporting.intervals import draw_weights, replicates, seeds_interval, step_interval
 
 THRESHOLDS = np.arange(0.5, 0.96, 0.05)
 
@@ -28,7 +28,8 @@ def test_one_seed_knows_people_alone():
     assert found.mean == pytest.approx(0.02) and found.seeds == 1 and np.isnan(found.from_seeds)
     assert found.from_people == pytest.approx(deviation)
     assert found.high == pytest.approx(0.02 + stats.norm.ppf(0.975) * deviation)
-    assert found.detectable == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * deviation)
+    assert found.half_width == pytest.approx(stats.norm.ppf(0.975) * deviation)
+    assert found.over == "people alone" and found.knows_people
 
 
 def test_seeds_alone_give_students_interval():
@@ -38,6 +39,33 @@ def test_seeds_alone_give_students_interval():
     found = step_interval({s: (0.0, same) for s in row}, row)
     assert found.mean == 3 and found.from_people == 0
     assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(7 / 3))
+
+
+def test_people_who_differ_by_rounding_alone_do_not_widen_an_interval_without_end():
+    rng = np.random.default_rng(0)
+    baseline = {s: (0.4 + s / 10, 0.4 + s / 10 + rng.normal(0, 1e-16, 50)) for s in range(3)}
+    row = {s: (0.42 + s / 10, 0.42 + s / 10 + rng.normal(0, 1e-16, 50)) for s in range(3)}
+    found = step_interval(baseline, row)
+    assert found.excludes_zero and found.half_width < 1e-12
+
+
+def test_three_seeds_without_evidence_by_hand():
+    """Differences 1, 2, 3: mean 2, deviation 1, t(0.975, 2) = 4.302653, half width 4.302653 / sqrt(3) = 2.484138."""
+    found = seeds_interval({0: 10.0, 1: 20.0, 2: 30.0}, {0: 11.0, 1: 22.0, 2: 33.0})
+    assert found.mean == pytest.approx(2.0) and found.seeds == 3
+    assert found.low == pytest.approx(2.0 - 2.484138, abs=1e-6) and found.high == pytest.approx(
+        2.0 + 2.484138, abs=1e-6
+    )
+    assert found.half_width == pytest.approx(2.484138, abs=1e-6)
+    assert not found.excludes_zero and not found.knows_people and found.over == "seeds alone"
+
+
+def test_seeds_of_one_row_alone_are_left_out_and_one_seed_has_no_interval():
+    found = seeds_interval({0: 1.0, 1: 100.0, 5: 7.0}, {0: 2.0, 1: 101.0, 9: 0.0})
+    assert (found.mean, found.low, found.high, found.seeds) == (1.0, 1.0, 1.0, 2)
+    one = seeds_interval({0: 1.0}, {0: 3.0})
+    assert one.mean == 2.0 and np.isnan([one.low, one.high]).all() and not one.excludes_zero and one.over == ""
+    assert seeds_interval({0: 1.0}, {1: 3.0}) is None
 
 
 def test_rows_without_a_common_seed_have_no_step():

@@ -87,6 +87,7 @@ TABLES = {
         },
         "whole-body AP",
         BODY_PARTS,
+        headlines={"kal": "foot AP"},  # "performance of coarse keypoints, and especially the foot AP"
         extras={
             _CONTROL: Extra(
                 settings={"Method": "part-balanced MSE"},

@@ -264,6 +264,12 @@ TABLES = {
             "guidance-tradeoff-art-scoring": Row(guided()),
         },
         stand_ins=_QUALITIES,
+        headlines={
+            "guidance": "Regression quality",
+            "guidance-tradeoff": "Heatmap quality",
+            "guidance-tradeoff-art": "Regression quality",
+            "guidance-tradeoff-art-scoring": "Final quality",
+        },
         note=_QUALITIES_NOTE,
     ),
     5: TableRows(
