@@ -24,6 +24,8 @@ STEP_COLUMNS = ("step printed", "step ours", "low", "high", "interval over", "er
 def long_table(measured: Measured) -> pd.DataFrame:
     """One line a row and metric, then one a step that the paper argues for and metric: what ``table.csv`` holds.
 
+    Rows that this package adds to the printed ones are left out where they were not run.
+
     ``step`` says what the numbers of the step rest on: ``printed`` in the table, or ``argued`` by the paper between rows that
     ``baseline`` and ``row`` name. ``judged`` says whether this metric judges the step; ``judged by`` names the printed column
     that the sign of a stand-in comes from.
@@ -35,6 +37,7 @@ def long_table(measured: Measured) -> pd.DataFrame:
     )
     columns = {column.label: str(column.metric) for column in measured_columns(spec, outcome)}
     steps = {(one.baseline, one.row, one.label, one.argued): one for one in steps_of(measured)}
+    run = {one.row for one in outcome.runs}
 
     def line(row: str, label: str, baseline: str, step: Step | None) -> dict[str, object]:
         values = list(measured.values(row, columns[label]).values())
@@ -54,6 +57,7 @@ def long_table(measured: Measured) -> pd.DataFrame:
     own = [
         line(row, label, baseline, steps.get((baseline, row, label, False)))
         for row, baseline in printed["baseline"].items()
+        if row in run or printed.loc[row, "kind"] != "extra"
         for label in columns
     ]
     argued = [line(one.row, one.label, one.baseline, one) for one in steps.values() if one.argued]

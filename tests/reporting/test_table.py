@@ -157,6 +157,13 @@ def test_rows_that_were_not_run_say_so() -> None:
     assert list(wide_table(Measured(counted))["kind"]) == ["cited", "cited", "rerun", *3 * ["own, not run"]]
 
 
+def test_added_rows_stand_in_the_table_where_they_were_run() -> None:
+    outcome = scene_outcome("cal", 8, ("hrnet-w32-64x48", "hrnet-quarter-w32-64x48"), ap=0.1)
+    rows = long_table(Measured(outcome))
+    assert set(rows[rows["kind"] == "extra"]["row"]) == {"hrnet-quarter-w32-64x48"}
+    assert len(wide_table(Measured(outcome))) == len(reported("cal", 8)) + 1
+
+
 def test_counts_have_a_step_and_no_verdict() -> None:
     counted = {"hrhrnet-w48": {"params_M": 63.8, "gflops": 154.0}, "hgr-hrnet-w48": {"params_M": 66.8, "gflops": 170.0}}
     outcome = replace(make_outcome(), paper="hgr", table=1, runs=(), counted=counted, scale="laptop")
