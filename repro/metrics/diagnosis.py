@@ -142,6 +142,21 @@ def diagnose(
     )
 
 
+def people_of(persons: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What annotations of an image say of its N people.
+
+    Returns:
+        Keypoints (N, K, 2) px, which are labelled (N, K), areas (N,) px^2, and which people take part (N,), see ``diagnose``.
+    """
+    keypoints = np.array([p["keypoints"] for p in persons], dtype=np.float64).reshape(len(persons), -1, 3)
+    truth, labelled = keypoints[..., :2], keypoints[..., 2] > 0
+    areas = np.array([p["area"] for p in persons], dtype=np.float64)
+    labels = np.array([p.get("num_keypoints", row.sum()) for p, row in zip(persons, labelled, strict=True)])
+    crowd = np.array([bool(p.get("iscrowd", 0)) for p in persons])
+    counts = (labels > 0) & labelled.any(1) & ~crowd & (areas >= SMALLEST) & (areas <= LARGEST)
+    return truth, labelled, areas, counts
+
+
 def _diagnose_image(
     persons: list[dict[str, Any]],
     predictions: list[dict[str, Any]],
@@ -150,12 +165,7 @@ def _diagnose_image(
     max_detections: int,
 ) -> tuple[np.ndarray, int, int]:
     """The classes of all matched, labelled keypoints of an image, the people that take part and those matched."""
-    keypoints = np.array([p["keypoints"] for p in persons], dtype=np.float64).reshape(len(persons), -1, 3)
-    truth, labelled = keypoints[..., :2], keypoints[..., 2] > 0
-    areas = np.array([p["area"] for p in persons], dtype=np.float64)
-    labels = np.array([p.get("num_keypoints", row.sum()) for p, row in zip(persons, labelled, strict=True)])
-    crowd = np.array([bool(p.get("iscrowd", 0)) for p in persons])
-    counts = (labels > 0) & labelled.any(1) & ~crowd & (areas >= SMALLEST) & (areas <= LARGEST)
+    truth, labelled, areas, counts = people_of(persons)
     number = int(counts.sum())
     order = np.argsort([-p["score"] for p in predictions], kind="stable")[:max_detections]
     if not len(order):
