@@ -65,7 +65,7 @@ def cases() -> dict[str, Callable[[], object]]:
         "guided, final": lambda: GuidedGrouper()(maps, stride=STRIDE),
         "guided, without adjusting": lambda: GuidedGrouper(adjust=False)(maps, stride=STRIDE),
         "guided, regression": lambda: GuidedGrouper(output="regression")(maps, stride=STRIDE),
-        "guided, scales 0.5, 1 and 2": lambda: MultiScale()(scales, stride=STRIDE),
+        "guided, scales 0.5, 1 and 2": lambda: MultiScale(grouper=GuidedGrouper())(scales, stride=STRIDE),
         "tags": lambda: TagGrouper(skeleton=COCO17)(maps, stride=STRIDE),
         "CenterNet": lambda: CenterNetGrouper(logits=False)(opposite, stride=STRIDE),
     }

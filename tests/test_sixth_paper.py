@@ -17,8 +17,8 @@ from click.testing import CliRunner
 from repro.cli.main import main
 from repro.errors import ReproError
 from repro.papers import PAPERS
+from repro.papers.printed import reported
 from repro.papers.recipes import table_rows
-from repro.papers.spec import reported
 from repro.recipe import Recipe
 from repro.reporting.folders import newest_folder
 from repro.reporting.outcome import Outcome

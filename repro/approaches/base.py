@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from repro.approaches.top_down.approach import TOP_DOWN
 from repro.approaches.work import Work
 from repro.data.drawn.cache import PictureSet
 from repro.data.scene_batches import SceneInput
+from repro.data.sets.test_dev import TestDev
 from repro.recipe import Data, Optimisation, Recipe, Scoring
 from repro.skeletons.skeleton import Skeleton
 from repro.training.feed import Lessons
@@ -44,6 +45,10 @@ class Approach(Lessons, Protocol):
     @property
     def evaluated_on(self) -> str:
         """What recipes without a detector are evaluated on: true boxes, or whole images."""
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether images can only be shown where boxes of the people in them are known."""
 
     @property
     def measures(self) -> dict[str, frozenset[str]]:
@@ -129,6 +134,28 @@ class Approach(Lessons, Protocol):
             device: the device that computes.
             workers: number of processes that read images.
             watch: called with the pixels of each forward pass.
+        """
+
+    def coco_results(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        found: TestDev,
+        samples: Samples,
+        trained: Trained,
+        device: torch.device,
+        workers: int = 0,
+    ) -> list[dict[str, Any]]:
+        """What a trained network finds in images without labels, as result dicts of COCO.
+
+        Args:
+            network: the recipe's network with its final weights, on the device.
+            recipe: the recipe, whose protocol is followed.
+            found: where COCO's test-dev lies.
+            samples: the samples that it was trained on; a scoring network learns from them where none is kept yet.
+            trained: the training.
+            device: the device that computes.
+            workers: number of processes that read images.
         """
 
     def show(self, network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from repro.errors import ReproError
 from repro.grouping.candidates import Candidates, highest_peaks, pooled_peaks
-from repro.grouping.guided import one_image
+from repro.grouping.maps import one_image
 from repro.grouping.people import People, no_people
 from repro.grouping.regressed import offsets_by_joint
 from repro.grouping.sampling import values_between

@@ -15,42 +15,16 @@ from torch import Tensor
 from repro.errors import ReproError, choice_error
 from repro.grouping.absorb import absorb
 from repro.grouping.candidates import keypoint_candidates
+from repro.grouping.maps import fused_heatmaps, one_image
+from repro.grouping.multi_scale import MultiScale
 from repro.grouping.people import People, no_people
 from repro.grouping.refine import fit_gaussians
 from repro.grouping.regressed import Cues, heat_at, regressed_cues
-from repro.grouping.sampling import resample
 from repro.grouping.scores import naive_scores
 from repro.grouping.shown import Scorer, Shown
 from repro.grouping.suppression import keep_best
 
 Output = Literal["final", "regression"]
-
-
-def fused_heatmaps(outputs: dict[str, Tensor], stride: int) -> tuple[Tensor, int]:
-    """The keypoint heatmaps (K, H, W) of one image and their stride.
-
-    With maps at twice the resolution (``heatmaps_2x``) the mean of these and of the up-sampled others, as the released code
-    has it for HrHRNet.
-
-    Raises:
-        ReproError: when the outputs are of several images.
-    """
-    maps = one_image(outputs, "heatmaps").float()
-    if outputs.get("heatmaps_2x") is None:
-        return maps, stride
-    fine = one_image(outputs, "heatmaps_2x").float()
-    return (resample(maps, (fine.shape[-1], fine.shape[-2])) + fine) / 2, stride // 2
-
-
-def one_image(outputs: dict[str, Tensor], name: str) -> Tensor:
-    """The maps ``name`` of the only image of a batch. Raises ReproError when they are missing or the batch has more."""
-    if outputs.get(name) is None:
-        raise ReproError(
-            f"Grouping needs the maps {name!r}, the network gave {', '.join(outputs)}: use another network."
-        )
-    if len(outputs[name]) != 1:
-        raise ReproError(f"Grouping takes the maps of one image, got {len(outputs[name])}: call it image by image.")
-    return outputs[name][0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +104,6 @@ class GuidedGrouper:
         Of the readings, ``regression`` is the regressed poses alone, and ``heatmap`` the keypoints that the true poses, its
         ``cues``, find in the heatmaps (Table 4).
         """
-        from repro.grouping.multi_scale import MultiScale  # here, because it is made of this class
-
         several = MultiScale(
             grouper=replace(self, output="regression" if shown.reading == "regression" else "final"),
             reading=shown.several,

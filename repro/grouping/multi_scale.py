@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from repro.errors import ReproError, choice_error
-from repro.grouping.guided import GuidedGrouper, fused_heatmaps, one_image
+from repro.grouping.maps import fused_heatmaps, one_image
 from repro.grouping.people import People
 from repro.grouping.regressed import Cues, offsets_by_joint, regressed_cues
 from repro.grouping.sampling import resample
@@ -26,6 +26,29 @@ from repro.grouping.shown import Scales, Scorer
 from repro.skeletons.outputs import Output
 
 NOTHING: Mapping[str, Output] = MappingProxyType({})
+
+
+class CueGrouper(Protocol):
+    """What groups by cues, as ``guided.GuidedGrouper``, which explains the numbers and the arguments."""
+
+    @property
+    def max_people(self) -> int: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+    @property
+    def centre_kernel(self) -> int | None: ...
+
+    def __call__(
+        self, outputs: dict[str, Tensor], *, stride: int = 4, cues: Cues | None = None, scorer: Scorer | None = None
+    ) -> People:
+        """The people of one image at one scale."""
+
+    def group(
+        self, heatmaps: Tensor, cues: Cues, *, stride: int, truth: bool = False, scorer: Scorer | None = None
+    ) -> People:
+        """The people that cues and heatmaps (K, H, W) make."""
 
 
 def resized_offsets(offsets: Tensor, size: tuple[int, int]) -> Tensor:
@@ -67,7 +90,7 @@ def averaged_heatmaps(scales: Scales, stride: int) -> tuple[Tensor, int]:
     return torch.stack([resample(maps, size) for maps, _ in found.values()]).mean(0), step
 
 
-def concatenated_cues(scales: Scales, *, stride: int, grouper: GuidedGrouper, decrease: float = 0.001) -> Cues:
+def concatenated_cues(scales: Scales, *, stride: int, grouper: CueGrouper, decrease: float = 0.001) -> Cues:
     """The cues of all scales in input px of scale 1, scale 1 first.
 
     Args:
@@ -130,7 +153,7 @@ class MultiScale:
         ReproError: for an unknown reading.
     """
 
-    grouper: GuidedGrouper = GuidedGrouper()
+    grouper: CueGrouper
     reading: Literal["concatenated", "averaged"] = "concatenated"
     decrease: float = 0.001
 

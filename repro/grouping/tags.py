@@ -22,7 +22,8 @@ from torch import Tensor
 
 from repro.errors import ReproError
 from repro.grouping.candidates import Candidates, keypoint_candidates
-from repro.grouping.guided import fused_heatmaps, one_image
+from repro.grouping.maps import fused_heatmaps, one_image
+from repro.grouping.multi_scale import averaged_tag_maps
 from repro.grouping.people import People, no_people
 from repro.grouping.sampling import resample, values_between
 from repro.grouping.shown import Shown
@@ -180,10 +181,6 @@ class TagGrouper:
 
     def people(self, shown: Shown) -> People:
         """The people of an image at one scale or several, with the joints in the order of its skeleton."""
-        from repro.grouping.multi_scale import (
-            averaged_tag_maps,  # here, because it is made of what lies beside this class
-        )
-
         outputs, step = shown.scales[1.0], shown.stride
         if len(shown.scales) > 1:
             outputs, step = averaged_tag_maps(shown.scales, shown.stride)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.papers.spec import reported
+from repro.papers.printed import reported
 from repro.recipe import Network, Recipe
 from repro.skeletons.skeleton import Skeleton
 
@@ -149,7 +149,7 @@ def runnable_rows(paper: str, number: int) -> TableRows:
 
 
 def shown_rows(paper: str, number: int) -> pd.DataFrame:
-    """The printed table as ``spec.reported`` gives it, with the rows that this package adds, of kind ``extra``."""
+    """The printed table as ``printed.reported`` gives it, with the rows that this package adds, of kind ``extra``."""
     printed, rows = reported(paper, number), table_rows(paper, number)
     lines: list[dict[Any, Any]] = printed.to_dict("records")
     for slug, extra in (rows.extras if rows else {}).items():

@@ -103,20 +103,6 @@ class Paper:
         raise choice_error(f"table of the paper {self.key!r}", number, (table.number for table in self.tables))
 
 
-def reported(paper_key: str, number: int) -> pd.DataFrame:
-    """The printed table: one row a printed row, columns as in ``TableSpec.header``, every cell a string.
-
-    Raises:
-        ReproError: for an unknown paper or table, or when the file breaks the conventions above.
-    """
-    from repro.papers import ANY, PAPERS  # here, because the papers are made of the classes of this module
-
-    if paper_key not in PAPERS:
-        raise choice_error("paper", paper_key, (*PAPERS, ANY))
-    table = PAPERS[paper_key].table(number)
-    return read_table(table, PAPERS.folder(paper_key) / "reported" / f"table{number}.csv")
-
-
 def read_table(table: TableSpec, path: Path) -> pd.DataFrame:
     """The file of printed numbers of ``table``, checked. Raises ReproError, naming file and line."""
     try:

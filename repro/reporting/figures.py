@@ -21,6 +21,7 @@ from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows, shown_rows
 from repro.reporting.outcome import Outcome
+from repro.skeletons.draw import draw_pose
 from repro.skeletons.skeleton import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
@@ -226,14 +227,6 @@ def not_measured(why: str) -> Figure:
     axis.text(0.5, 0.5, why, ha="center", va="center")
     axis.set_axis_off()
     return figure
-
-
-def draw_pose(axis: Axes, points: np.ndarray, shown: np.ndarray, skeleton: Skeleton, color: str, width: float) -> None:
-    """Draw links and keypoints (K, 2) that ``shown`` (K,) marks."""
-    for a, b in skeleton.link_indices:
-        if shown[a] and shown[b]:
-            axis.plot(points[[a, b], 0], points[[a, b], 1], color=color, linewidth=width, solid_capstyle="round")
-    axis.scatter(points[shown, 0], points[shown, 1], s=6 * width, color=color, zorder=3)
 
 
 def save_photograph(figure: Figure, target: Path | BytesIO) -> None:

@@ -14,21 +14,14 @@ from typing import Any
 
 import torch
 
-from repro.approaches.bottom_up.measure import as_results
-from repro.approaches.bottom_up.predict import predict_scenes
-from repro.approaches.bottom_up.scoring import fit_scorer, scorer_name
-from repro.approaches.top_down.measure import person_scores
-from repro.approaches.top_down.predict import predict
-from repro.data.images import ImageSet
-from repro.data.persons import PersonSet
+from repro.approaches.base import approach_of
+from repro.approaches.samples import Samples, Trained
 from repro.data.sets.test_dev import BOXES, LIST, TestDev, find_test_dev
-from repro.metrics.coco import predictions_to_coco
 from repro.models.checkpoints import load_weights
 from repro.papers import PAPERS
 from repro.recipe import Recipe
 from repro.runs.files import final_weights, folder
-from repro.runs.run import Samples
-from repro.support.sealed import file_checksum, replacing
+from repro.support.sealed import replacing
 from repro.tables.request import Request
 from repro.training.loop import build_network
 
@@ -76,7 +69,7 @@ def write_test_dev(
         return ""
     found = find_test_dev(request.root)
     missing = f"{LIST} and test2017/" if found is None else ""
-    if found is not None and isinstance(samples.val, PersonSet) and found.boxes is None:
+    if found is not None and found.boxes is None and any(approach_of(one).needs_boxes for one in recipes.values()):
         missing = f"{BOXES}, a detector's boxes in its images,"
     if found is None or missing:
         return (
@@ -109,16 +102,8 @@ def results_of(
     weights = final_weights(recipe)
     network = build_network(recipe, samples.val, device)
     load_weights(network, weights)
-    if isinstance(samples.val, PersonSet):
-        persons = found.persons()
-        poses = predict(network, persons, recipe, device, workers)
-        scores, kept = person_scores(persons, poses, recipe)
-        return predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
-    images, scorer = found.image_set(), None
-    if recipe.scene_evaluation.scoring is not None and isinstance(samples.train, ImageSet):
-        kept_in = folder(recipe) / scorer_name(recipe)
-        scorer = fit_scorer(network, samples.train, recipe, device, kept_in, workers, file_checksum(weights))
-    return as_results(images, predict_scenes(network, images, recipe, device, scorer=scorer, workers=workers)["final"])
+    trained = Trained(folder(recipe), [(weights, {})])
+    return approach_of(recipe).coco_results(network, recipe, found, samples, trained, device, workers)
 
 
 def write_results(place: Path, row: str, results: list[dict[str, Any]]) -> Path:

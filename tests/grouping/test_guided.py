@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.grouping.guided import GuidedGrouper, fused_heatmaps
+from repro.grouping.guided import GuidedGrouper
+from repro.grouping.maps import fused_heatmaps
 from repro.grouping.regressed import Cues
 
 from .rendered import crowd, gaussians, nearest_error, rendered

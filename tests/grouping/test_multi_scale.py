@@ -43,7 +43,7 @@ def test_people_of_all_scales_are_one(seed, people, reading):
 
 def test_heatmaps_of_all_scales_lead_to_the_same_place():
     poses = crowd(1, 1, 17, 256.0)
-    found = MultiScale()(scales_of(poses, 256))
+    found = MultiScale(grouper=GuidedGrouper())(scales_of(poses, 256))
     assert len(found) == 1 and nearest_error(found.points, poses).max() < 1.0
 
 
@@ -88,18 +88,18 @@ def test_the_mirror_image_states_the_same_joints():
 
 def test_truth_as_cue_at_several_scales():
     poses = crowd(4, 2, 17, 256.0)
-    found = MultiScale()(scales_of(poses, 256), cues=Cues(points=poses, scores=torch.ones(2)))
+    found = MultiScale(grouper=GuidedGrouper())(scales_of(poses, 256), cues=Cues(points=poses, scores=torch.ones(2)))
     assert len(found) == 2
 
 
 def test_errors():
     scales = scales_of(crowd(0, 1, 17, 128.0), 128)
     with pytest.raises(ReproError, match="averaged"):
-        MultiScale(reading="summed")
+        MultiScale(grouper=GuidedGrouper(), reading="summed")
     with pytest.raises(ReproError, match="scale 1 must be"):
-        MultiScale()({0.5: scales[0.5]})
+        MultiScale(grouper=GuidedGrouper())({0.5: scales[0.5]})
     with pytest.raises(ReproError, match="exact multiples"):
-        MultiScale()({1: scales[1], 2: scales[0.5]})
+        MultiScale(grouper=GuidedGrouper())({1: scales[1], 2: scales[0.5]})
 
 
 def test_the_mean_at_the_finest_size_is_that_at_the_input():

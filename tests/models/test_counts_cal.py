@@ -17,7 +17,7 @@ from repro.models.backbones.resnet import ResNet
 from repro.models.networks import HeatmapNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
-from repro.papers.spec import reported
+from repro.papers.printed import reported
 from repro.skeletons.skeleton import COCO17
 
 W32, W48 = HRNet(width=32), HRNet(width=48)

@@ -7,8 +7,8 @@ import pytest
 from repro.approaches.base import approach_of
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.papers import PAPERS
+from repro.papers.printed import reported
 from repro.papers.recipes import shown_rows, table_rows
-from repro.papers.spec import reported
 from repro.recipe import Data, Recipe
 from repro.reporting.protocol import protocol_of
 from repro.scales.scale import SCALES

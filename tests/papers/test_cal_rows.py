@@ -11,8 +11,8 @@ from repro.data.detections import SIMULATED
 from repro.decoders.offset import OffsetDecoder
 from repro.encoders.offsets import OffsetField
 from repro.losses.offsets import WeightedOffsetLoss
+from repro.papers.printed import reported
 from repro.papers.recipes import shown_rows, table_rows
-from repro.papers.spec import reported
 from repro.recipe import Data, Recipe
 from repro.scales.scale import SCALES
 from repro.tables.plan import table_divisor, table_recipes

@@ -18,7 +18,8 @@ import pytest
 
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.papers.spec import Column, TableSpec, coco_columns, printed_value, read_table, reported
+from repro.papers.printed import reported
+from repro.papers.spec import Column, TableSpec, coco_columns, printed_value, read_table
 
 TABLES = [(paper.key, table.number) for paper in PAPERS.values() for table in paper.tables]
 FILES = {"sahg": "000_", "hgr": "001_", "skeletal": "002_", "fowkal": "003_", "cal": "004_"}

@@ -14,8 +14,8 @@ import pytest
 
 from repro.metrics.catalogue import BESIDE
 from repro.metrics.evidence import Ratio
+from repro.papers.printed import reported
 from repro.papers.recipes import table_rows
-from repro.papers.spec import reported
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
 from repro.reporting.table import about_intervals, count_verdicts, long_table, other_steps, steps_table, wide_table

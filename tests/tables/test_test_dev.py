@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 
 from repro.approaches.bottom_up.measure import as_results
+from repro.approaches.bottom_up.predict import load_poses as load_people
+from repro.approaches.samples import Samples
 from repro.approaches.top_down.measure import person_scores
+from repro.approaches.top_down.predict import load_poses
 from repro.data.sets import test_dev as split
 from repro.data.sets.test_dev import BOXES, LIST, find_test_dev
 from repro.errors import ReproError
 from repro.metrics.coco import predictions_to_coco
 from repro.papers import PAPERS
 from repro.runs.complete import load_run
-from repro.runs.run import Samples, Task, make_task
+from repro.runs.run import Task, make_task
 from repro.scales.scale import SCALES
 from repro.skeletons.skeleton import LSPET14
 from repro.tables.request import Request
@@ -85,7 +88,7 @@ def test_persons_of_test_dev_are_predicted_as_those_of_the_evaluation(with_perso
     recipe = tiny_recipe(data)
     make_task(Task(recipe, (recipe,)), tiny_samples, ALONE, 0, lambda crops: None)
     found = results_of(recipe, find_test_dev(with_persons), tiny_samples, ALONE.device)
-    persons, poses = tiny_samples.val, load_run(recipe).poses
+    persons, poses = tiny_samples.val, load_poses(load_run(recipe))
     scores, kept = person_scores(persons, poses, recipe)
     expected = predictions_to_coco(persons.image_ids[kept], poses.points[kept], poses.scores[kept], scores[kept])
     assert [one["image_id"] for one in found] == [one["image_id"] for one in expected]
@@ -102,7 +105,7 @@ def test_people_of_whole_images_too(root, places):
     for identity, pixels in zip(val.images.ids.tolist(), val.images.pixels, strict=True):
         assert cv2.imwrite(str(root / "test2017" / f"{identity:012d}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     found = results_of(recipe, find_test_dev(root), samples, ALONE.device)
-    expected = as_results(val, load_run(recipe).scene_poses)
+    expected = as_results(val, load_people(load_run(recipe)))
     assert found and [one["image_id"] for one in found] == [one["image_id"] for one in expected]
     for one, other in zip(found, expected, strict=True):
         assert one["keypoints"] == pytest.approx(other["keypoints"], abs=1e-2)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from repro.approaches.bottom_up import cost, evaluate, examples, predict, protocol, samples, targets
+from repro.approaches.bottom_up import cost, evaluate, examples, predict, protocol, results, samples, targets
 from repro.approaches.bottom_up import scale as scaling
 from repro.approaches.examples import Example
 from repro.approaches.samples import Evaluated, Kept, Samples, Trained
@@ -18,6 +19,7 @@ from repro.data.catalogue import DRAWN_SCENES, IMAGES
 from repro.data.drawn.cache import PictureSet
 from repro.data.resident import Residence
 from repro.data.sample_set import SampleSet
+from repro.data.sets.test_dev import TestDev
 from repro.recipe import Data, Optimisation, Recipe, Scoring
 from repro.skeletons.skeleton import Skeleton
 from repro.training.feed import Epochs
@@ -27,6 +29,7 @@ class BottomUp:
     """A network is shown whole images, and the people in its maps are grouped."""
 
     name, samples, shown = "bottom_up", "images", "images"
+    needs_boxes = False
     evaluated_on = "whole images"
 
     @property
@@ -95,6 +98,18 @@ class BottomUp:
         watch: Callable[[int], object] = lambda pixels: None,
     ) -> Iterator[Evaluated]:
         return evaluate.evaluate(recipes, samples, trained, device, workers, watch)
+
+    def coco_results(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        found: TestDev,
+        samples: Samples,
+        trained: Trained,
+        device: torch.device,
+        workers: int = 0,
+    ) -> list[dict[str, Any]]:
+        return results.coco_results(network, recipe, found, samples, trained, device, workers)
 
     def show(self, network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:
         predict.show(network, samples, recipe, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 from repro.approaches.examples import Example
 from repro.approaches.samples import Evaluated, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
-from repro.approaches.top_down import cost, evaluate, examples, predict, protocol, samples, targets
+from repro.approaches.top_down import cost, evaluate, examples, predict, protocol, results, samples, targets
 from repro.approaches.top_down import scale as scaling
 from repro.approaches.work import Work
 from repro.data.catalogue import DRAWN, PERSONS
 from repro.data.drawn.cache import PictureSet
 from repro.data.resident import Residence
 from repro.data.sample_set import SampleSet
+from repro.data.sets.test_dev import TestDev
 from repro.recipe import Data, Optimisation, Recipe, Scoring
 from repro.skeletons.skeleton import Skeleton
 from repro.training.feed import Epochs
@@ -27,6 +29,7 @@ class TopDown:
     """A network is shown a crop of each person that a box names."""
 
     name, samples, shown = "top_down", "persons", "crops"
+    needs_boxes = True
     evaluated_on = "true boxes"
 
     @property
@@ -96,6 +99,18 @@ class TopDown:
         watch: Callable[[int], object] = lambda pixels: None,
     ) -> Iterator[Evaluated]:
         return evaluate.evaluate(recipes, samples, trained, device, workers, watch)
+
+    def coco_results(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        found: TestDev,
+        samples: Samples,
+        trained: Trained,
+        device: torch.device,
+        workers: int = 0,
+    ) -> list[dict[str, Any]]:
+        return results.coco_results(network, recipe, found, samples, trained, device, workers)
 
     def show(self, network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:
         predict.show(network, samples, recipe, device)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from repro.grouping.candidates import Candidates
 from repro.grouping.regressed import Cues
-from repro.reporting.figures import draw_pose
+from repro.skeletons.draw import draw_pose
 from repro.skeletons.skeleton import Skeleton
 
 PEOPLE = sns.color_palette("bright").as_hex()  # a colour a person
