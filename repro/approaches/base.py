@@ -6,7 +6,7 @@ has a package with the same modules; whatever else knows only what stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,6 +116,9 @@ class Approach(Lessons, Protocol):
     def scoring(self, recipe: Recipe) -> Scoring | None:
         """The network that scores what a recipe finds and is trained after its own; None where there is none."""
 
+    def together(self, recipe: Recipe) -> Hashable:
+        """What recipes of one training have in common whose network sees the same images, so that ``evaluate`` takes them all."""
+
     def evaluate(
         self,
         recipes: list[Recipe],
@@ -128,7 +131,7 @@ class Approach(Lessons, Protocol):
         """Evaluate trained recipes: their poses, their metrics, and the metrics of the snapshots, which make the learning curve.
 
         Args:
-            recipes: recipes of one training and one protocol: they differ in their decoders alone.
+            recipes: recipes of one training that have the same ``together``.
             samples: the samples that they are evaluated on.
             trained: the training.
             device: the device that computes.

@@ -176,7 +176,7 @@ def evaluated_together(task: Task) -> list[list[Recipe]]:
     found: dict[Any, list[Recipe]] = {}
     for recipe in task.evaluated:
         if not is_evaluated(recipe):
-            found.setdefault(recipe.evaluation, []).append(recipe)
+            found.setdefault(approach_of(recipe).together(recipe), []).append(recipe)
     return list(found.values())
 
 
@@ -249,7 +249,7 @@ def evaluate(
     """Evaluate trained recipes and keep their poses, their metrics, and those of the snapshots, which make the learning curve.
 
     Args:
-        recipes: recipes of one training and one protocol: they differ in their decoders alone.
+        recipes: recipes of one training that are ``evaluated_together``.
         samples: the samples that they are evaluated on.
         device: the device that computes.
         workers: number of processes that read images.

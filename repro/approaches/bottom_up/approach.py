@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,9 @@ class BottomUp:
 
     def scoring(self, recipe: Recipe) -> Scoring | None:
         return recipe.scene_evaluation.scoring
+
+    def together(self, recipe: Recipe) -> Hashable:
+        return evaluate.plain_evaluation(recipe)
 
     def evaluate(
         self,

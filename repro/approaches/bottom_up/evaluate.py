@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from repro.approaches.bottom_up.measure import measure_scenes
-from repro.approaches.bottom_up.predict import predict_scenes, readings_of
+from repro.approaches.bottom_up.predict import Asked, predict_scenes, predict_scenes_with, readings_of
 from repro.approaches.bottom_up.samples import as_images
 from repro.approaches.bottom_up.scoring import fit_scorer, scorer_name
 from repro.approaches.samples import Evaluated, Samples, Trained
@@ -40,37 +40,26 @@ def evaluate(
 ) -> Iterator[Evaluated]:
     """People, metrics and learning curves of recipes of one training; see ``approaches.base``.
 
-    The curve is measured on the first CURVE_IMAGES images at one scale, with naive scores.
+    Scales that several recipes read are shown to the network once. The curve is measured on the first CURVE_IMAGES images at one
+    scale, with naive scores; a scoring network learns from the training images.
     """
     train, images = as_images(samples.train), as_images(samples.val)
-    for recipe in recipes:
-        yield _evaluate_one(recipe, train, images, trained, device, workers, watch)
-
-
-def _evaluate_one(
-    recipe: Recipe,
-    train: ImageSet,
-    images: ImageSet,
-    trained: Trained,
-    device: torch.device,
-    workers: int,
-    watch: Callable[[int], object],
-) -> Evaluated:
-    """One recipe; a scoring network learns from the training images."""
-    network, (final, _) = build_network(recipe, images, device), trained.snapshots[-1]
+    network, (final, _) = build_network(recipes[0], images, device), trained.snapshots[-1]
     with pixels_seen(network, watch):
-        curve = learning_curve(network, recipe, images, device, trained)
+        curves = [learning_curve(network, recipe, images, device, trained) for recipe in recipes]
         load_weights(network, final)
-        scorer = None
-        if recipe.scene_evaluation.scoring is not None:
-            file = trained.folder / scorer_name(recipe)
-            scorer = fit_scorer(network, train, recipe, device, file, workers, file_checksum(final))
-        found = predict_scenes(
-            network, images, recipe, device, readings=readings_of(recipe), scorer=scorer, workers=workers
-        )
-    evidence: dict[str, Evidence] = {}
-    metrics = measure_scenes(images, found, evidence=evidence)
-    return Evaluated(recipe, vars(found["final"]), metrics, evidence, curve)
+        asked = []
+        for recipe in recipes:
+            scorer = None
+            if recipe.scene_evaluation.scoring is not None:
+                file = trained.folder / scorer_name(recipe)
+                scorer = fit_scorer(network, train, recipe, device, file, workers, file_checksum(final))
+            asked.append(Asked(recipe, readings_of(recipe), scorer))
+        found = predict_scenes_with(network, images, asked, device, workers=workers)
+    for recipe, curve, people in zip(recipes, curves, found, strict=True):
+        evidence: dict[str, Evidence] = {}
+        metrics = measure_scenes(images, people, evidence=evidence)
+        yield Evaluated(recipe, vars(people["final"]), metrics, evidence, curve)
 
 
 def learning_curve(

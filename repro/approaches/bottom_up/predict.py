@@ -60,7 +60,21 @@ def readings_of(recipe: Recipe) -> tuple[str, ...]:
     return recipe.method.grouper.readings
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a network's maps.
+
+    Args:
+        recipe: its grouper and its reading of the scales are followed.
+        readings: some of ``readings_of``.
+        scorer: gives people their scores, save those of ``heatmap``; None for the naive score.
+    """
+
+    recipe: Recipe
+    readings: Sequence[str] = ("final",)
+    scorer: Scorer | None = None
+
+
 def predict_scenes(
     network: nn.Module,
     images: ImageSet,
@@ -73,42 +87,55 @@ def predict_scenes(
     workers: int = 0,
     residence: Residence | None = None,
 ) -> dict[str, ScenePoses]:
-    """The people of images, by the recipe's grouper and protocol (flip test, scales, their reading).
+    """The people of images by reading, by a recipe's grouper and protocol (flip test, scales, their reading).
+
+    The arguments are those of ``Asked`` and of ``predict_scenes_with``.
+    """
+    asked = [Asked(recipe, readings, scorer)]
+    return predict_scenes_with(network, images, asked, device, index=index, workers=workers, residence=residence)[0]
+
+
+@torch.inference_mode()
+def predict_scenes_with(
+    network: nn.Module,
+    images: ImageSet,
+    asked: Sequence[Asked],
+    device: torch.device,
+    *,
+    index: np.ndarray | None = None,
+    workers: int = 0,
+    residence: Residence | None = None,
+) -> list[dict[str, ScenePoses]]:
+    """The people of images by each of several recipes of one training and one flip test; scales that they share are shown once.
 
     Args:
-        network: the recipe's.
+        network: the network of the recipes.
         images: the set.
-        recipe: see there.
+        asked: what is asked of its maps.
         device: to compute on; grouping is done on the CPU.
-        readings: of ``readings_of``.
         index: positions of the images wanted; None for all.
-        scorer: gives people their scores, save those of ``heatmap``; None for the naive score.
         workers: processes that read images.
         residence: where images stay that are shown again; None for this call alone.
 
     Returns:
-        the people by reading.
+        the people by reading, for each that asked.
     """
     network.eval()
     prepare_evaluation(device)
-    starts = images.starts()
-    grouped: list[tuple[int, Callable[[], dict[str, People]]]] = []
+    recipe, starts = asked[0].recipe, images.starts()
+    scales = sorted({scale for one in asked for scale in one.recipe.scene_evaluation.scales})
+    grouped: list[tuple[int, Callable[[], list[dict[str, People]]]]] = []
     wanted = np.arange(len(images)) if index is None else index
     residence = residence or Residence(device)
     kept = residence.scenes(images, wanted)
     batches = SceneBatches(images, recipe.scene_input, workers=residence.workers(kept, workers), resident=kept)
 
     @torch.inference_mode()
-    def group(shown: EvaluationScenes, i: int, own: Scales) -> dict[str, People]:
-        people, image = {}, int(shown.index[i])
-        for reading in readings:
-            cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
-            one = group_people(own, recipe, images.skeleton, reading=reading, cues=cues, scorer=scorer)
-            people[reading] = one.mapped(torch.from_numpy(shown.inverses[i]))
-        return people
+    def group(shown: EvaluationScenes, i: int, own: Scales) -> list[dict[str, People]]:
+        return [_people(one, images, starts, shown, i, own) for one in asked]
 
     with _grouping(device) as run:
-        for shown in batches.evaluation(recipe.scene_evaluation.scales, batch=BATCH, index=index):
+        for shown in batches.evaluation(scales, batch=BATCH, index=index):
             maps = {}
             for scale, pixels in shown.images.items():
                 pixels = normalise(pixels.to(device, non_blocking=True))
@@ -118,9 +145,26 @@ def predict_scenes(
                 own = {scale: {n: value[i : i + 1] for n, value in outputs.items()} for scale, outputs in maps.items()}
                 grouped.append((image, run(group, shown, i, own)))
         people = [(image, result()) for image, result in grouped]
-    return {
-        reading: gather([(image, one[reading]) for image, one in people], len(images.skeleton)) for reading in readings
-    }
+    return [
+        {
+            reading: gather([(image, found[number][reading]) for image, found in people], len(images.skeleton))
+            for reading in one.readings
+        }
+        for number, one in enumerate(asked)
+    ]
+
+
+def _people(
+    asked: Asked, images: ImageSet, starts: np.ndarray, shown: EvaluationScenes, i: int, maps: Scales
+) -> dict[str, People]:
+    """The people of the i-th image shown, in image px and by reading, from its maps at the scales of all recipes."""
+    people, image = {}, int(shown.index[i])
+    own = {scale: maps[scale] for scale in asked.recipe.scene_evaluation.scales}
+    for reading in asked.readings:
+        cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
+        one = group_people(own, asked.recipe, images.skeleton, reading=reading, cues=cues, scorer=asked.scorer)
+        people[reading] = one.mapped(torch.from_numpy(shown.inverses[i]))
+    return people
 
 
 @torch.inference_mode()
@@ -132,12 +176,12 @@ def show(network: nn.Module, samples: Samples, recipe: Recipe, device: torch.dev
 
 
 @contextmanager
-def _grouping(device: torch.device) -> Iterator[Callable[..., Callable[[], dict[str, People]]]]:
+def _grouping(device: torch.device) -> Iterator[Callable[..., Callable[[], Any]]]:
     """Gives a function that calls another one and returns what gives its result: at once on a CPU; beside a GPU, which goes on
     with the next images meanwhile, in threads of the cores that are there."""
     if device.type == "cpu":
 
-        def call(function: Callable, *arguments: Any) -> Callable[[], dict[str, People]]:
+        def call(function: Callable, *arguments: Any) -> Callable[[], Any]:
             result = function(*arguments)
             return lambda: result
 
@@ -147,7 +191,7 @@ def _grouping(device: torch.device) -> Iterator[Callable[..., Callable[[], dict[
     waiting = Semaphore(4 * threads)  # images whose maps are in memory
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
 
-        def submit(function: Callable, *arguments: Any) -> Callable[[], dict[str, People]]:
+        def submit(function: Callable, *arguments: Any) -> Callable[[], Any]:
             waiting.acquire()
             future = pool.submit(function, *arguments)
             future.add_done_callback(lambda _: waiting.release())
@@ -173,7 +217,7 @@ def group_people(
         skeleton: of the people.
         reading: one of the grouper's ``readings``.
         cues: true poses, for ``heatmap``.
-        scorer: see ``predict_scenes``.
+        scorer: see ``Asked``.
 
     Raises:
         ReproError: for several scales with a grouper that has no rule for them, as CenterNet's.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,9 @@ class TopDown:
 
     def scoring(self, recipe: Recipe) -> Scoring | None:
         return None
+
+    def together(self, recipe: Recipe) -> Hashable:
+        return recipe.evaluation
 
     def evaluate(
         self,

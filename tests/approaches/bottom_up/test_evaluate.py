@@ -18,7 +18,7 @@ from repro.approaches.samples import Samples
 from repro.grouping.scores import ScoringTraining
 from repro.recipe import SceneEvaluation, Scoring
 from repro.reporting.outcome import Outcome
-from repro.runs.run import folder, load_run
+from repro.runs.run import Task, evaluated_together, folder, load_run
 from repro.runs.schedule import Machine, make_runs
 from repro.scales.scale import SCALES
 from repro.tables import plan, reproduce, view
@@ -74,6 +74,14 @@ def test_rows_that_differ_in_scoring_alone_share_a_learning_curve(scenes, recipe
     curves = [load_run(row).curve for row in rows]
     np.testing.assert_equal(curves[0], curves[1])
     assert [point["of"] for point in curves[0]] == [4, 4]
+
+
+def test_rows_of_one_flip_test_are_evaluated_together(recipe):
+    """Scales, scoring and the reading of several scales are read from the same maps; other flip tests see other images."""
+    several = recipe.but(evaluation=replace(recipe.evaluation, scales=(0.5, 1.0), reading="averaged"))
+    other = recipe.but(evaluation=replace(recipe.evaluation, flip=not recipe.evaluation.flip))
+    task = Task(recipe, (recipe, scored(recipe), other, several))
+    assert evaluated_together(task) == [[recipe, scored(recipe), several], [other]]
 
 
 def test_curves_are_shared_by_what_they_are_measured_with(scenes, recipe):

@@ -12,7 +12,16 @@ from torch import nn
 from repro.approaches.bottom_up import predict
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.measure import measure_scenes
-from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
+from repro.approaches.bottom_up.predict import (
+    Asked,
+    ScenePoses,
+    gather,
+    group_people,
+    predict_scenes,
+    predict_scenes_with,
+    readings_of,
+    true_cues,
+)
 from repro.data.scene_batches import SceneBatches
 from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
@@ -79,6 +88,30 @@ def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
         points = found["final"].of_image(image).points
         off = np.abs(points[:, None] - truth[None]).max((2, 3)).min(0)
         assert off.max() < 1.5  # px of the image: a Gaussian of sigma 8 px fitted in a window of 13
+
+
+def test_recipes_share_the_scales_that_they_read(scenes, recipe):
+    """Ten images are two passes at each of three scales, each with its mirror image: 12 in place of 4 + 12 + 8."""
+    asked = [
+        Asked(recipe.but(evaluation=SceneEvaluation(scales=scales, reading=reading)), readings)
+        for scales, reading, readings in (
+            ((1.0,), "concatenated", ("final", "regression")),
+            ((0.5, 1.0, 2.0), "averaged", ("final",)),
+            ((2.0, 1.0), "concatenated", ("final", "heatmap")),
+        )
+    ]
+    torch.manual_seed(0)
+    network, passes = build_network(recipe, scenes, CPU), []
+    network.register_forward_hook(lambda *_: passes.append(1))
+    together = predict_scenes_with(network, scenes, asked, CPU)
+    assert len(passes) == 12
+    for one, found in zip(asked, together, strict=True):
+        alone = predict_scenes(network, scenes, one.recipe, CPU, readings=one.readings)
+        assert list(found) == list(alone) == list(one.readings)
+        for reading, poses in alone.items():
+            for name, column in vars(poses).items():
+                np.testing.assert_array_equal(vars(found[reading])[name], column)
+    assert len(passes) == 12 + 4 + 12 + 8
 
 
 def test_people_are_grouped_the_same_beside_a_gpu(scenes, recipe, monkeypatch):
