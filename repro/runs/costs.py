@@ -27,6 +27,8 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from repro.approaches.base import approach_of
@@ -161,11 +163,37 @@ def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
 @lru_cache
 def network_work(network: Network, size: tuple[int, int], skeleton: Skeleton) -> tuple[float, int]:
     """Multiply-adds of a forward pass for an input of (width, height), and values that deformable convolutions look up."""
-    with torch.device("meta"):
-        built = network.build(skeleton)
-    with _LookUps() as looked:
-        adds = count_gflops(built, size, unit=1)
+    with PlainNorm(), _LookUps() as looked:
+        adds = count_gflops(shaped_network(network, skeleton), size, unit=1)
     return adds, looked.count
+
+
+@lru_cache(maxsize=32)
+def shaped_network(network: Network, skeleton: Skeleton) -> nn.Module:
+    """A network without values, on the ``meta`` device: its shapes are all that an estimate asks of it."""
+    with torch.device("meta"), _NoValues():
+        return network.build(skeleton)
+
+
+class _NoValues(TorchFunctionMode):
+    """Leaves out, within the context, what gives tensors their first values: it takes longer than all else, and none is kept."""
+
+    FILLING = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.fill_, torch.Tensor.zero_)
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func in self.FILLING or getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+class PlainNorm(TorchFunctionMode):
+    """Within it batch norm is a product with its weight, which keeps maps of the same shapes and takes a fraction of the time."""
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        given = dict(zip(("input", "running_mean", "running_var", "weight"), args, strict=False)) | (kwargs or {})
+        if func is F.batch_norm and given.get("weight") is not None:
+            return given["input"] * given["weight"][:, None, None]
+        return func(*args, **(kwargs or {}))
 
 
 class _LookUps(TorchFunctionMode):

@@ -12,14 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import torch
 
 from repro import paths
 from repro.data.drawn.cache import PictureSet, is_complete
 from repro.data.drawn.crops import crop_image_size
 from repro.errors import ReproError
 from repro.recipe import Recipe
-from repro.runs.costs import WRITTEN
+from repro.runs.costs import WRITTEN, shaped_network
 from repro.runs.run import is_trained
 from repro.runs.schedule import Machine, pending_seconds
 from repro.runs.speeds import UNMEASURED, Speeds, training_step
@@ -205,8 +204,7 @@ def picture_bytes(pictures: PictureSet) -> float:
 
 def run_bytes(recipe: Recipe, table: PlannedTable) -> int:
     """What a training leaves on disk: weights at its end and those of its snapshots."""
-    with torch.device("meta"):
-        network = recipe.method.network.build(table.counted.val.skeleton)
+    network = shaped_network(recipe.method.network, table.counted.val.skeleton)
     weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     return weights * (1 + len(snapshot_epochs(recipe.epochs)))
 

@@ -19,7 +19,7 @@ from repro import paths
 from repro.approaches.base import approach_of
 from repro.errors import choice_error
 from repro.recipe import Network, Recipe
-from repro.runs.costs import STEP, network_work, task_cost
+from repro.runs.costs import STEP, PlainNorm, network_work, shaped_network, task_cost
 from repro.runs.schedule import pending_tasks
 from repro.skeletons.skeleton import Skeleton
 from repro.support.options import split_parts
@@ -160,9 +160,8 @@ def step_bytes(network: Network, size: tuple[int, int], skeleton: Skeleton) -> t
         size: (width, height) of the input.
         skeleton: of its keypoints.
     """
-    with torch.device("meta"):
-        built = network.build(skeleton).train()
-        images = torch.zeros(2, 3, size[1], size[0])  # batch norm needs two
+    built = shaped_network(network, skeleton).train()
+    images = torch.zeros(2, 3, size[1], size[0], device="meta")  # batch norm needs two
     own = {one.untyped_storage()._cdata for one in (*built.parameters(), *built.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -172,7 +171,7 @@ def step_bytes(network: Network, size: tuple[int, int], skeleton: Skeleton) -> t
             kept[storage._cdata] = storage  # held, so that its address is not given to another
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), PlainNorm():
         built(images)
     parameters = sum(one.numel() * one.element_size() for one in built.parameters())
     return sum(one.nbytes() for one in kept.values()) / 2, STATES * parameters
