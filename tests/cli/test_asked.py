@@ -52,7 +52,7 @@ def test_a_plan_of_two_tables_names_hours_on_a_gpu(places):
     code, said = call(
         "plan", "--paper", "skeletal", "--table", "3", "--scale", "paper", "--gpu", "H100", "--start", "random"
     )
-    assert code == 0 and "skeletal 3: 3 runs from 2 trainings" in said and "GPU-hours: H100 " in said
+    assert code == 0 and "skeletal 3: 4 runs from 2 trainings" in said and "GPU-hours: H100 " in said
     assert call("plan", "--table", "3", "--gpu", "H1")[0] == 2
 
 
