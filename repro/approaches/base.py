@@ -15,6 +15,7 @@ from torch import nn
 
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.examples import Example
+from repro.approaches.found import Finder
 from repro.approaches.samples import Evaluated, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.approaches.top_down.approach import TOP_DOWN
@@ -159,6 +160,20 @@ class Approach(Lessons, Protocol):
             trained: the training.
             device: the device that computes.
             workers: number of processes that read images.
+        """
+
+    def finder(
+        self, network: nn.Module, recipe: Recipe, device: torch.device, skeleton: Skeleton, place: Path, weights: str
+    ) -> Finder:
+        """What finds people in photographs.
+
+        Args:
+            network: a trained network, on the device.
+            recipe: its recipe, whose decoder and protocol are followed.
+            device: the device that computes.
+            skeleton: the skeleton of its keypoints.
+            place: the folder of the run, which may keep a scoring network.
+            weights: checksum of the network's weights.
         """
 
     def show(self, network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:

@@ -9,9 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from repro.approaches.bottom_up import cost, evaluate, examples, predict, protocol, results, samples, targets
+from repro.approaches.bottom_up import (
+    cost,
+    evaluate,
+    examples,
+    photographs,
+    predict,
+    protocol,
+    results,
+    samples,
+    targets,
+)
 from repro.approaches.bottom_up import scale as scaling
 from repro.approaches.examples import Example
+from repro.approaches.found import Finder
 from repro.approaches.samples import Evaluated, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.approaches.work import Work
@@ -113,6 +124,11 @@ class BottomUp:
         workers: int = 0,
     ) -> list[dict[str, Any]]:
         return results.coco_results(network, recipe, found, samples, trained, device, workers)
+
+    def finder(
+        self, network: nn.Module, recipe: Recipe, device: torch.device, skeleton: Skeleton, place: Path, weights: str
+    ) -> Finder:
+        return photographs.make_finder(network, recipe, device, skeleton, place, weights)
 
     def show(self, network: nn.Module, samples: Samples, recipe: Recipe, device: torch.device) -> None:
         predict.show(network, samples, recipe, device)

@@ -20,6 +20,7 @@ from repro.grouping.scores import Scorer, ScoringNetwork, pose_features, train_s
 from repro.metrics.pose_labels import pose_labels
 from repro.models.checkpoints import load_weights, save_weights
 from repro.recipe import Decoder, Recipe, Scoring
+from repro.skeletons.skeleton import Skeleton
 from repro.support import serial
 from repro.support.sealed import Damaged, check_file, read_sealed, tell, write_sealed
 from repro.training.checkpoints import is_sealed
@@ -51,9 +52,8 @@ def fit_scorer(
         None where the network finds nobody in the training images: then nothing can be learned, and the naive score stays.
     """
     scoring = recipe.scene_evaluation.scoring or Scoring()
-    if (model := _kept_model(file, recipe, weights, images)) is not None:
-        released = scoring.weights is not None and scoring.weights.network is not None
-        return Scorer(model=model, skeleton=images.skeleton, released=released)
+    if (kept := kept_scorer(file, recipe, weights, images.skeleton)) is not None:
+        return kept
     if scoring.weights is not None:
         raise ReproError(f"The weights of the scoring network {file} are not there: give them again in WEIGHTS.")
     index = np.arange(len(images) if scoring.images is None else min(scoring.images, len(images)))
@@ -71,11 +71,11 @@ def fit_scorer(
     return Scorer(model=model, skeleton=images.skeleton)
 
 
-def _kept_model(file: Path, recipe: Recipe, weights: str, images: ImageSet) -> nn.Module | None:
-    """The scoring network in a file, of a network with these ``weights``; None where none fits."""
+def kept_scorer(file: Path, recipe: Recipe, weights: str, skeleton: Skeleton) -> Scorer | None:
+    """The scorer in a file, of a network with weights of this checksum; None where none fits."""
     if not file.exists():
         return None
-    model, note = ScoringNetwork().build(images.skeleton), file.with_suffix(".json")
+    model, note = ScoringNetwork().build(skeleton), file.with_suffix(".json")
     try:
         if note.exists() or is_sealed(file.parent):
             about = read_sealed(note, SCORING, training=recipe.training_key, weights=weights)
@@ -85,7 +85,8 @@ def _kept_model(file: Path, recipe: Recipe, weights: str, images: ImageSet) -> n
         damaged = error if isinstance(error, Damaged) else Damaged(file, "holds no scoring network")
         tell(damaged, "the scoring network is trained again", in_jobs=True)
         return None
-    return model.eval()
+    given = (recipe.scene_evaluation.scoring or Scoring()).weights
+    return Scorer(model=model.eval(), skeleton=skeleton, released=given is not None and given.network is not None)
 
 
 def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.ndarray]:
