@@ -130,7 +130,7 @@ class TrainedRun:
         if isinstance(data, str):
             folder, file = (None if given is None else Path(given) for given in (root, boxes))
             sizes = get_scale(scale).for_skeleton(self.skeleton)
-            samples, _ = approach.open([self.recipe], data, folder, sizes, 1, self.skeleton, file, train=False)
+            samples, _ = approach.open_samples([self.recipe], data, folder, sizes, 1, self.skeleton, file, train=False)
         else:
             samples = data
         other = samples.val.skeleton

@@ -95,7 +95,7 @@ def _opened(
     approach, (root, boxes) = approach_of(recipe), folders
     if isinstance(data, str):
         sizes = get_scale(scale).for_skeleton(skeleton)
-        samples, about = approach.open([recipe], data, root, sizes, 1, skeleton, boxes)
+        samples, about = approach.open_samples([recipe], data, root, sizes, 1, skeleton, boxes)
     else:
         samples = data
         name = "samples" if recipe.data is None else recipe.data.name

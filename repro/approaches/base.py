@@ -79,7 +79,7 @@ class Approach(Lessons, Protocol):
     def paced(self, recipe: Recipe, optimisation: Optimisation, scale: ScaleLike, steps: int) -> Recipe:
         """A recipe with another optimisation, whose rates are brought to a scale over a training of so many steps."""
 
-    def open(
+    def open_samples(
         self,
         recipes: Sequence[Recipe],
         name: str,

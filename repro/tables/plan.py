@@ -190,12 +190,12 @@ def table_samples(
 ) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
 
-    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as of ``approaches.base.Approach.open``.
+    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as of ``approaches.base.Approach.open_samples``.
     """
     skeleton, divisor = table_skeleton(paper, number, data_name), table_divisor(paper, number, scale)
     recipes = paper_recipes(paper, number)
     own = (recipes, data_name, root, scale.for_skeleton(skeleton), divisor, skeleton)
-    return approach_of(recipes[0]).open(*own, boxes, decode=decode, train=train)
+    return approach_of(recipes[0]).open_samples(*own, boxes, decode=decode, train=train)
 
 
 def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:

@@ -63,7 +63,7 @@ class BottomUp:
     def paced(self, recipe: Recipe, optimisation: Optimisation, scale: ScaleLike, steps: int) -> Recipe:
         return scaling.paced(recipe, optimisation, scale.scenes, steps)
 
-    def open(
+    def open_samples(
         self,
         recipes: Sequence[Recipe],
         name: str,

@@ -63,7 +63,7 @@ class TopDown:
     def paced(self, recipe: Recipe, optimisation: Optimisation, scale: ScaleLike, steps: int) -> Recipe:
         return scaling.paced(recipe, optimisation, scale, steps)
 
-    def open(
+    def open_samples(
         self,
         recipes: Sequence[Recipe],
         name: str,
