@@ -190,7 +190,7 @@ def table_samples(
 ) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
 
-    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as of ``open_samples`` in ``approaches.base``.
+    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as in ``approaches.base``, ``open_samples``.
     """
     skeleton, divisor = table_skeleton(paper, number, data_name), table_divisor(paper, number, scale)
     recipes = paper_recipes(paper, number)
