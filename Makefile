@@ -53,7 +53,7 @@ help: ## list targets and variables
 	@echo "  SCALE          smoke, laptop, gpu or paper ($(SCALE))"
 	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's (1)"
 	@echo "  MINUTES        that all may take here, instead: the largest LENGTH that fits is taken"
-	@echo "  PLAN           1 says trainings, steps, time, memory and disk, and stops"
+	@echo "  PLAN           1 says trainings, steps, time or GPU-hours, memory and disk, and stops"
 	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody or crowdpose ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
