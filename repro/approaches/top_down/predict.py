@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from repro.training.feed import map_size
 from repro.training.precision import autocast
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
+PIXELS = 256 * 64 * 48  # of small inputs more persons: up to so many pixels a pass
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def evaluation_images(
     residence = residence or Residence(device)
     kept = residence.persons(persons.images, persons.image_index)
     batches = CropBatches(persons, settings, workers=residence.workers(kept, workers), resident=kept)
-    for batch in batches.evaluation(GPU_BATCH if device.type == "cuda" else BATCH):
+    batch_size = GPU_BATCH if device.type == "cuda" else max(BATCH, PIXELS // math.prod(recipe.input.size))
+    for batch in batches.evaluation(batch_size):
         images = batch["images"].to(device, non_blocking=True)
         yield (
             images if source is None or larger is None else enlarge(larger, images, times, recipe.crop_input.convention)
