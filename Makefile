@@ -23,16 +23,19 @@ THREADS ?= 1
 JOBS ?= 0
 WORKERS ?= 0
 COMPILE ?= off
+REPOSITORY ?=
 TEST_JOBS ?= 2
 
 ifeq ($(VENV),active)
 BIN :=
 READY := .environment-active
 DEV := .environment-active-dev
+SITE := .environment-active-site
 else
 BIN := $(VENV)/bin/
 READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
+SITE := $(VENV)/.site
 endif
 
 export OMP_NUM_THREADS ?= $(THREADS)
@@ -41,7 +44,7 @@ export OMP_NUM_THREADS ?= $(THREADS)
 quoted = "$(subst `,\`,$(subst $$,\$$,$(subst ",\",$(subst \,\\,$(value $(1))))))"
 
 .DEFAULT_GOAL := help
-.PHONY: help environment reproduce check test notebooks lab bench gpu-check clean
+.PHONY: help environment reproduce check test notebooks lab site bench gpu-check clean
 
 help: ## list targets and variables
 	@echo "Targets"
@@ -119,6 +122,13 @@ lab: $(READY) ## open the notebooks in JupyterLab
 	export JUPYTER_PATH="$$($(BIN)python -c 'import sys; print(sys.prefix)')/share/jupyter:$$JUPYTER_PATH"; \
 	$(BIN)jupyter lab $(ALLOW_ROOT) notebooks
 
+$(SITE): $(READY)
+	$(BIN)python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[site]"
+	@touch $@
+
+site: $(SITE) ## build a static site of the committed results, site/index.html; commits are linked at REPOSITORY=
+	@$(BIN)repro site --repository $(call quoted,REPOSITORY)
+
 bench: $(READY) ## measure speed and memory, see benchmarks/
 	for name in training_speed profile_steps evaluation decoders bottom_up_grouping bottom_up_targets mixture_mask \
 		people_drawing data_reading; do $(BIN)python benchmarks/$$name.py || exit 1; done
@@ -127,5 +137,5 @@ gpu-check: $(READY) ## use a GPU for MINUTES=8: its tests, its speeds, tables as
 	$(BIN)repro gpu-check --minutes "$(or $(MINUTES),8)" --scale "$(if $(filter-out laptop,$(SCALE)),$(SCALE),gpu)" --device "$(DEVICE)"
 
 clean: ## remove the environment and caches; runs and results stay
-	rm -rf .venv .environment-active .environment-active-dev cache *.egg-info
+	rm -rf .venv .environment-active .environment-active-dev .environment-active-site site cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -20,6 +20,7 @@ from repro.cli.pretraining import enlarger, warm_start
 from repro.cli.reproduce import reproduce
 from repro.cli.results import results
 from repro.cli.runs import runs
+from repro.cli.site import site
 from repro.cli.tables import list_tables, notebooks
 from repro.support.options import say_version
 from repro.support.surroundings import settle
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 for command in (
-    *(reproduce, plan, submit, status, job, list_tables, results, runs, notebooks, data, fetch_command),
+    *(reproduce, plan, submit, status, job, list_tables, results, runs, notebooks, site, data, fetch_command),
     *(warm_start, enlarger, gpu_check, *COMMANDS),
 ):
     main.add_command(command)

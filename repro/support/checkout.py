@@ -40,6 +40,11 @@ def code_state() -> dict[str, Any]:
     return {"commit": None, "dirty": None}
 
 
+def origin() -> str:
+    """The address of the checkout's ``origin`` as git has it; '' where there is none."""
+    return (_git("remote", "get-url", "origin") or "").strip()
+
+
 def stated_commit() -> str | None:
     """The commit in ``$REPRO_COMMIT``, which an image or an export without ``.git`` is made from; None where it is not set.
 

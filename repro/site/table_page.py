@@ -1,0 +1,203 @@
+"""The page of a result folder: table, steps, figures, protocol, and where every number comes from."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from repro.papers import PAPERS
+from repro.recipe import Recipe
+from repro.reporting import figures
+from repro.reporting.examples import read_examples
+from repro.reporting.folders import read_manifest
+from repro.reporting.labels import typeset
+from repro.reporting.outcome import Outcome
+from repro.site.markdown import bullet_list, cell, folded, frame_table, image, pipe_table, toctree
+from repro.site.source import commit_text, parts_of
+from repro.tables.plan import table_skeleton
+from repro.tables.view import TableView
+
+KEPT = ("table.csv", "runs.json", "manifest.json")  # of a result folder, that the page lets one download
+
+
+def page_name(paper: str, number: int, version: str = "") -> str:
+    """The page of a table, or of one of its other result folders, without its suffix."""
+    short = re.sub(r"-\d{8}T\d{6}-\w+(?=$|-\d+$)", "", version)
+    return f"tables/{paper}-{number}" + (f"-{short}" if short else "")
+
+
+def write_table_page(
+    folder: Path, pages: Path, name: str, address: str, others: dict[str, str], *, first: bool
+) -> None:
+    """Write the page of a result folder with its figures.
+
+    Args:
+        folder: the result folder.
+        pages: folder of all pages.
+        name: of the page, from ``page_name``.
+        address: that commits are linked at; may be empty.
+        others: pages of the table's other result folders, by what they were made with.
+        first: whether this is the table's own page, which the others lie below.
+    """
+    view, manifest = TableView(Outcome.read(folder / "runs.json"), folder), read_manifest(folder)
+    kept = pages / "files" / Path(name).name
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in KEPT:
+        shutil.copyfile(folder / file, kept / file)
+    outcome = view.outcome
+    spec = PAPERS[outcome.paper].table(outcome.table)
+    parts = [
+        f"# {outcome.paper} table {outcome.table}: {typeset(cell(spec.caption))}",
+        bullet_list(typeset(cell(line)) for line in _printed(view.heading)[1:]),
+        *([f"Also made: {', '.join(f'[{what}](/{page}.md)' for what, page in others.items())}.\n"] if others else []),
+        toctree(others.values(), hidden=True) if first else "",
+        "## Table\n",
+        "Numbers are `printed / ours`, with their deviation over seeds. Only steps between rows can be compared: at a reduced "
+        "scale, or on other data, the numbers themselves are not the paper's.\n",
+        frame_table(view.table()),
+        *_steps(view),
+        *_figures(view, pages, Path(name).name),
+        "## Protocol\n",
+        _protocol(view),
+        "## Provenance\n",
+        _provenance(manifest, address, Path(name).name),
+    ]
+    target = pages / f"{name}.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _printed(say: Any) -> list[str]:
+    """The lines that a function prints."""
+    with redirect_stdout(io.StringIO()) as text:
+        say()
+    return text.getvalue().splitlines()
+
+
+def _steps(view: TableView) -> list[str]:
+    """How many steps have which verdict, the steps that are judged, and the others, folded."""
+    steps, others = view.steps(), view.other_steps() if hasattr(view, "other_steps") else view.steps().iloc[:0]
+    if steps.empty and others.empty:
+        return []
+    parts = ["## Steps\n", bullet_list(typeset(cell(line)) for line in _printed(view.verdicts))]
+    parts += [frame_table(steps)] if not steps.empty else []
+    parts += (
+        [folded(f"{len(others)} steps in the other columns, which are not judged", frame_table(others))]
+        if not others.empty
+        else []
+    )
+    return parts
+
+
+def _figures(view: TableView, pages: Path, name: str) -> list[str]:
+    """The figures of a table, drawn anew, each with what it shows."""
+    if not view.outcome.runs:
+        return []
+    drawn = [("learning-curves", figures.learning_curves(view.outcome), curves_text(view.outcome))]
+    if (view.folder / "examples.json").exists():
+        skeleton = table_skeleton(view.outcome.paper, view.outcome.table, view.outcome.data)
+        labels = figures.pose_labels(view.outcome)
+        drawn.append(("poses", figures.pose_grid(read_examples(view.folder), labels, skeleton), poses_text(labels)))
+    if figures.has_keypoints(view.outcome):
+        drawn.append(
+            ("keypoints", figures.keypoint_bars(view.outcome), bars_text("Similarity of each kind of keypoint", view))
+        )
+    if figures.has_errors(view.outcome):
+        drawn.append(("errors", figures.error_bars(view.outcome), bars_text("Shares of the kinds of errors", view)))
+    place = pages / "figures"
+    place.mkdir(exist_ok=True)
+    lines = ["## Figures\n"]
+    for kind, figure, alt in drawn:
+        file = place / f"{name}-{kind}.{'jpg' if kind == 'poses' else 'png'}"
+        if kind == "poses":
+            figures.save_photograph(figure, file)
+        else:
+            figure.savefig(file, dpi=100)
+        plt.close(figure)
+        lines.append(image(f"/figures/{file.name}", alt))
+    return lines
+
+
+def curves_text(outcome: Outcome) -> str:
+    """The learning curves in words: what each row ends at."""
+    labels, ends = figures.row_labels(outcome), []
+    metrics = figures.curve_metrics(outcome)[:1]
+    for metric, label in metrics:
+        for row, name in labels.items():
+            last = [
+                run.curve[-1][metric]
+                for run in outcome.runs
+                if run.row == row and run.curve and metric in run.curve[-1]
+            ]
+            found = [value for value in last if value is not None]
+            if found:
+                ends.append(f"{name} {100 * sum(found) / len(found):.1f}")
+        return f"Learning curves: {label} against what was seen in training. At the end: {', '.join(ends)}."
+    return "Learning curves: nothing was measured."
+
+
+def poses_text(labels: dict[str, str]) -> str:
+    """The sheet of poses in words."""
+    return f"Poses of a few evaluation images: the truth in grey, and row by row those of {', '.join(labels.values())}."
+
+
+def bars_text(what: str, view: TableView) -> str:
+    """A figure of bars in words."""
+    return f"{what}, a bar for each of {', '.join(figures.row_labels(view.outcome).values())}."
+
+
+def _protocol(view: TableView) -> str:
+    """The protocol of each row, and the parts that it is made of."""
+    if not view.outcome.runs:
+        return "Counted at the printed size; nothing is evaluated.\n"
+    protocol = view.protocol()
+    first = {run.row: Recipe.from_plain(run.recipe) for run in reversed(view.outcome.runs)}
+    labels = figures.row_labels(view.outcome)
+    parts = [{"row": cell(labels[row]), **parts_of(first[row])} for row in labels]
+    return "\n".join(
+        [frame_table(protocol), "### Parts\n", pipe_table(parts[0], ([*map(str, line.values())] for line in parts))]
+    )
+
+
+def _provenance(manifest: dict[str, Any], address: str, name: str) -> str:
+    """Where the numbers of a folder come from."""
+    trainings = manifest.get("computed_with", [])
+    lines = [
+        ("made", manifest["created"]),
+        ("code", commit_text(manifest.get("commit"), address) + (", with changes" if manifest.get("dirty") else "")),
+        ("data", cell(_data_text(manifest))),
+        ("seeds", ", ".join(map(str, manifest["seeds"])) or "none"),
+        ("trainings", _trainings_text(manifest)),
+        ("device", f"{cell(manifest.get('device'))}, {manifest.get('threads')} threads"),
+        ("versions", ", ".join(f"{package} {version}" for package, version in manifest.get("versions", {}).items())),
+        (
+            "trained with",
+            "; ".join(f"{commit_text(one.get('commit'), address)} on {one.get('device')}" for one in trainings),
+        ),
+        ("files", ", ".join(f"{{download}}`{file} </files/{name}/{file}>`" for file in KEPT)),
+    ]
+    recipes = "".join(f"{row}: `{key}`, " for row, key in manifest.get("recipes", {}).items()).rstrip(", ")
+    text = pipe_table(("", ""), ([what, said] for what, said in lines if said))
+    return text + ("\n" + folded("Recipes of all runs", recipes) if recipes else "")
+
+
+def _data_text(manifest: dict[str, Any]) -> str:
+    samples = manifest.get("samples")
+    if not samples:
+        return "none"
+    return (
+        f"{samples['name']}: {samples['train_count']} to train on (fingerprint {samples['train_fingerprint']}), "
+        f"{samples['val_count']} to evaluate (fingerprint {samples['val_fingerprint']})"
+    )
+
+
+def _trainings_text(manifest: dict[str, Any]) -> str:
+    count = len(manifest.get("trainings", {}))
+    minutes = manifest.get("training_minutes")
+    return f"{count}, {minutes} minutes in all" if minutes is not None and count else str(count)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from repro import paths
+from repro.errors import ReproError
+from repro.papers import PAPERS
+from repro.reporting.outcome import Outcome
+from repro.site.build import build_site, folders_of
+from repro.site.notebooks import copy_notebook, shown_notebooks
+from repro.site.overview import HEADS, made_with, table_lines
+from repro.site.table_page import curves_text, page_name, write_table_page
+
+
+def test_pages_are_named_by_table_and_what_it_was_made_with():
+    assert page_name("cal", 8) == "tables/cal-8"
+    assert page_name("cal", 8, "gpu-people-length0.25-20261127T011951-43a35ce") == "tables/cal-8-gpu-people-length0.25"
+    assert page_name("cal", 8, "mine") == "tables/cal-8-mine"
+
+
+def test_a_page_shows_table_steps_figures_protocol_and_provenance(tmp_path):
+    (folder, *_) = folders_of("skeletal", 3)
+    write_table_page(folder, tmp_path, "tables/skeletal-3", "https://e.org/a", {"lspet": "tables/other"}, first=True)
+    text = (tmp_path / "tables/skeletal-3.md").read_text()
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        *("## Table", "## Steps", "## Figures", "## Protocol", "## Provenance")
+    ]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for expected in (
+        manifest["title"] and "What the skeletal attention module and weighted inference add",
+        f"https://e.org/a/commit/{manifest['commit']}",
+        *manifest["recipes"].values(),
+        *(f"{package} {version}" for package, version in manifest["versions"].items()),
+        "{py:class}`WeightedInference <repro.decoders.weighted.WeightedInference>`",
+        "[lspet](/tables/other.md)",
+    ):
+        assert expected in text
+    shown = re.findall(r"!\[([^\]]*)\]\(/(figures/[^)]*)\)", text)
+    assert len(shown) == 3 and all(alt and (tmp_path / file).stat().st_size > 5000 for alt, file in shown)
+    assert (tmp_path / "files/skeletal-3/table.csv").read_bytes() == (folder / "table.csv").read_bytes()
+
+
+def test_a_table_of_counts_has_no_figures(tmp_path):
+    (folder, *_) = folders_of("hgr", 1)
+    write_table_page(folder, tmp_path, "tables/hgr-1", "", {}, first=True)
+    text = (tmp_path / "tables/hgr-1.md").read_text()
+    assert "Counted at the printed size" in text and "## Figures" not in text
+
+
+def test_curves_are_told_by_what_rows_end_at():
+    (folder, *_) = folders_of("skeletal", 3)
+    outcome = Outcome.read(folder / "runs.json")
+    ends = [run.curve[-1]["pckh@0.5"] for run in outcome.runs if run.row == "hrnet"]
+    assert f"HRNet {100 * sum(ends) / len(ends):.1f}" in curves_text(outcome)
+
+
+def test_every_table_has_a_line():
+    for key, paper in PAPERS.items():
+        if key != "skeletal":
+            lines = table_lines(paper, {})
+            assert all(line[2] == "no result folder yet" for line in lines)
+    shown = {spec.number: folders_of("skeletal", spec.number)[0] for spec in PAPERS["skeletal"].tables}
+    lines = table_lines(PAPERS["skeletal"], shown)
+    assert [len(line) for line in lines] == 3 * [len(HEADS)]
+    assert lines[2][0] == "[skeletal 3](/tables/skeletal-3.md)" and lines[2][2] == "people, laptop, seeds 0–2"
+    assert re.search(r"\d \[\w+\]\{\.verdict \.\w+\}", lines[2][3])
+
+
+def test_counts_say_so():
+    (folder, *_) = folders_of("hgr", 1)
+    assert made_with(Outcome.read(folder / "runs.json")) == "counted at the printed size"
+
+
+def test_notebooks_of_tables_are_left_out_and_pictures_get_words(tmp_path):
+    names = [path.relative_to(paths.NOTEBOOKS).as_posix() for path in shown_notebooks()]
+    assert {f"{key}/method.ipynb" for key in PAPERS} < set(names) and not any("/table" in name for name in names)
+    path = paths.NOTEBOOKS / "skeletal" / "method.ipynb"
+    assert copy_notebook(path, tmp_path) == "notebooks/skeletal-method"
+    cells = json.loads((tmp_path / "notebooks/skeletal-method.ipynb").read_text())["cells"]
+    drawn = [cell for cell in cells if any("image/png" in out.get("data", {}) for out in cell.get("outputs", ()))]
+    assert drawn and all(cell["metadata"]["mystnb"]["image"]["alt"].startswith("Figure of “") for cell in drawn)
+
+
+def test_a_folder_with_something_else_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr("repro.site.build.find_spec", lambda name: name)
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ReproError, match="holds something else than a site"):
+        build_site(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("repro.site.build.find_spec", lambda name: None if name == "furo" else name)
+    with pytest.raises(ReproError, match=r"The site needs furo: install them, as by `pip install .\[site\]`"):
+        build_site(tmp_path / "out")
