@@ -11,7 +11,7 @@ project = "repro"
 author = "the authors of repro"
 copyright = "the authors of repro"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx.ext.apidoc"]
-exclude_patterns: list[str] = []
+exclude_patterns = ["api/modules.rst"]
 root_doc = "index"
 
 apidoc_modules = [
@@ -37,9 +37,12 @@ nb_execution_mode = "off"
 nb_output_stderr = "remove"
 suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]
 
+viewcode_follow_imported_members = False  # its links back would lead to names that are not documented there
+
 html_theme = "furo"
 html_title = "repro: five papers on pose estimation"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False

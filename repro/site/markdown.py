@@ -25,10 +25,15 @@ def pipe_table(columns: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def together(text: str) -> str:
+    """A text whose numbers ``printed / ours ± deviation`` stay in one line."""
+    return re.sub(r" ([/±]) ", "\u00a0\\1\u00a0", text)
+
+
 def frame_table(frame: pd.DataFrame) -> str:
-    """A table of a frame, its labels typeset, a column ``verdict`` in colours."""
+    """A table of a frame, its labels typeset, its numbers unbroken, a column ``verdict`` in colours."""
     lines = [
-        [verdict_text(str(value)) if name == "verdict" else typeset(cell(value)) for name, value in line.items()]
+        [verdict_text(str(value)) if name == "verdict" else together(typeset(cell(value))) for name, value in line.items()]
         for line in frame.to_dict("records")
     ]
     return pipe_table([typeset(cell(name)) for name in frame.columns], lines)

@@ -90,6 +90,6 @@ def write_index(pages: Path, lines: dict[str, list[list[str]]], others: list[str
         parts += [f"## [{paper.title}](/papers/{key}.md)\n", pipe_table(HEADS, lines[key])]
     parts += [
         toctree([f"papers/{key}" for key in PAPERS], caption="Papers", hidden=True),
-        toctree([*others, "api/modules"], caption="Package", hidden=True),
+        toctree([*others, "api/repro"], caption="Package", hidden=True),
     ]
     (pages / "index.md").write_text("\n".join(parts), encoding="utf-8")

@@ -54,7 +54,7 @@ def write_table_page(
     spec = PAPERS[outcome.paper].table(outcome.table)
     parts = [
         f"# {outcome.paper} table {outcome.table}: {typeset(cell(spec.caption))}",
-        bullet_list(typeset(cell(line)) for line in _printed(view.heading)[1:]),
+        *_heading(view),
         *([f"Also made: {', '.join(f'[{what}](/{page}.md)' for what, page in others.items())}.\n"] if others else []),
         toctree(others.values(), hidden=True) if first else "",
         "## Table\n",
@@ -71,6 +71,14 @@ def write_table_page(
     target = pages / f"{name}.md"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _heading(view: TableView) -> list[str]:
+    """What was printed and what was made; rows that the paper does not have, folded."""
+    lines = [typeset(cell(line)) for line in _printed(view.heading)[1:]]
+    added = [line for line in lines if line.startswith("Added row")]
+    parts = [bullet_list(line for line in lines if line not in added)]
+    return parts + ([folded(f"{len(added)} added rows", bullet_list(added))] if added else [])
 
 
 def _printed(say: Any) -> list[str]:
@@ -116,7 +124,7 @@ def _figures(view: TableView, pages: Path, name: str) -> list[str]:
     for kind, figure, alt in drawn:
         file = place / f"{name}-{kind}.{'jpg' if kind == 'poses' else 'png'}"
         if kind == "poses":
-            figures.save_photograph(figure, file)
+            figure.savefig(file, dpi=110, pil_kwargs={"quality": 80})
         else:
             figure.savefig(file, dpi=100)
         plt.close(figure)

@@ -16,7 +16,7 @@ def test_a_frame_becomes_a_table_with_typeset_heads_and_marked_verdicts():
     assert frame_table(frame).splitlines() == [
         "| row | AP⁵⁰ | verdict |",
         "| --- | --- | --- |",
-        r"| a \| b | 1.0 / – | [confirmed]{.verdict .confirmed} |",
+        "| a \\| b | 1.0\u00a0/\u00a0– | [confirmed]{.verdict .confirmed} |",
         "|  |  |  |",
     ]
 

@@ -54,7 +54,7 @@ def test_curves_are_told_by_what_rows_end_at():
     (folder, *_) = folders_of("skeletal", 3)
     outcome = Outcome.read(folder / "runs.json")
     ends = [run.curve[-1]["pckh@0.5"] for run in outcome.runs if run.row == "hrnet"]
-    assert f"HRNet {100 * sum(ends) / len(ends):.1f}" in curves_text(outcome)
+    assert f"HRNet-w32 {100 * sum(ends) / len(ends):.1f}" in curves_text(outcome)
 
 
 def test_every_table_has_a_line():

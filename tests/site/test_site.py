@@ -71,7 +71,7 @@ def test_every_table_paper_and_method_has_a_page(built):
         assert (built / f"papers/{key}.html").exists() and (built / f"notebooks/{key}-method.html").exists()
         for spec in paper.tables:
             assert (built / f"tables/{key}-{spec.number}.html").exists()
-    assert (built / "api/modules.html").exists() and (built / "searchindex.js").exists()
+    assert (built / "api/repro.html").exists() and (built / "searchindex.js").exists()
 
 
 def test_every_link_leads_somewhere(pages):
