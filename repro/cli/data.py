@@ -57,7 +57,7 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
 
 
 @data.command()
-@click.argument("path", default="people.png")
+@click.argument("path", default="people.jpg")
 @click.option("--kind", default="persons", show_default=True, help="persons or scenes")
 @click.option("--skeleton", default="coco17", show_default=True, help="of the drawn people")
 @click.option("--count", default="48", show_default=True, help="images on the sheet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 
 import click
 
@@ -15,6 +16,25 @@ OUTSIDE = (
 )
 
 
+STOPPED = (
+    "Stopped. Complete runs are kept, and a training that was under way goes on from its last epoch: give the same command "
+    "again."
+)
+
+
+class Ended(KeyboardInterrupt):
+    """The system, or a batch system, asks the process to end."""
+
+
+def end_orderly() -> None:
+    """Let SIGTERM end the process as Ctrl-C does: jobs are ended too, and it is said what is kept."""
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    signal.signal(signal.SIGTERM, end)
+
+
 class Group(click.Group):
     """Turns ReproError, and what the system refuses, into click's own error, for every command below it."""
 
@@ -22,6 +42,9 @@ class Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(context)
+        except KeyboardInterrupt as error:
+            click.echo(STOPPED, err=True)
+            context.exit(143 if isinstance(error, Ended) else 130)
         except ReproError as error:
             raise click.UsageError(str(error)) from error
         except OSError as error:

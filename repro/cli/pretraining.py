@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import click
 
+from repro.errors import ReproError
 from repro.support.options import check_keep, device_option, parse_number, writing
 from repro.support.processes import take_one_thread
 
@@ -26,6 +27,10 @@ def warm_start(scale: str, width: str, depth: str, device: str, keep: bool) -> N
     from repro.scales.scale import get_scale
 
     deep, wide = parse_number("depth", depth, 1) if depth else 0, parse_number("width", width, 1, 256)
+    if wide % 16:
+        raise ReproError(
+            f"width is {width!r}, expected a multiple of 16 as in 32 or 48, the widths of the papers' HRNet."
+        )
     backbone = ResNet(depth=cast(Any, deep)) if depth else HRNet(width=wide)
     click.echo(f"Kept in {make_warm_start(get_scale(scale), backbone, device, keep=keep)}")
 

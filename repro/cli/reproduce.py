@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from repro.cli.group import end_orderly
 from repro.errors import ReproError, choice_error
 from repro.scales.lengths import parse_length, written
 from repro.support import processes
@@ -197,6 +198,7 @@ def _make(requests: list[Request], machine: Machine, *, advise: bool) -> None:
     from repro.tables.last_step import check_notebooks
     from repro.tables.reproduce import reproduce_tables, say_result, say_where
 
+    end_orderly()
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them
     folders = []
     for folder in reproduce_tables(requests, machine, advise=advise):

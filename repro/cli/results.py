@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 
@@ -19,9 +21,15 @@ def list_results() -> None:
     for name, m in found.items():
         dirty = ", dirty" if m.get("dirty") else ""
         commit = (m.get("commit") or "no git")[:7]
-        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {m.get('minutes')} min  commit {commit}{dirty}")
+        click.echo(f"{name}  seeds {m['seeds']}  {len(m['rows'])} rows  {_times(m)}  commit {commit}{dirty}")
     if not found:
         click.echo("No result folders yet: run `make reproduce PAPER=skeletal TABLE=3`.")
+
+
+def _times(manifest: dict[str, Any]) -> str:
+    """What the trainings of a folder took in all, whoever made them, and what the command took that wrote it."""
+    trained = manifest.get("training_minutes")
+    return (f"trained in {trained} min, " if trained is not None else "") + f"command {manifest.get('minutes')} min"
 
 
 @results.command("diff")

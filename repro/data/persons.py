@@ -160,7 +160,11 @@ class PersonSet:
         return ranks[self.image_index], len(self.images.ids)
 
     def take(self, index: np.ndarray) -> PersonSet:
-        """The persons at ``index``; images and annotations stay as they are."""
+        """The persons at ``index``; images and annotations stay. Raises ReproError for a position without a person."""
+        positions = np.asarray(index)
+        if positions.size and positions.dtype != bool and not -len(self) <= positions.min() <= positions.max() < len(self):
+            wrong = positions.max() if positions.max() >= len(self) else positions.min()
+            raise ReproError(f"There is no person {wrong}: expected a number from 0 to {len(self) - 1}.")
         columns = ("image_index", "person_ids", "keypoints", "visibility", "boxes", "areas", "scores", "head_sizes")
         return replace(self, **{name: getattr(self, name)[index] for name in columns})
 

@@ -100,7 +100,9 @@ class Paper:
         for table in self.tables:
             if table.number == number:
                 return table
-        raise choice_error(f"table of the paper {self.key!r}", number, (table.number for table in self.tables))
+        numbers = [str(table.number) for table in self.tables]
+        listed = f"{', '.join(numbers[:-1])} or {numbers[-1]}" if len(numbers) > 1 else "".join(numbers)
+        raise ReproError(f"{self.key} has no table {number}: choose {listed}.")
 
 
 def read_table(table: TableSpec, path: Path) -> pd.DataFrame:

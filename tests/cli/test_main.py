@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 from unittest import mock
 
@@ -33,7 +34,7 @@ def run(*arguments: str) -> Result:
         (("reproduce", "--table", "\u00b2"), "TABLE is '\u00b2', expected a whole number of at least 1."),
         (("reproduce", "--table", "99"), "Unknown TABLE 99: choose one of 1, 2, 3, 4, 5, 6, 7, 8, 9."),
         (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal, the import name"),
-        (("reproduce", "--table", "7", "--paper", "skeletal"), "choose one of 1, 2, 3."),
+        (("reproduce", "--table", "7", "--paper", "skeletal"), "skeletal has no table 7: choose 1, 2 or 3."),
         (("reproduce", "--table", "2", "--paper", "cal", "--row", "spsr"), "Unknown row of table 2 of cal 'spsr'"),
         ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted."),
         (("reproduce", "--table", "3", "--scale", "huge"), "choose one of smoke, laptop, gpu, paper."),
@@ -68,8 +69,10 @@ def run(*arguments: str) -> Result:
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
         (("transfer", "--data", "coco", "--data-root", "/"), "data is 'coco', whose joints are not those of Leeds"),
         (("transfer", "--data", "people", "--data-root", "/"), "choose one of lspet."),
+        ((*REPRODUCE, "--seeds", "0,,1"), "expected numbers as in 0 or 0,1,2 or 0-2."),
         (("data", "preview", ""), "PATH is empty, expected a path."),
         (("data", "export", ""), "FOLDER is empty, expected a path."),
+        (("warm-start", "--width", "33"), "width is '33', expected a multiple of 16 as in 32 or 48"),
         (("warm-start", "--width", "1000000"), "width is '1000000', expected a whole number of at most 256."),
     ],
 )
@@ -140,11 +143,12 @@ def test_results_are_listed_and_compared(tmp_path: Path, monkeypatch: pytest.Mon
     for version, ours in (("one", 10.0), ("two", 12.5)):
         folder = tmp_path / "skeletal" / "table3" / version
         folder.mkdir(parents=True)
-        manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "minutes": 1, "dirty": False}
+        manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "minutes": 1, "training_minutes": 7.5, "dirty": False}
         (folder / "manifest.json").write_text(json.dumps({**manifest, "commit": version * 3, "created": version}))
         header = "row,metric,ours,spread,verdict\n"
         (folder / "table.csv").write_text(f"{header}hrnet,PCKh@0.5,{ours},0.1,\nhrnet,PCKh@0.1,3.0,0.1,\n")
-    assert "skeletal/table3/two  seeds [0]  1 rows" in run("results", "list").output
+    listed = run("results", "list").output
+    assert "skeletal/table3/two  seeds [0]  1 rows  trained in 7.5 min, command 1 min" in listed
     text = run("results", "diff", "one", "two").output
     assert "2.5" in text
     assert "PCKh@0.1" not in text
@@ -204,3 +208,31 @@ def test_any_value_of_an_argument_is_taken_or_answered_in_one_sentence(option: s
         result = run(*REPRODUCE, f"--{option}={value}")
     assert result.exit_code == 2 and isinstance(result.exception, SystemExit), result.exception
     assert "Error: " in result.output
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("repro.reporting.folders.manifests", stop)
+    result = run("results", "list")
+    assert result.exit_code == 130
+    assert "Complete runs are kept" in result.output and "give the same command again" in result.output
+
+
+def test_sigterm_ends_a_reproduction_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("repro.tables.reproduce.plan_tables", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("repro.tables.last_step.try_kernel", lambda: None)
+    try:
+        result = run(*REPRODUCE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert result.exit_code == 143 and "goes on from its last epoch" in result.output
+
+
+def test_a_sheet_of_drawn_people_is_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    assert run("data", "preview", "--count", "4").exit_code == 0
+    assert 1000 < (tmp_path / "people.jpg").stat().st_size < 100_000

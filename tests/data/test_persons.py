@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+
+from repro.errors import ReproError
 
 from ..tiny_runs import tiny_persons
 
@@ -18,3 +21,12 @@ def test_the_first_persons_are_those_of_whole_images(tmp_path) -> None:
     assert len(persons.first(100)[0]) == 6 and len(persons.first(100)[1]) == len(ids)
     nobody, no_images = persons.first(0)
     assert len(nobody) == len(no_images) == 0
+
+
+def test_a_position_without_a_person_is_named(tmp_path) -> None:
+    persons = tiny_persons(tmp_path, 6)
+    assert persons.take(np.array([5, 0])).person_ids.tolist() == [6, 1]
+    assert len(persons.take(np.array([], int))) == 0 and len(persons.take(np.arange(6) > 3)) == 2
+    for wrong in (6, 9999, -7):
+        with pytest.raises(ReproError, match=f"There is no person {wrong}: expected a number from 0 to 5"):
+            persons.take(np.array([wrong]))

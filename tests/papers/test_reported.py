@@ -340,7 +340,7 @@ def test_printed_value_refuses_what_is_not_one_number(cell: str) -> None:
 def test_unknown_papers_tables_and_metrics_are_named_with_the_choices() -> None:
     with pytest.raises(ReproError, match="Unknown paper 'resnet': choose one of skeletal, cal, hgr, sahg, fowkal."):
         reported("resnet", 1)
-    with pytest.raises(ReproError, match="Unknown table of the paper 'sahg' 5: choose one of 1, 2, 3, 4."):
+    with pytest.raises(ReproError, match="sahg has no table 5: choose 1, 2, 3 or 4."):
         reported("sahg", 5)
     with pytest.raises(ReproError, match="Unknown metric of the column 'mAP' 'mAP': choose one of AP, AP50"):
         Column("mAP", "mAP")
