@@ -143,10 +143,12 @@ def test_results_are_listed_and_compared(tmp_path: Path, monkeypatch: pytest.Mon
     for version, ours in (("one", 10.0), ("two", 12.5)):
         folder = tmp_path / "skeletal" / "table3" / version
         folder.mkdir(parents=True)
-        manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "minutes": 1, "training_minutes": 7.5, "dirty": False}
+        manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {"hrnet": ""}, "minutes": 1, "dirty": False}
+        manifest["training_minutes"] = 7.5
         (folder / "manifest.json").write_text(json.dumps({**manifest, "commit": version * 3, "created": version}))
         header = "row,metric,ours,spread,verdict\n"
         (folder / "table.csv").write_text(f"{header}hrnet,PCKh@0.5,{ours},0.1,\nhrnet,PCKh@0.1,3.0,0.1,\n")
+    listed = run("results", "list").output
     listed = run("results", "list").output
     assert "skeletal/table3/two  seeds [0]  1 rows  trained in 7.5 min, command 1 min" in listed
     text = run("results", "diff", "one", "two").output
