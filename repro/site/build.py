@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,31 +17,30 @@ import matplotlib
 from repro import paths
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.reporting.folders import manifests, newest_folder
+from repro.reporting.folders import committed_manifests, newest_folder
 from repro.reporting.outcome import Outcome
+from repro.site.claims import write_claims
 from repro.site.notebooks import copy_notebook, shown_notebooks
 from repro.site.overview import made_with, table_lines, write_index, write_paper_page
 from repro.site.source import web_address
 from repro.site.table_page import page_name, write_table_page
-from repro.support.checkout import known_to_git
+from repro.tables.view import TableView
 
 SETTINGS = paths.ROOT / "docs" / "site"  # of Sphinx
 NEEDED = ("sphinx", "furo", "myst_nb")
 
 
-def folders_of(paper: str, number: int) -> list[Path]:
-    """The result folders of a table that are shown: those that git knows, where it knows any; the first is the table's page."""
-    known = known_to_git(paths.results())
+def folders_of(paper: str, number: int) -> list[TableView]:
+    """The result folders of a table that git knows, where it knows any; the first is the table's page."""
     own = [
         paths.results() / name
-        for name, one in manifests().items()
-        if (one["paper"], one["table"]) == (paper, number) and (not known or f"{name}/manifest.json" in known)
+        for name, one in committed_manifests().items()
+        if (one["paper"], one["table"]) == (paper, number)
     ]
-    try:
+    with suppress(ReproError):  # it has none at its scale's own length
         first = newest_folder(paper, number, "people")
-    except ReproError:
-        return own
-    return [first, *(folder for folder in own if folder != first)]
+        own = [first, *(folder for folder in own if folder != first)]
+    return [TableView(Outcome.read(folder / "runs.json"), folder) for folder in own]
 
 
 def write_pages(pages: Path, address: str) -> None:
@@ -52,31 +52,29 @@ def write_pages(pages: Path, address: str) -> None:
     """
     matplotlib.use("Agg")
     notebooks = [copy_notebook(path, pages) for path in shown_notebooks()]
-    lines = {}
+    lines: dict[str, list[list[str]]] = {}
+    names: dict[str, str] = {}
     for key, paper in PAPERS.items():
         shown = {spec.number: folders_of(key, spec.number) for spec in paper.tables}
-        for number, folders in shown.items():
-            _write_tables(key, number, folders, pages, address)
-        lines[key] = table_lines(paper, {number: folders[0] for number, folders in shown.items() if folders})
+        for number, views in shown.items():
+            names |= _write_tables(key, number, views, pages, address)
+        lines[key] = table_lines(paper, {number: views[0] for number, views in shown.items() if views})
         own = [name for name in notebooks if name.startswith(f"notebooks/{key}-")]
         write_paper_page(paper, pages, lines[key], own)
     others = [name for name in notebooks if not re.match(rf"notebooks/({'|'.join(PAPERS)})-", name)]
+    write_claims(pages, names)
     write_index(pages, lines, others)
 
 
-def _write_tables(paper: str, number: int, folders: list[Path], pages: Path, address: str) -> None:
-    """The pages of all result folders of a table."""
-    names = [page_name(paper, number, folder.name if place else "") for place, folder in enumerate(folders)]
-    told = {name: made_with(Outcome.read(folder / "runs.json")) for name, folder in zip(names, folders, strict=True)}
-    for name, folder in zip(names, folders, strict=True):
-        write_table_page(
-            folder,
-            pages,
-            name,
-            address,
-            {what: other for other, what in told.items() if other != name},
-            first=name == names[0],
-        )
+def _write_tables(paper: str, number: int, views: list[TableView], pages: Path, address: str) -> dict[str, str]:
+    """Write the pages of all result folders of a table. Returns their names by folder, relative to the results."""
+    names = [page_name(paper, number, view.folder.name if place else "") for place, view in enumerate(views)]
+    told = {name: made_with(view.outcome) for name, view in zip(names, views, strict=True)}
+    for name, view in zip(names, views, strict=True):
+        others = {what: other for other, what in told.items() if other != name}
+        write_table_page(view, pages, name, address, others, first=name == names[0])
+    folders = [view.folder.relative_to(paths.results()).as_posix() for view in views]
+    return dict(zip(folders, names, strict=True))
 
 
 def build_site(out: Path, repository: str = "") -> Path:

@@ -33,7 +33,10 @@ def together(text: str) -> str:
 def frame_table(frame: pd.DataFrame) -> str:
     """A table of a frame, its labels typeset, its numbers unbroken, a column ``verdict`` in colours."""
     lines = [
-        [verdict_text(str(value)) if name == "verdict" else together(typeset(cell(value))) for name, value in line.items()]
+        [
+            verdict_text(str(value)) if name == "verdict" else together(typeset(cell(value)))
+            for name, value in line.items()
+        ]
         for line in frame.to_dict("records")
     ]
     return pipe_table([typeset(cell(name)) for name in frame.columns], lines)

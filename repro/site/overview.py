@@ -13,7 +13,18 @@ from repro.site.markdown import cell, pipe_table, toctree, verdict_text
 from repro.site.table_page import page_name
 from repro.tables.view import TableView
 
-HEADS = ("Table", "What it shows", "Data, scale, seeds", "Steps judged")
+HEADS = ("Table", "What it shows", "Data, scale, seeds", "A step: printed, ours", "Steps judged")
+
+
+def step_text(view: TableView) -> str:
+    """The first step that is judged: its rows, metric, change in the paper and ours with its interval."""
+    steps = view.steps()
+    if steps.empty:
+        return ""
+    first = steps.iloc[0]
+    interval = f" {first['95 % interval']}" if str(first["95 % interval"]).startswith("[") else ""
+    said = f"{first['step']}, {first['metric']}: {first['printed']}, {first['ours']}{interval}"
+    return f"{typeset(cell(said))} {verdict_text(first['verdict'])}"
 
 
 def steps_text(view: TableView) -> str:
@@ -34,23 +45,21 @@ def made_with(outcome: Outcome) -> str:
     return f"{outcome.data}, {outcome.scale_text}, {many}"
 
 
-def table_lines(paper: Paper, shown: dict[int, Path]) -> list[list[str]]:
+def table_lines(paper: Paper, shown: dict[int, TableView]) -> list[list[str]]:
     """A line a table of a paper, in the columns of HEADS.
 
     Args:
         paper: the paper.
-        shown: the result folder that is shown of each table.
+        shown: the result folder that is shown of each table, by its number.
     """
     lines = []
     for spec in paper.tables:
         name, what = f"{paper.key} {spec.number}", typeset(cell(spec.caption))
         if spec.number not in shown:
-            lines.append([name, what, "no result folder yet", ""])
+            lines.append([name, what, "no result folder yet", "", ""])
             continue
-        view = TableView(Outcome.read(shown[spec.number] / "runs.json"), shown[spec.number])
-        lines.append(
-            [f"[{name}](/{page_name(paper.key, spec.number)}.md)", what, made_with(view.outcome), steps_text(view)]
-        )
+        view, page = shown[spec.number], page_name(paper.key, spec.number)
+        lines.append([f"[{name}](/{page}.md)", what, made_with(view.outcome), step_text(view), steps_text(view)])
     return lines
 
 
@@ -59,6 +68,7 @@ def write_paper_page(paper: Paper, pages: Path, lines: list[list[str]], notebook
     parts = [
         f"# {paper.key}: {paper.title}",
         f"{', '.join(paper.authors)}.\n",
+        "[What the paper claims, and what these results say of it](/claims.md)\n",
         "## Tables\n",
         pipe_table(HEADS, lines),
         *(["## Notebooks\n", toctree(notebooks)] if notebooks else []),
@@ -84,11 +94,13 @@ def write_index(pages: Path, lines: dict[str, list[list[str]]], others: list[str
         "evaluator. Each table is one command away, `make reproduce PAPER=... TABLE=...`; these pages are made of the result "
         "folders that are kept with the code.\n",
         "Absolute numbers of a reduced scale on drawn people are far below the papers'. What is compared is each step from one "
-        "row to another: its direction and size, with a 95 % interval.\n",
+        "row to another: its direction and size, with a 95 % interval. [What the papers claim, and what holds](/claims.md) lists "
+        "each claim with the steps that test it.\n",
     ]
     for key, paper in PAPERS.items():
         parts += [f"## [{paper.title}](/papers/{key}.md)\n", pipe_table(HEADS, lines[key])]
     parts += [
+        toctree(["claims"], hidden=True),
         toctree([f"papers/{key}" for key in PAPERS], caption="Papers", hidden=True),
         toctree([*others, "api/repro"], caption="Package", hidden=True),
     ]

@@ -33,19 +33,19 @@ def page_name(paper: str, number: int, version: str = "") -> str:
 
 
 def write_table_page(
-    folder: Path, pages: Path, name: str, address: str, others: dict[str, str], *, first: bool
+    view: TableView, pages: Path, name: str, address: str, others: dict[str, str], *, first: bool
 ) -> None:
     """Write the page of a result folder with its figures.
 
     Args:
-        folder: the result folder.
+        view: the result folder.
         pages: folder of all pages.
         name: of the page, from ``page_name``.
         address: that commits are linked at; may be empty.
         others: pages of the table's other result folders, by what they were made with.
         first: whether this is the table's own page, which the others lie below.
     """
-    view, manifest = TableView(Outcome.read(folder / "runs.json"), folder), read_manifest(folder)
+    folder, manifest = view.folder, read_manifest(view.folder)
     kept = pages / "files" / Path(name).name
     kept.mkdir(parents=True, exist_ok=True)
     for file in KEPT:
@@ -90,7 +90,7 @@ def _printed(say: Any) -> list[str]:
 
 def _steps(view: TableView) -> list[str]:
     """How many steps have which verdict, the steps that are judged, and the others, folded."""
-    steps, others = view.steps(), view.other_steps() if hasattr(view, "other_steps") else view.steps().iloc[:0]
+    steps, others = view.steps(), view.other_steps()
     if steps.empty and others.empty:
         return []
     parts = ["## Steps\n", bullet_list(typeset(cell(line)) for line in _printed(view.verdicts))]

@@ -8,8 +8,8 @@ import pytest
 from repro import paths
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.reporting.outcome import Outcome
 from repro.site.build import build_site, folders_of
+from repro.site.claims import linked
 from repro.site.notebooks import copy_notebook, shown_notebooks
 from repro.site.overview import HEADS, made_with, table_lines
 from repro.site.table_page import curves_text, page_name, write_table_page
@@ -22,13 +22,13 @@ def test_pages_are_named_by_table_and_what_it_was_made_with():
 
 
 def test_a_page_shows_table_steps_figures_protocol_and_provenance(tmp_path):
-    (folder, *_) = folders_of("skeletal", 3)
-    write_table_page(folder, tmp_path, "tables/skeletal-3", "https://e.org/a", {"lspet": "tables/other"}, first=True)
+    (view, *_) = folders_of("skeletal", 3)
+    write_table_page(view, tmp_path, "tables/skeletal-3", "https://e.org/a", {"lspet": "tables/other"}, first=True)
     text = (tmp_path / "tables/skeletal-3.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         *("## Table", "## Steps", "## Figures", "## Protocol", "## Provenance")
     ]
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((view.folder / "manifest.json").read_text())
     for expected in (
         manifest["title"] and "What the skeletal attention module and weighted inference add",
         f"https://e.org/a/commit/{manifest['commit']}",
@@ -40,19 +40,19 @@ def test_a_page_shows_table_steps_figures_protocol_and_provenance(tmp_path):
         assert expected in text
     shown = re.findall(r"!\[([^\]]*)\]\(/(figures/[^)]*)\)", text)
     assert len(shown) == 3 and all(alt and (tmp_path / file).stat().st_size > 5000 for alt, file in shown)
-    assert (tmp_path / "files/skeletal-3/table.csv").read_bytes() == (folder / "table.csv").read_bytes()
+    assert (tmp_path / "files/skeletal-3/table.csv").read_bytes() == (view.folder / "table.csv").read_bytes()
 
 
 def test_a_table_of_counts_has_no_figures(tmp_path):
-    (folder, *_) = folders_of("hgr", 1)
-    write_table_page(folder, tmp_path, "tables/hgr-1", "", {}, first=True)
+    (view, *_) = folders_of("hgr", 1)
+    write_table_page(view, tmp_path, "tables/hgr-1", "", {}, first=True)
     text = (tmp_path / "tables/hgr-1.md").read_text()
     assert "Counted at the printed size" in text and "## Figures" not in text
 
 
 def test_curves_are_told_by_what_rows_end_at():
-    (folder, *_) = folders_of("skeletal", 3)
-    outcome = Outcome.read(folder / "runs.json")
+    (view, *_) = folders_of("skeletal", 3)
+    outcome = view.outcome
     ends = [run.curve[-1]["pckh@0.5"] for run in outcome.runs if run.row == "hrnet"]
     assert f"HRNet-w32 {100 * sum(ends) / len(ends):.1f}" in curves_text(outcome)
 
@@ -66,12 +66,13 @@ def test_every_table_has_a_line():
     lines = table_lines(PAPERS["skeletal"], shown)
     assert [len(line) for line in lines] == 3 * [len(HEADS)]
     assert lines[2][0] == "[skeletal 3](/tables/skeletal-3.md)" and lines[2][2] == "people, laptop, seeds 0–2"
-    assert re.search(r"\d \[\w+\]\{\.verdict \.\w+\}", lines[2][3])
+    assert lines[2][3].startswith("hrnet → attention, PCKh@0.5: +0.2, ")
+    assert re.search(r"\d \[\w+\]\{\.verdict \.\w+\}", lines[2][4])
 
 
 def test_counts_say_so():
-    (folder, *_) = folders_of("hgr", 1)
-    assert made_with(Outcome.read(folder / "runs.json")) == "counted at the printed size"
+    (view, *_) = folders_of("hgr", 1)
+    assert made_with(view.outcome) == "counted at the printed size"
 
 
 def test_notebooks_of_tables_are_left_out_and_pictures_get_words(tmp_path):
@@ -96,3 +97,10 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("repro.site.build.find_spec", lambda name: None if name == "furo" else name)
     with pytest.raises(ReproError, match=r"The site needs furo: install them, as by `pip install .\[site\]`"):
         build_site(tmp_path / "out")
+
+
+def test_claims_lead_to_pages_and_their_verdicts_are_marked():
+    text = "| AP^50 | [laptop](cal/table8/one/table.md) | confirmed | [gpu](cal/table8/two/table.md) | not tried |"
+    assert linked(text, {"cal/table8/one": "tables/cal-8"}) == (
+        "| AP⁵⁰ | [laptop](/tables/cal-8.md) | [confirmed]{.verdict .confirmed} | [gpu] | [not tried]{.verdict .not-tried} |"
+    )
