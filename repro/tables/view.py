@@ -218,12 +218,28 @@ def open_table(
         try:
             place = _find(folder) if folder else newest_folder(paper, number, data)
         except ReproError:
-            if folder:
+            if folder or data != "people":
                 raise
             return NoResults(paper, number)
     outcome = Outcome.read(place / "runs.json")
+    if not scale:
+        _check_asked(outcome, paper, number, folder, data)
     check_readable(outcome)
     return TableView(outcome, place)
+
+
+def _check_asked(outcome: Outcome, paper: str, number: int, folder: str, data: str) -> None:
+    """Raise ReproError for results of another table, or of another data set than one that is named."""
+    if (outcome.paper, outcome.table) != (paper, number):
+        raise ReproError(
+            f"folder is {folder!r}, which holds table {outcome.table} of {outcome.paper}, expected one of table {number} of "
+            f"{paper}: `repro results list` names them."
+        )
+    if not folder and data not in ("people", outcome.data):
+        raise ReproError(
+            f"Table {number} of {paper} has no result folder on {data}: leave `data` out to see that on {outcome.data}, or make "
+            f"one, as by `make reproduce PAPER={paper} TABLE={number} DATA={data}`."
+        )
 
 
 def _find(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,3 +115,16 @@ def test_only_a_result_folder_is_opened(name, outcome, places):
 def test_unknown_data_is_refused_also_where_nothing_is_trained(places):
     with pytest.raises(ReproError, match="Unknown data set 'nothing'"):
         open_table("skeletal", 3, data="nothing")
+
+
+def test_results_of_another_table_or_other_data_are_refused(outcome, places):
+    folder_of(outcome, places / "results" / "skeletal" / "table3" / "one")
+    with pytest.raises(ReproError, match="which holds table 3 of skeletal, expected one of table 2 of skeletal"):
+        open_table("skeletal", 2, folder="skeletal/table3/one")
+    manifest = {"paper": "skeletal", "table": 3, "seeds": [0], "rows": {}, "created": "2026", "data": "lspet"}
+    (places / "results/skeletal/table3/one/manifest.json").write_text(json.dumps(manifest))
+    assert open_table("skeletal", 3, data="lspet").outcome.data == "lspet"
+    with pytest.raises(ReproError, match="no result folder on mpii: leave `data` out to see that on lspet"):
+        open_table("skeletal", 3, data="mpii")
+    with pytest.raises(ReproError, match="Table 2 of skeletal has no result folder"):
+        open_table("skeletal", 2, data="mpii")
