@@ -21,7 +21,7 @@ LAYERS = (  # folders, or modules at the root; each imports from its own line an
     {"approaches"},
     {"scales", "runs", "reporting"},
     {"tables"},
-    {"pretraining", "experiments", "fetch", "gpu_check", "cluster", "api"},
+    {"pretraining", "experiments", "fetch", "gpu_check", "cluster", "site", "api"},
     {"cli"},
     {"__main__"},
 )
