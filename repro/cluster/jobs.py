@@ -6,10 +6,12 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 import torch
 
+from repro.cluster.progress import ended_epochs
 from repro.cluster.slurm import array_limit, array_parts, hand_in, job_states
 from repro.cluster.submission import (
     Rounds,
@@ -32,6 +34,7 @@ from repro.tables.reproduce import keep_given, reproduce_tables, say_result
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.training.distributed import join_world
 
+MOST_IN_VAIN = 5  # jobs in a row that end no epoch of a training
 PLAIN = Machine("cpu", jobs=1)  # that a job without a GPU writes results with
 
 
@@ -52,20 +55,38 @@ def make_training(submission: Submission, number: int, asked: Callable[[], tuple
             f"Submission {submission.name} has no training {number}, expected a number below {len(trainings)}."
         )
     training = trainings[number]
-    about = {
+    about: dict[str, Any] = {
         "job": _own_job(),
         "node": socket.gethostname(),
         "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "restarts": int(os.environ.get("SLURM_RESTART_COUNT") or 0),
     }
+    about |= _since_before(submission, training)
     _tell(submission, training, "begun", **about)
     try:
+        _check_progress(about["in_vain"])
         requests, machine = asked()
         _make(training, [requests[table] for table in training.tables], machine)
     except Exception as error:
         _tell(submission, training, "failed", **about, reason=_reason(error))
         raise
     _tell(submission, training, "complete", **about)
+
+
+def _since_before(submission: Submission, training: Training) -> dict[str, int]:
+    """The epochs that have ended, and how many jobs in a row ended none of them: they had been told to have begun, no more."""
+    before, epochs = said(submission.place, training.number), ended_epochs(training) or 0
+    same = before.get("state") == "begun" and before.get("epochs") == epochs
+    return {"epochs": epochs, "in_vain": before.get("in_vain", 0) + 1 if same else 0}
+
+
+def _check_progress(in_vain: int) -> None:
+    """Raise ReproError where job after job ends before an epoch does, as under a short time limit."""
+    if in_vain >= MOST_IN_VAIN:
+        raise ReproError(
+            f"The last {in_vain} jobs of the training ended before an epoch of it, or its evaluation, did: give jobs more time "
+            "(--time) in a new submission; what is complete is not made again."
+        )
 
 
 def _own_job() -> str:

@@ -6,12 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from repro import paths
+from repro.cluster.progress import ended_epochs
 from repro.cluster.slurm import JobState, job_states
 from repro.cluster.submission import Submission, Training, read_rounds, read_written, said
 from repro.errors import ReproError
-from repro.support.sealed import Damaged
-from repro.training.checkpoints import read_pointer
 
 WORDS = ("complete", "running", "pending", "failed", "killed")
 
@@ -78,12 +76,8 @@ def state_of(training: Training, about: dict[str, Any], job: JobState | None) ->
 
 def _epochs(training: Training) -> str:
     """How many epochs an unfinished training has ended."""
-    folder = paths.runs() / f"{training.key}.partial"
-    try:
-        pointer = read_pointer(folder, training.key)
-    except Damaged:
-        return ""
-    return f", {pointer['epoch']} of {training.epochs} epochs" if pointer else ""
+    epochs = ended_epochs(training)
+    return "" if epochs is None else f", {epochs} of {training.epochs} epochs"
 
 
 def _advance_lines(submission: Submission, job: str, states: dict[str, JobState], *, everything: bool) -> list[str]:

@@ -132,6 +132,29 @@ def test_an_error_is_told_and_is_not_tried_again_but_when_asked_to(submission, s
     assert said(submission.place, 0) == {}
 
 
+def test_a_training_that_ends_no_epoch_job_after_job_is_not_queued_for_ever(
+    submission, slurm, table, written, monkeypatch
+):
+    advance(submission, [REQUEST])
+    killed = []
+
+    def make_task(*arguments):
+        killed.append(said(submission.place, 0)["in_vain"])
+        raise KeyboardInterrupt  # as a kill, nothing is told of it
+
+    monkeypatch.setattr(jobs, "make_task", make_task)
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            make_training(submission, 0, asked)
+    assert killed == [0, 1, 2, 3, 4]
+    with pytest.raises(ReproError, match="The last 5 jobs of the training ended before an epoch of it"):
+        make_training(submission, 0, asked)
+    assert said(submission.place, 0)["state"] == "failed" and len(killed) == 5
+    with pytest.raises(KeyboardInterrupt):
+        make_training(submission, 0, asked)  # as after `--again`
+    assert killed[5:] == [0]
+
+
 def test_not_more_than_so_many_at_once(submission, slurm, table, written):
     few = Submission("test", (), Resources(at_once=1), submission.folder)
     advance(few, [REQUEST])
