@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from repro.cluster import jobs
@@ -9,6 +11,7 @@ from repro.cluster.jobs import advance, make_training, try_again
 from repro.cluster.slurm import JobState
 from repro.cluster.submission import Resources, Submission, read_rounds, read_written, said, say
 from repro.errors import ReproError
+from repro.recipe import SecondStage
 from repro.runs.run import is_evaluated
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
@@ -153,6 +156,24 @@ def test_a_training_that_ends_no_epoch_job_after_job_is_not_queued_for_ever(
     with pytest.raises(KeyboardInterrupt):
         make_training(submission, 0, asked)  # as after `--again`
     assert killed[5:] == [0]
+
+
+def test_first_stages_come_first_and_are_shared(submission, slurm, table, written, data):
+    plain = tiny_recipe(data)
+    second = plain.but(second_stage=SecondStage(loss=replace(plain.loss), epochs=1))
+    table.recipes.clear()
+    table.recipes[("two", 0)] = second
+    advance(submission, [REQUEST])
+    assert slurm.handed[0] == ("train.sh", "0", "--array=1")  # the second stage, 0, waits for the first
+    titles = [one.title for one in read_rounds(submission.place).trainings]
+    assert titles == ["skeletal 3 two seed 0", "skeletal 3 two seed 0 (first stage)"]
+    make_training(submission, 1, asked)
+    advance(submission, [REQUEST])
+    assert slurm.handed[2] == ("train.sh", "0", "--array=0")
+    make_training(submission, 0, asked)
+    assert is_evaluated(second)
+    advance(submission, [REQUEST])
+    assert written == ["skeletal 3"]
 
 
 def test_not_more_than_so_many_at_once(submission, slurm, table, written):
