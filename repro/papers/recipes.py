@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +43,13 @@ class Extra:
         settings: the cells that describe it, by the names of the table's settings.
         after: slug of the row that it stands behind.
         why: what it is there for, in one sentence.
+        asked: whether the row is run, and shown, only where it is asked for by its name.
     """
 
     settings: dict[str, str]
     after: str
     why: str
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class TableRows:
         headlines: by slug of a row the label of the column that the paper's text speaks of, which judges the step to it; for rows
             that are not named the table's first column that may judge (``reporting.steps``).
         note: what a reader must know of how this package runs the table.
+        detector: whether rows that are evaluated on true boxes take a detector's where its file is given, which paper scale
+            demands of photographs.
         length: factor on the number of crops, or images, that a scale shows in a training: below 1 for a table of so many large
             networks that it would not fit into the scale's time. All rows have the same, and the paper's own length stays.
     """
@@ -96,7 +101,16 @@ class TableRows:
     stand_ins: dict[str, str] = field(default_factory=dict)
     headlines: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    detector: bool = False
     length: float = 1.0
+
+    def taken(self, only: Collection[str] = ()) -> dict[str, Row]:
+        """The rows that are run where ``only`` these are asked for, or none by name."""
+        return {
+            slug: row
+            for slug, row in self.rows.items()
+            if (slug in only if only else not (slug in self.extras and self.extras[slug].asked))
+        }
 
     @property
     def first(self) -> Recipe:

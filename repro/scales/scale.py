@@ -29,7 +29,9 @@ training, the batch and the numerical precision, and it changes them for all row
   regression head of a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
-``paper`` changes nothing. Counted columns (#Params, GFLOPs) are always those of the paper's size.
+``paper`` leaves the recipes as they are; where these differ from the print ``papers/<key>/printed.toml`` says so. To be given are
+the start, ImageNet weights or random ones (``tables.start``), and the file of a detector where the protocol has its boxes; without
+photographs people are drawn and boxes simulated there too. Counted columns (#Params, GFLOPs) are always those of the paper's size.
 """
 
 from __future__ import annotations
@@ -260,7 +262,8 @@ def apply_scale(
         divisor: of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
         start: ``warm`` for the backbone of ``training.warm_start`` where there is one, ``random`` for random weights, or the name
-            of imported ones. At paper scale ``warm`` is random: there the papers' ImageNet weights should be imported.
+            of imported ones, or one of these a backbone (``training.warm_start.starts_of``). At paper scale ``warm`` is random:
+            the command asks for ImageNet weights there, or for random ones in so many words.
         boxes: name of a detector's file (``data.detection_files.boxes_name``), for recipes evaluated with a detector's boxes;
             None for simulated ones.
     """

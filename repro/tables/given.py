@@ -48,8 +48,7 @@ def _trains(request: Request) -> bool:
     """Whether a request has rows that are trained."""
     if counts_alone(request.paper, request.table):
         return False
-    rows = request.rows or tuple(check_rows(request.paper, request.table, ()))
-    return not set(rows) <= set(request.weights.rows)
+    return not set(_rows_of(request)) <= set(request.weights.rows)
 
 
 def _with_weights(requests: Sequence[Request], given: str) -> list[Request]:
@@ -75,5 +74,4 @@ def _rows_of(request: Request) -> list[str]:
     """The rows of a request that are run."""
     if counts_alone(request.paper, request.table):
         return []
-    rows = check_rows(request.paper, request.table, request.rows)
-    return [row for row in rows if not request.rows or row in request.rows]
+    return list(check_rows(request.paper, request.table, request.rows))

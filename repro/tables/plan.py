@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from repro.approaches.base import approach_of
@@ -38,7 +39,7 @@ def table_recipes(
         scale: that the recipes are brought to.
         data: the persons, already limited to the scale's numbers.
         seeds: one run each.
-        only: slugs of the rows to take; all that have recipes when empty.
+        only: slugs of the rows to take; all that have recipes when empty, but for those that are run where they are asked for.
         start: ``warm``, ``random`` or imported weights, see ``apply_scale``.
         boxes: name of a detector's file, for the rows that are evaluated with a detector's boxes; see ``apply_scale``.
 
@@ -48,19 +49,31 @@ def table_recipes(
     rows = check_rows(paper, number, only)
     divisor = table_divisor(paper, number, scale)
     scale = scale.for_skeleton(table_skeleton(paper, number, data.name)).lengthened(runnable_rows(paper, number).length)
+    detector = runnable_rows(paper, number).detector and (
+        boxes is not None or (scale.name == "paper" and takes_detections(data.name))
+    )
     return {
-        (name, seed): apply_scale(row.recipe, scale, divisor=divisor, data=data, start=start, boxes=boxes).but(
-            seed=seed
-        )
+        (name, seed): apply_scale(
+            _detected(row.recipe) if detector else row.recipe,
+            scale,
+            divisor=divisor,
+            data=data,
+            start=start,
+            boxes=boxes,
+        ).but(seed=seed)
         for name, row in rows.items()
         for seed in seeds
-        if not only or name in only
     }
 
 
 def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
-    """The rows of a table that have recipes. Raises ReproError when one of ``only`` is unknown or has none."""
-    rows = runnable_rows(paper, number).rows
+    """The rows of a table that are run where ``only`` these are asked for, or none by name.
+
+    Raises:
+        ReproError: when one of ``only`` is unknown or has no recipe.
+    """
+    table = runnable_rows(paper, number)
+    rows = table.rows
     for row in only:
         if row not in set(shown_rows(paper, number)["row"]):
             raise choice_error(f"row of table {number} of {paper}", row, rows)
@@ -68,7 +81,7 @@ def check_rows(paper: str, number: int, only: Sequence[str]) -> dict[str, Row]:
             raise ReproError(
                 f"Row {row!r} of table {number} of {paper} is not yet reproducible: choose {', '.join(rows)}."
             )
-    return rows
+    return table.taken(only)
 
 
 def table_divisor(paper: str, number: int, scale: Scale) -> int:
@@ -116,8 +129,7 @@ def check_measurable(paper: str, number: int, data_name: str) -> None:
         lacking = " and ".join(NEEDS[w] for w in sorted(wanted))
         able = ", ".join(name for name, other in measures.items() if wanted & other)
         raise ReproError(
-            f"Table {number} of {paper} cannot be measured on {title}, which has no {lacking}: choose one "
-            f"of {able}."
+            f"Table {number} of {paper} cannot be measured on {title}, which has no {lacking}: choose one of {able}."
         )
 
 
@@ -167,9 +179,15 @@ def lacks_boxes(
 
 def _evaluated_on_boxes(paper: str, number: int, only: Sequence[str]) -> tuple[list[Recipe], list[Recipe]]:
     """The recipes of rows, and those of them that are evaluated with a detector's boxes."""
-    rows = check_rows(paper, number, only)
-    taken = [row.recipe for name, row in rows.items() if not only or name in only]
-    return taken, [one for one in taken if approach_of(one).takes_detector(one)]
+    taken = [row.recipe for row in check_rows(paper, number, only).values()]
+    optional = runnable_rows(paper, number).detector
+    detected = [_detected(one) if optional else one for one in taken]
+    return taken, [one for one in detected if approach_of(one).takes_detector(one)]
+
+
+def _detected(recipe: Recipe) -> Recipe:
+    """The recipe evaluated with a detector's boxes."""
+    return recipe.but(evaluation=replace(recipe.crop_evaluation, boxes="detector"))
 
 
 def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:

@@ -39,7 +39,6 @@ from repro.tables.notebooks import run_notebook
 from repro.tables.plan import counted_columns, table_divisor, table_skeleton
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.tables.test_dev import write_test_dev
-from repro.tables.weights import keep_weights
 from repro.training.checkpoints import write_json
 from repro.training.distributed import choose_device
 
@@ -77,8 +76,6 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
     if processes.leads():
         check_last_step([notebook_of(one.paper, one.table) for one in requests])
     tables = plan_tables(requests)
-    for planned in tables:
-        keep_given(planned, machine)
     trained = [table for table in tables if table.recipes]
     if trained:
         announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
@@ -94,14 +91,6 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
                 folder = _make_table(planned, share, machine, progress, speeds)
             with progress.aside():
                 yield folder
-
-
-def keep_given(planned: PlannedTable, machine: Machine) -> None:
-    """Put the weights that a request gives its rows where their runs find them."""
-    if planned.request.weights.rows and planned.recipes:
-        keep_weights(
-            planned.recipes, planned.request.weights, planned.counted.val.skeleton, choose_device(machine.device)
-        )
 
 
 def _make_table(

@@ -23,7 +23,8 @@ from repro.tables.plan import (
     table_samples,
     table_skeleton,
 )
-from repro.tables.weights import NONE, RowWeights, given_recipes, stand_in_data
+from repro.tables.weights import NONE, RowWeights, given_recipes, keep_weights, stand_in_data
+from repro.training.distributed import choose_device
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def plan_tables(requests: list[Request], *, decode: bool = True) -> list[Planned
 
     Args:
         requests: the tables.
-        decode: whether photographs are decoded into the cache, which a plan alone does without.
+        decode: whether photographs are decoded into the cache, and given weights put where their runs find them, which a plan
+            alone does without.
 
     Raises:
         ReproError: for anything in a request that cannot be done.
@@ -148,6 +150,8 @@ def _plan(request: Request, decode: bool) -> PlannedTable:
         where = (request.paper, request.table, request.data, request.root, request.scale, request.boxes)
         samples, data = table_samples(*where, decode=decode, train=_is_trained_for(request))
         recipes = requested_recipes(request, data, boxes)
+        if decode and request.weights.rows:
+            keep_weights(recipes, request.weights, samples.val.skeleton, choose_device("auto"))
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
 
 

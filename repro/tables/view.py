@@ -19,6 +19,7 @@ from repro.approaches.base import approach_of
 from repro.data.catalogue import data_set
 from repro.errors import ReproError
 from repro.papers import PAPERS
+from repro.papers.details import said_deviations
 from repro.papers.recipes import runnable_rows
 from repro.recipe import Recipe
 from repro.reporting import figures, table
@@ -33,9 +34,10 @@ from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tables.current import check_readable, earlier_rule, told_run
 from repro.tables.given import with_given
-from repro.tables.plan import table_skeleton
+from repro.tables.plan import table_recipes, table_skeleton
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request, check_requests
+from repro.tables.weights import stand_in_data
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class TableView:
         for slug, extra in rows.extras.items():
             if slug in {run.row for run in one.runs}:
                 print(f"Added row {slug}: {extra.why}")
+        for number, line in enumerate(differences(one)):
+            print("Where this differs from the print, at paper scale:\n" * (number == 0) + f"- {line}")
 
     def _ours(self) -> str:
         """What the numbers were made with."""
@@ -240,6 +244,16 @@ def _check_asked(outcome: Outcome, paper: str, number: int, folder: str, data: s
             f"Table {number} of {paper} has no result folder on {data}: leave `data` out to see that on {outcome.data}, or make "
             f"one, as by `make reproduce PAPER={paper} TABLE={number} DATA={data}`."
         )
+
+
+def differences(outcome: Outcome) -> list[str]:
+    """Where the recipes of an outcome's rows at paper scale, on the paper's data set, are not as printed, and why."""
+    rows, where = runnable_rows(outcome.paper, outcome.table), (outcome.paper, outcome.table)
+    own = [row for row in rows.rows if row in {run.row for run in outcome.runs}]
+    if not own:
+        return []
+    recipes = table_recipes(*where, get_scale("paper"), stand_in_data(rows.data), (0,), own, "random")
+    return said_deviations(*where, {row: recipe for (row, _), recipe in recipes.items()})
 
 
 def _find(name: str) -> Path:

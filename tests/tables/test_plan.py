@@ -40,11 +40,18 @@ def test_the_divisor_of_a_table_at_laptop_scale(number, divisor):
 
 def test_recipes_are_named_by_row_and_seed_rows_first():
     recipes = table_recipes("skeletal", 3, LAPTOP, DATA, (4, 0), start="random")
-    rows = ("hrnet", "attention", "attention-weighted")
+    rows = ("hrnet", "attention", "attention-weighted", "hrnet-weighted")
     assert list(recipes) == [(row, seed) for row in rows for seed in (4, 0)]
     assert {recipe.seed for (_, seed), recipe in recipes.items() if seed == 4} == {4}
     assert {recipe.input.size for recipe in recipes.values()} == {(64, 64)}
     assert {recipe.data for recipe in recipes.values()} == {DATA}
+
+
+def test_a_row_that_is_made_where_it_is_asked_for_is_left_out_else():
+    asked = table_recipes("skeletal", 3, LAPTOP, DATA, (0,), ("attention-weighted-decay",), start="random")
+    (decayed,) = asked.values()
+    plain = table_recipes("skeletal", 3, LAPTOP, DATA, (0,), start="random")["attention-weighted", 0]
+    assert decayed == plain.but(optimisation=replace(plain.optimisation, weight_decay=1e-4))
 
 
 def test_chosen_rows_keep_the_recipes_of_the_whole_table():
@@ -160,9 +167,8 @@ def test_drawn_people_have_limits_of_their_own_and_the_size_of_the_tables_larges
 
 def test_every_table_of_the_papers_that_has_recipes_can_be_planned():
     for number in TABLES:
-        assert len(table_recipes("skeletal", number, LAPTOP, DATA, (0, 1), start="random")) == 2 * len(
-            TABLES[number].rows
-        )
+        made = table_recipes("skeletal", number, LAPTOP, DATA, (0, 1), start="random")
+        assert len(made) == 2 * len(TABLES[number].taken())
 
 
 def test_whole_bodies_are_drawn_close_up_and_learned_in_batches_of_their_own(loads):

@@ -128,3 +128,16 @@ def test_results_of_another_table_or_other_data_are_refused(outcome, places):
         open_table("skeletal", 3, data="mpii")
     with pytest.raises(ReproError, match="Table 2 of skeletal has no result folder"):
         open_table("skeletal", 2, data="mpii")
+
+
+def test_the_heading_says_where_recipes_differ_from_the_print(outcome, tmp_path, capsys):
+    TableView(outcome, tmp_path / "smoke").heading()
+    text = capsys.readouterr().out
+    assert (
+        text.count(
+            "Where this differs from the print, at paper scale:\n- weight decay: printed 0.0001; ours 0. HRNet's files"
+        )
+        == 1
+    )
+    TableView(replace(outcome, runs=()), tmp_path / "smoke").heading()
+    assert "differs from the print" not in capsys.readouterr().out
