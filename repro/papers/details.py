@@ -178,7 +178,7 @@ def printed_file(paper: str) -> Mapping[str, list[dict[str, Any]]]:
     return content
 
 
-def _of(blocks: Iterable[dict[str, Any]], table: int, row: str) -> list[dict[str, Any]]:
+def blocks_of(blocks: Iterable[dict[str, Any]], table: int, row: str) -> list[dict[str, Any]]:
     """The blocks that are about a row of a table."""
     return [
         block
@@ -190,7 +190,7 @@ def _of(blocks: Iterable[dict[str, Any]], table: int, row: str) -> list[dict[str
 def printed_details(paper: str, table: int, row: str) -> dict[str, Printed]:
     """What is printed of a row's training and testing, or taken from elsewhere, by field."""
     found: dict[str, Printed] = {}
-    for block in _of(printed_file(paper).get("details", ()), table, row):
+    for block in blocks_of(printed_file(paper).get("details", ()), table, row):
         for kind in ("taken", "printed"):
             for field, value in block.get(kind, {}).items():
                 found[field] = Printed(value, block["source"], kind == "taken")
@@ -201,7 +201,7 @@ def deviations(paper: str, table: int, recipes: Mapping[str, Recipe]) -> list[De
     """Where the recipes of rows at paper scale are not as printed, row by row."""
     found = []
     for row, recipe in recipes.items():
-        ours, stated = details_of(recipe), _of(printed_file(paper).get("differs", ()), table, row)
+        ours, stated = details_of(recipe), blocks_of(printed_file(paper).get("differs", ()), table, row)
         for field, printed in printed_details(paper, table, row).items():
             if ours[field] != printed.value:
                 why = [block["why"] for block in stated if block["field"] == field and block["ours"] == ours[field]]
@@ -211,7 +211,7 @@ def deviations(paper: str, table: int, recipes: Mapping[str, Recipe]) -> list[De
 
 def statements(paper: str, table: int, rows: Iterable[str]) -> list[str]:
     """Differences of rows that are no field of a recipe."""
-    blocks = [block for row in rows for block in _of(printed_file(paper).get("stated", ()), table, row)]
+    blocks = [block for row in rows for block in blocks_of(printed_file(paper).get("stated", ()), table, row)]
     return list(dict.fromkeys(block["text"] for block in blocks))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from repro.errors import ReproError
-from repro.papers import PAPERS, printed
+from repro.papers import PAPERS
 from repro.papers.details import details_of, deviations, printed_details, printed_file, said_deviations
 from repro.papers.recipes import table_rows
 from repro.recipe import Data
@@ -48,7 +48,7 @@ def test_no_statement_is_left_over(paper):
     assert used == {(block["field"], block["why"]) for block in printed_file(paper).get("differs", ())}
     for kind in ("details", "differs", "stated"):
         for block in printed_file(paper).get(kind, ()):
-            about = [row for number, rows in recipes.items() for row in rows if details._of([block], number, row)]
+            about = [row for number, rows in recipes.items() for row in rows if blocks_of([block], number, row)]
             assert about, f"a block of {kind} is about no row: {block}"
 
 
