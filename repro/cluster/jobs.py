@@ -30,7 +30,7 @@ from repro.runs.run import Task, make_task
 from repro.runs.schedule import Machine, pending_tasks
 from repro.support import processes
 from repro.support.locks import locked
-from repro.tables.reproduce import keep_given, reproduce_tables, say_result
+from repro.tables.reproduce import reproduce_tables, say_result
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.training.distributed import join_world
 
@@ -110,10 +110,7 @@ def _reason(error: Exception) -> str:
 def _make(training: Training, requests: list[Request], machine: Machine) -> None:
     """Make the training for the first of the requests that still lacks it."""
     hold_runs()
-    tables = plan_tables(requests)
-    for table in tables:
-        keep_given(table, machine)
-    for table in tables:
+    for table in (tables := plan_tables(requests)):
         recipes = (recipe for one in tables for recipe in one.recipes.values())
         task = next((task for task in pending_tasks(recipes) if task.training.training_key == training.key), None)
         if task is None:
@@ -154,8 +151,6 @@ def advance(submission: Submission, requests: Sequence[Request]) -> None:
     """
     with locked(submission.place / "lock", f"submission {submission.name}"):
         tables = plan_tables(list(requests))
-        for table in tables:
-            keep_given(table, PLAIN)
         _write_tables(submission, tables)
         rounds = read_rounds(submission.place)
         active = {job for job, state in job_states(submission.job_name).items() if state.is_active}

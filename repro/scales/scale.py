@@ -29,9 +29,10 @@ training, the batch and the numerical precision, and it changes them for all row
   regression head of a guided network has a quarter of its channels, 256 become 64.
 - Quantities in heatmap pixels (sigma, the N of weighted inference, radii) stay as printed: they are what the papers are about.
 
-``paper`` leaves the recipes as they are; where these differ from the print ``papers/<key>/printed.toml`` says so. To be given are
-the start, ImageNet weights or random ones (``tables.start``), and the file of a detector where the protocol has its boxes; without
-photographs people are drawn and boxes simulated there too. Counted columns (#Params, GFLOPs) are always those of the paper's size.
+``paper`` leaves the recipes as they are; where these differ from the print ``papers/<key>/printed.toml`` says so. To be given
+are the start, ImageNet weights or random ones (``tables.start``), and the file of a detector where the protocol has its boxes;
+without photographs people are drawn and boxes simulated there too. Counted columns (#Params, GFLOPs) are always those of the
+paper's size.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.papers.details import details_of, deviations, printed_details, printed_file, said_deviations
+from repro.papers.details import blocks_of, details_of, deviations, printed_details, printed_file, said_deviations
 from repro.papers.recipes import table_rows
 from repro.recipe import Data
 from repro.scales.scale import SCALES
