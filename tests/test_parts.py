@@ -226,3 +226,15 @@ def test_a_class_that_no_other_process_finds_has_no_name():
     recipe = Recipe(method=BASELINE.but(loss=Here()))
     with pytest.raises(ReproError, match="cannot be part of a recipe, because no other process finds it"):
         recipe.to_plain()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nameless:
+    def __call__(self, outputs, targets):
+        return {"error": outputs["heatmaps"].square().mean()}
+
+
+def test_a_loss_names_what_is_minimised(data, tiny_samples, places):
+    recipe = tiny_recipe(data, BASELINE.but(loss=Nameless()))
+    with pytest.raises(ReproError, match="Nameless gives error and no 'loss'"):
+        make_runs([recipe], tiny_samples, Machine(device="cpu", jobs=1))

@@ -60,14 +60,15 @@ class Claim:
 
 
 def claims_of(paper: str) -> list[Claim]:
-    """The claims of a paper in the order of its text.
+    """The claims of a paper in the order of its text; none where the package of another paper has no such file.
 
     Raises:
         ReproError: for an unknown paper or a file that does not fit its tables.
     """
     if paper not in PAPERS:
         raise choice_error("paper", paper, PAPERS)
-    return read_claims(paper, Path(__file__).parent / paper / "claims.toml")
+    file = PAPERS.folder(paper) / "claims.toml"
+    return read_claims(paper, file) if paper in list(PAPERS) or file.exists() else []
 
 
 def read_claims(paper: str, file: Path) -> list[Claim]:

@@ -196,6 +196,10 @@ def train_step(
             f"{type(recipe.loss).__name__} needs {error}, which {type(method.network).__name__} and "
             f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
         ) from error
+    if "loss" not in terms:
+        raise ReproError(
+            f"{type(recipe.loss).__name__} gives {', '.join(terms) or 'nothing'} and no 'loss': name what is minimised so."
+        )
     optimiser.zero_grad(set_to_none=True)
     with network_products(recipe, images.device):
         terms["loss"].backward()
