@@ -20,13 +20,14 @@ from repro.approaches.examples import Example
 from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows, shown_rows
+from repro.reporting.colours import row_colours, row_styles
+from repro.reporting.labels import typeset
 from repro.reporting.outcome import Outcome
 from repro.skeletons.draw import draw_pose
 from repro.skeletons.skeleton import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
 GREY = 7  # place of grey among the colours: on poses it is the truth
-FEW_ROWS = 4  # whose legend fits within a picture of learning curves
 LONG_NAME = 40  # letters above which legends have one column
 FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
@@ -88,8 +89,7 @@ def learning_curves(outcome: Outcome) -> Figure:
     size = (min(5.5, 16 / columns) * columns, 3.8 * shape[0])
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
     names = list(dict.fromkeys(name for rows in groups.values() for name in rows.values()))
-    # A row has one colour in all groups.
-    palette = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
+    styles = row_styles(names)  # a row has one in all groups
     legend: dict[str, Any] = {}
     for axis, (group, (metric, label)) in zip(axes.flat, panels, strict=True):
         points = [
@@ -99,21 +99,20 @@ def learning_curves(outcome: Outcome) -> Figure:
             if run.row in groups[group] and p.get(metric) is not None
         ]
         own = [name for name in groups[group].values() if any(point["row"] == name for point in points)]
-        lines: dict[str, Any] = {"hue": "row", "hue_order": own, "palette": {name: palette[name] for name in own}, "marker": "o"}
+        lines: dict[str, Any] = {"hue": "row", "hue_order": own, "palette": {name: styles[name][0] for name in own}}
+        lines |= {"style": "row", "style_order": own, "dashes": [styles[name][1] for name in own], "markers": ["o"] * len(own)}
         sns.lineplot(pd.DataFrame(points), x="seen", y=label, errorbar="sd", ax=axis, **lines)
         legend |= dict(zip(own, axis.get_legend_handles_labels()[0], strict=True))
+        axis.set_ylabel(typeset(label))
         axis.set_xlabel(measured_on(outcome))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k")
         axis.set_title(group)
-        axis.get_legend().set_title(None)
-    if len(groups) > 1 or len(next(iter(groups.values()))) > FEW_ROWS:  # within, legends would hide lines
-        names = [name for name in names if name in legend]
-        for axis in axes.flat:
-            axis.get_legend().remove()
-        where = "outside right center" if len(groups) > 1 else "outside upper center"
-        columns = 1 if len(groups) > 1 or max(map(len, names)) > LONG_NAME else 2
-        # its types know no place outside
-        cast(Any, figure).legend([legend[name] for name in names], names, loc=where, ncol=columns, frameon=False)
+        axis.get_legend().remove()
+    names = [name for name in names if name in legend]
+    where = "outside right center" if len(groups) > 1 else "outside upper center"  # within, it would hide lines
+    columns = 1 if len(groups) > 1 or max(map(len, names), default=0) > LONG_NAME else 2
+    # its types know no place outside
+    cast(Any, figure).legend([legend[name] for name in names], names, loc=where, ncol=columns, frameon=False)
     return figure
 
 
@@ -137,7 +136,7 @@ def keypoint_bars(outcome: Outcome) -> Figure:
         for name, value in run.metrics.items():
             kind, _, keypoint = name.partition("/")
             if kind == "OKS" and keypoint and value is not None:
-                merged = re.sub(r"_\d+$", "", keypoint.removeprefix("left_").removeprefix("right_"))
+                merged = re.sub(r"_\d+$", "", keypoint.removeprefix("left_").removeprefix("right_")).replace("_", "\n")
                 values.append({"keypoint": merged, "similarity": 100 * value, "row": run.row, "seed": run.seed})
     if not values:
         return not_measured("The similarity of keypoints is not measured: it takes ground-truth boxes.")
@@ -145,8 +144,10 @@ def keypoint_bars(outcome: Outcome) -> Figure:
     figure, axes = plt.subplots(len(groups), figsize=(9, 3.8 * len(groups)), squeeze=False)
     for axis, (group, rows) in zip(axes[:, 0], groups.items(), strict=True):
         own = frame[frame["row"].isin(rows)].replace({"row": rows})
-        sns.barplot(own, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis)
+        palette = row_colours(rows.values())
+        sns.barplot(own, x="keypoint", y="similarity", hue="row", errorbar="sd", ax=axis, palette=palette)
         axis.set(xlabel=None, ylabel="mean keypoint similarity, %", title=group)
+        axis.tick_params(axis="x", labelsize=8)
         above = 1.08 if group else 1.0
         sns.move_legend(
             axis, "lower center", bbox_to_anchor=(0.5, above), ncol=min(4, len(rows)), title=None, frameon=False
@@ -179,11 +180,12 @@ def error_bars(outcome: Outcome) -> Figure:
     if not values:
         return not_measured("The errors of keypoints are told apart for bottom-up methods alone.")
     frame, rows = pd.DataFrame(values), list(labels.values())
+    palette = row_colours(rows)
     readings = [reading for reading in READINGS if reading in set(frame["reading"])]
     figure, axes = plt.subplots(1, len(readings), figsize=(min(9, 5 * len(readings)), 4.2), squeeze=False, sharey=True)
     for axis, reading in zip(axes[0], readings, strict=True):
         own = frame[frame["reading"] == reading]
-        sns.barplot(own, x="error", y="share", hue="row", order=ERRORS, hue_order=rows, errorbar="sd", ax=axis)
+        sns.barplot(own, x="error", y="share", hue="row", order=ERRORS, hue_order=rows, errorbar="sd", ax=axis, palette=palette)
         axis.set(xlabel=None, ylabel="share of keypoints, %", title=READINGS[reading])
         axis.get_legend().remove()
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -243,13 +245,13 @@ def pose_labels(outcome: Outcome) -> dict[str, str]:
 def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
     """Examples in columns, the rows of ``labels`` below each other: the truth in grey, the prediction in colour."""
     rows = list(labels)
-    shape = (1.9 * len(examples), 2.0 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
+    shape = (1.9 * len(examples) + 1.2, 1.9 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
     figure, axes = plt.subplots(len(rows), len(examples), figsize=shape, squeeze=False)
     coloured = [color for i, color in enumerate(sns.color_palette(n_colors=len(rows) + 1).as_hex()) if i != GREY]
     for line, (row, color) in enumerate(zip(rows, coloured[: len(rows)], strict=True)):
         for axis, example in zip(axes[line], examples, strict=True):
             _draw_example(axis, example, row, skeleton, color)
-        axes[line][0].set_ylabel(textwrap.fill(labels[row], 24), fontsize=7)
+        axes[line][0].set_ylabel(textwrap.fill(labels[row], 18), fontsize=8, rotation=0, ha="right", va="center")
     figure.tight_layout(pad=0.3)
     return figure
 
