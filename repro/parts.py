@@ -53,6 +53,9 @@ class SceneEncoder(Part, Protocol):
     def __call__(self, people: PeopleBatch, *, size: tuple[int, int], skeleton: Skeleton) -> dict[str, Tensor]:
         """Targets by name, as the loss reads them.
 
+        An encoder with areas in px of the images may have ``with_areas(ratio)``, which gives it for images of another area:
+        scales ask for it where people are drawn in smaller scenes.
+
         Args:
             people: of B images, in px of the network's first output.
             size: (width, height) of that output.
@@ -105,7 +108,11 @@ class PersonDecoder(Part, Protocol):
 
 
 class Grouper(Part, Protocol):
-    """How maps of an image become people."""
+    """How maps of an image become people.
+
+    A grouper with distances in px of the input may have ``with_distances(ratio)``, which gives it for an input of another
+    size: scales ask for it.
+    """
 
     @property
     def readings(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ released code differ in most details; both are offered, the code is the default 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -207,6 +207,10 @@ class GuidedTargets:
                 "Heatmaps with full Gaussians have no background to weigh, but its weight is "
                 f"{self.background_weight}: take background_weight=1 and higher_background_weight=1, or another window."
             )
+
+    def with_areas(self, ratio: float) -> GuidedTargets:
+        """The encoder for images of ``ratio`` times the area: its least area of a person is multiplied."""
+        return replace(self, smallest_area=self.smallest_area * ratio)
 
     def __call__(self, people: PeopleBatch, *, size: tuple[int, int], skeleton: Skeleton) -> dict[str, Tensor]:
         """Targets by name.

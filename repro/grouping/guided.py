@@ -111,6 +111,10 @@ class GuidedGrouper:
         scorer = None if shown.reading == "heatmap" else shown.scorer
         return several(shown.scales, stride=shown.stride, described=shown.described, cues=shown.cues, scorer=scorer)
 
+    def with_distances(self, ratio: float) -> GuidedGrouper:
+        """The grouper for an input ``ratio`` times as large: its distances in input px are multiplied."""
+        return replace(self, radius=self.radius * ratio, same_distance=self.same_distance * ratio)
+
     def cues(self, outputs: dict[str, Tensor], *, stride: int) -> Cues:
         """The regressed poses of one image, in input px; repeated ones are still among them."""
         centres, offsets = one_image(outputs, "centres").float(), one_image(outputs, "offsets").float()

@@ -27,8 +27,6 @@ from dataclasses import replace
 from repro.approaches.bottom_up.scene_scale import REFERENCE, SceneScale
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.data.scene_augment import ROUNDED_TO, SceneAugmentation
-from repro.encoders.centre_offsets import GuidedTargets
-from repro.grouping.guided import GuidedGrouper
 from repro.recipe import Optimisation, Recipe, SceneEvaluation
 
 
@@ -103,15 +101,10 @@ def scaled(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> R
     """
     size = scene_size(recipe.input.size, divisor, scale.most)
     method = recipe.method
-    if isinstance(method.decoder, GuidedGrouper):
-        ratio = size[0] / recipe.input.size[0]
-        grouper = replace(
-            method.decoder, radius=method.decoder.radius * ratio, same_distance=method.decoder.same_distance * ratio
-        )
-        method = method.but(decoder=grouper)
-    if isinstance(method.encoder, GuidedTargets) and drawn:
-        least = method.encoder.smallest_area * (scale.side / REFERENCE) ** 2
-        method = method.but(encoder=replace(method.encoder, smallest_area=least))
+    if hasattr(method.decoder, "with_distances"):
+        method = method.but(decoder=method.decoder.with_distances(size[0] / recipe.input.size[0]))
+    if drawn and hasattr(method.encoder, "with_areas"):
+        method = method.but(encoder=method.encoder.with_areas((scale.side / REFERENCE) ** 2))
     return recipe.but(
         method=method, input=replace(recipe.input, size=size), evaluation=scaled_evaluation(recipe.scene_evaluation, scale)
     )
