@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from repro.approaches.top_down import samples as samples_of_persons
@@ -76,7 +77,7 @@ def test_a_plan_decodes_no_photograph(monkeypatch, tmp_path, places):
 
 
 def test_data_without_persons_is_refused(monkeypatch, tmp_path):
-    empty = tiny_persons(tmp_path / "images", 1).take(slice(0, 0))
+    empty = tiny_persons(tmp_path / "images", 1).take(np.arange(0))
     monkeypatch.setattr(samples_of_persons, "load_persons", lambda *a, **k: empty)
     with pytest.raises(ReproError, match="Data set lspet has no training persons under"):
         open_persons("lspet", tmp_path, SMOKE, (32, 32), LSPET14)
