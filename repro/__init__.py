@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from repro.api.pictures import draw_people, save_picture
     from repro.api.trained import TrainedRun, load_run
     from repro.api.training import train
     from repro.approaches.found import Found
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
     from repro.skeletons.skeleton import Skeleton
 
 __version__ = "0.1.0"
-__all__ = ["Found", "Recipe", "Skeleton", "TrainedRun", "__version__", "load_run", "train"]
+__all__ = [
+    "Found",
+    "Recipe",
+    "Skeleton",
+    "TrainedRun",
+    "__version__",
+    "draw_people",
+    "load_run",
+    "save_picture",
+    "train",
+]
 _PLACES = {
     "Found": "repro.approaches.found",
     "Recipe": "repro.recipe",
     "Skeleton": "repro.skeletons.skeleton",
     "TrainedRun": "repro.api.trained",
+    "draw_people": "repro.api.pictures",
     "load_run": "repro.api.trained",
+    "save_picture": "repro.api.pictures",
     "train": "repro.api.training",
 }
 

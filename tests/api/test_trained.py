@@ -14,49 +14,12 @@ from repro.approaches.bottom_up import predict as bottom_up
 from repro.approaches.samples import Samples
 from repro.approaches.top_down import predict as top_down
 from repro.errors import ReproError
-from repro.recipe import SceneEvaluation, Scoring
 from repro.runs.complete import load_run as load_complete
 from repro.runs.files import folder
-from repro.runs.schedule import Machine, make_runs
 from repro.skeletons.skeleton import COCO17, LSPET14
 from repro.support.sealed import write_json
 
-from ..tiny_runs import SKELETAL, tiny_recipe
-from ..tiny_scenes import scene_data, scene_recipe, tiny_scenes
-
-CPU = Machine(device="cpu", jobs=1)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """Runs and results of this module, and nothing else."""
-    root = tmp_path_factory.mktemp("api")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("runs", "results", "cache"):
-            patch.setenv(f"REPRO_{name.upper()}", str(root / name))
-        yield root
-
-
-@pytest.fixture(scope="module")
-def crops(root, data, tiny_samples):
-    """A top-down recipe that was trained and evaluated."""
-    recipe = tiny_recipe(data, SKELETAL, epochs=20, learning_rate=3e-3)
-    make_runs([recipe], tiny_samples, CPU)
-    return recipe
-
-
-@pytest.fixture(scope="module")
-def scenes():
-    return tiny_scenes(2)
-
-
-@pytest.fixture(scope="module")
-def whole(root, scenes):
-    """A bottom-up recipe, trained until people are found, with a scoring network."""
-    evaluation = SceneEvaluation(flip=True, scoring=Scoring())
-    recipe = scene_recipe(scene_data(scenes, scenes), epochs=60, evaluation=evaluation)
-    make_runs([recipe], Samples(scenes, scenes, frozenset({"oks"})), CPU)
-    return recipe
+from ..tiny_runs import tiny_recipe
 
 
 def loaded(recipe, **given):

@@ -11,11 +11,10 @@ import numpy as np
 from repro.data.drawn.load import SceneSet
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
+from repro.skeletons.draw import SHIFT, side_color
 from repro.skeletons.skeleton import Skeleton
 
-_LEFT, _RIGHT, _MIDDLE = (255, 96, 64), (64, 160, 255), (240, 220, 80)
 _HIDDEN = 0.45  # brightness of a hidden keypoint
-_SHIFT = 4  # fractional bits of OpenCV's coordinates
 
 
 def draw_keypoints(
@@ -36,22 +35,16 @@ def draw_keypoints(
         (zoom * H, zoom * W, 3) uint8.
     """
     out = np.repeat(np.repeat(image, zoom, axis=0), zoom, axis=1)
-    at = np.round((points * zoom + (zoom - 1) / 2) * (1 << _SHIFT)).astype(int)
+    at = np.round((points * zoom + (zoom - 1) / 2) * (1 << SHIFT)).astype(int)
     for a, b in skeleton.link_indices:
         if visibility[a] and visibility[b]:
-            cv2.line(out, tuple(at[a].tolist()), tuple(at[b].tolist()), _color(skeleton, a, b), 1, cv2.LINE_AA, _SHIFT)
+            cv2.line(out, tuple(at[a].tolist()), tuple(at[b].tolist()), side_color(skeleton, a, b), 1, cv2.LINE_AA, SHIFT)
     size = max(1.0, 0.9 * zoom) if len(skeleton) < 50 else max(0.6, 0.45 * zoom)
     for k in np.flatnonzero(visibility):
         shade = 1.0 if visibility[k] == 2 else _HIDDEN
-        color = tuple(shade * c for c in _color(skeleton, k, k))
-        cv2.circle(out, tuple(at[k].tolist()), round(size * (1 << _SHIFT)), color, -1, cv2.LINE_AA, _SHIFT)
+        color = tuple(shade * c for c in side_color(skeleton, k, k))
+        cv2.circle(out, tuple(at[k].tolist()), round(size * (1 << SHIFT)), color, -1, cv2.LINE_AA, SHIFT)
     return out
-
-
-def _color(skeleton: Skeleton, a: int | np.integer, b: int | np.integer) -> tuple[int, int, int]:
-    """Red for a link on the left side, blue on the right, yellow between them."""
-    sides = {skeleton.keypoints[k].partition("_")[0] for k in (a, b)}
-    return _LEFT if sides == {"left"} else _RIGHT if sides == {"right"} else _MIDDLE
 
 
 def person_sheet(
