@@ -1,0 +1,32 @@
+"""The examples in Python of README and docs run, from top to bottom, on a photograph."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+
+from repro import paths
+from repro.data.catalogue import load_persons
+from repro.data.photographs import read_photograph
+
+
+def blocks(page: Path) -> str:
+    """All Python of a page."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["docs/python.md", "README.md"])
+def test_the_examples_run(page, tmp_path, monkeypatch):
+    for name in ("runs", "results", "cache"):
+        monkeypatch.setenv(f"REPRO_{name.upper()}", str(tmp_path / name))
+    monkeypatch.chdir(tmp_path)
+    person = load_persons("people", None, "val", limit=1, size=(192, 256)).images.read(0)
+    cv2.imwrite("photo.jpg", person[..., ::-1])
+    source = blocks(paths.ROOT / page)
+    assert "repro.train(" in source and len(source.splitlines()) >= 5
+    exec(compile(source, page, "exec"), {"__name__": "example"})
+    assert read_photograph("poses.jpg").shape == person.shape
