@@ -11,7 +11,7 @@ from repro.approaches.found import Found
 from repro.data.photographs import Photograph, read_photograph
 from repro.errors import ReproError
 from repro.paths import reason
-from repro.skeletons.draw import draw_pose
+from repro.skeletons.paint import paint_pose
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 QUALITY = 92  # of JPEG files
@@ -32,7 +32,7 @@ def draw_people(photograph: Photograph, found: Found, *, least: float = 0.2) -> 
     size = max(2.0, max(image.shape[:2]) / 200)
     for points, heights, score in zip(found.points, found.keypoint_scores, found.scores, strict=True):
         shown = heights >= least
-        draw_pose(image, points, shown, found.skeleton, size)
+        paint_pose(image, points, shown, found.skeleton, size)
         if shown.any():
             _write_score(image, points[shown].min(0), float(score), size)
     return image

@@ -11,7 +11,7 @@ import numpy as np
 from repro.data.drawn.load import SceneSet
 from repro.data.persons import PersonSet
 from repro.errors import ReproError
-from repro.skeletons.draw import SHIFT, side_color
+from repro.skeletons.paint import SHIFT, side_color
 from repro.skeletons.skeleton import Skeleton
 
 _HIDDEN = 0.45  # brightness of a hidden keypoint
