@@ -11,6 +11,7 @@ import numpy as np
 
 from repro import paths
 from repro.data.coco_format import read_json
+from repro.data.values import is_id
 from repro.errors import ReproError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -76,8 +77,9 @@ def image_ids(images: Sequence[Path], annotations: Path | None) -> dict[str, int
     entries = data.get("images") if isinstance(data, dict) else None
     if not isinstance(entries, list):
         raise ReproError(f"{annotations} has no list 'images': give an annotation file in COCO's format.")
-    known = {Path(str(e.get("file_name"))).name: e.get("id") for e in entries if isinstance(e, dict)}
-    missing = [name for name in names if not isinstance(known.get(name), int)]
+    own = [entry for entry in entries if isinstance(entry, dict) and is_id(entry.get("id"))]
+    known = {Path(str(entry.get("file_name"))).name: int(entry["id"]) for entry in own}
+    missing = [name for name in names if name not in known]
     if missing:
         raise ReproError(f"{annotations} names no image {missing[0]}: give the annotation file of these photographs.")
     return {name: known[name] for name in names}
