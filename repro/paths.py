@@ -14,7 +14,8 @@ from pathlib import Path
 from repro.errors import ReproError
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
+_INSIDE = Path(__file__).resolve().parent / "notebooks"  # of a package that was installed
+NOTEBOOKS = _INSIDE if _INSIDE.is_dir() else ROOT / "notebooks"
 RESULTS = ROOT / "results"
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # that the package brings: of warm starts and of the enlarger
 FOLDERS = {
