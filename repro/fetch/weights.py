@@ -144,12 +144,30 @@ WEIGHTS = (
         "imagenet-weights",
         "backbones trained on ImageNet, which the papers start from",
         IMAGENET,
-        "START={root}/hrnet_w32-36af842e.pth starts rows with HRNet-W32 from it; the other files are named alike.",
+        "STARTS={root} starts each row from the file of its backbone; START={root}/hrnet_w32-36af842e.pth all rows from one.",
     ),
-    Bundle("mmpose-weights", "HRNet, SimpleBaseline and HigherHRNet of MMPose", MMPOSE, "The weights lie in {root}."),
     Bundle(
-        "hrnet-weights", "HRNet and SimpleBaseline of HRNet's authors", _official(), "The weights belong below {root}."
+        "mmpose-weights",
+        "HRNet, SimpleBaseline and HigherHRNet of MMPose",
+        MMPOSE,
+        "WEIGHTS=<row>={root}/<file> evaluates a row with one of them.",
     ),
-    Bundle("hgr-weights", "the heatmap-guided networks as released", _RELEASED, "The weights belong below {root}."),
-    Bundle("higher-hrnet-weights", "HigherHRNet of its authors", _HIGHER_ITEMS, "The weights belong below {root}."),
+    Bundle(
+        "hrnet-weights",
+        "HRNet and SimpleBaseline of HRNet's authors",
+        _official(),
+        "The weights belong below {root}; WEIGHTS=<row>={root}/<file> evaluates a row with one.",
+    ),
+    Bundle(
+        "hgr-weights",
+        "the heatmap-guided networks as released",
+        _RELEASED,
+        "The weights belong below {root}; WEIGHTS=<row>={root}/<file> evaluates a row with one.",
+    ),
+    Bundle(
+        "higher-hrnet-weights",
+        "HigherHRNet of its authors",
+        _HIGHER_ITEMS,
+        "The weights belong below {root}; WEIGHTS=<row>={root}/<file> evaluates a row with one.",
+    ),
 )
