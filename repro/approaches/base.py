@@ -102,7 +102,8 @@ class Approach(Lessons, Protocol):
             divisor: what the table's inputs are divided by.
             skeleton: the skeleton that people are drawn with.
             boxes: a detector's file for the evaluation split; None for none.
-            decode: whether photographs of persons are decoded into the cache, without which each is when it is read.
+            decode: whether photographs are looked at, and those of persons decoded into the cache; else those that were never
+                looked at have no checksums, and each is decoded when it is read.
             train: whether training samples are loaded; else the evaluation samples stand in their place.
         """
 

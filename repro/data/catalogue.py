@@ -228,7 +228,8 @@ def load_persons(
         size: (width, height) of the network's input, which drawn persons are drawn for; others do not depend on it.
         skeleton: the skeleton of drawn persons; others have their own.
         people: difficulty of drawn persons; None for the defaults.
-        look: whether the image files of COCO's data sets are looked at; else they need not be there and have no checksums.
+        look: whether the image files of COCO's data sets are looked at; else they need not be there, and have checksums only
+            where they were looked at before.
 
     Raises:
         ReproError: for an unknown name or split, a negative limit, boxes where none can be used, a root or file that is
@@ -258,6 +259,7 @@ def load_images(
     size: tuple[int, int] = (512, 512),
     skeleton: Skeleton = COCO17,
     settings: PeopleSettings | None = None,
+    look: bool = True,
 ) -> ImageSet:
     """Read a split of a data set with all people of each image.
 
@@ -273,6 +275,7 @@ def load_images(
         size: (width, height) of the scenes to draw in px; others do not depend on it.
         skeleton: the skeleton of drawn people; others have their own.
         settings: how hard drawn people are; None for the defaults.
+        look: whether the image files of COCO's data sets are looked at; else they have checksums only where they were before.
 
     Raises:
         ReproError: for an unknown name or split, a limit below 1, a root or file that is missing (the message names the
@@ -283,7 +286,7 @@ def load_images(
         raise choice_error(f"split of {DATA_SETS[name].title}", split, form.splits)
     if limit is not None and limit < 1:
         raise ReproError(f"The limit of images is {limit}: give 1 or more, or none for all.")
-    return form.load(Wanted(check_root(DATA_SETS[name], root), split, limit, size, skeleton, settings))
+    return form.load(Wanted(check_root(DATA_SETS[name], root), split, limit, size, skeleton, settings, look=look))
 
 
 def _images(name: str) -> Form[ImageSet]:

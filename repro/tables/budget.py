@@ -16,6 +16,7 @@ import click
 from repro import paths
 from repro.data.drawn.cache import PictureSet, is_complete
 from repro.data.drawn.crops import crop_image_size
+from repro.data.persons import ImageFiles
 from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.runs.costs import WRITTEN, shaped_network
@@ -28,7 +29,7 @@ from repro.support import processes
 from repro.tables.gpu_hours import GPU, Pending, basis_text, hours_text, memory_text, pending_work
 from repro.tables.measuring import TINY, measured_speeds
 from repro.tables.plan import drawn_sets, lacks_boxes
-from repro.tables.request import PlannedTable, Request, outline_tables, plan_tables
+from repro.tables.request import Numbers, PlannedTable, Request, outline_tables, plan_tables
 from repro.training.loop import snapshot_epochs
 
 BESIDE = 1.1  # what a training takes longer beside others on cores of their own
@@ -111,7 +112,7 @@ def say_costs(tables: list[PlannedTable], machine: Machine, speeds: Speeds, *, a
 def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()) -> None:
     """Say what a command would do: tables, trainings, what is complete of them, steps, time, disk and memory; trains nothing.
 
-    People that are not drawn yet stay so, and then nothing counts as complete. Photographs are looked at, and not decoded.
+    People that are not drawn yet stay so, and photographs that were never read too: then nothing counts as complete.
 
     Args:
         requests: the tables.
@@ -121,6 +122,7 @@ def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()
     undrawn = _still_drawn(requests)
     known = not undrawn
     tables = plan_tables(requests, decode=False) if known else outline_tables(requests)
+    unread = [table.request.title for table in tables if _is_unread(table)]
     printed = any(request.scale.name == "paper" for request in requests)
     speeds = UNMEASURED if printed else measured_speeds(tables, machine)
     seconds = [] if printed else table_seconds(tables, machine, speeds)
@@ -149,12 +151,23 @@ def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()
     if everything:
         _say_hours(everything if len(tables) > 1 else [], gpus, "")
         click.echo(basis_text(everything))
+    if unread:
+        click.echo(f"Photographs of {', '.join(unread)} were never read here; what is complete already is known then.")
     if undrawn:
         drawing = sum(map(picture_bytes, undrawn))
         click.echo(
             f"People have to be drawn first, about {said_bytes(drawing)} in {paths.cache()}; what is complete already is known "
             "then."
         )
+
+
+def _is_unread(table: PlannedTable) -> bool:
+    """Whether a table is run on photographs that nobody has looked at, so that its recipes do not name their content."""
+    samples = table.samples
+    if samples is None or isinstance(samples, Numbers):
+        return False
+    sources = [getattr(part, "images", None) for part in (samples.train, samples.val)]
+    return any(isinstance(one, ImageFiles) and one.digests is None for one in sources)
 
 
 def _asked(request: Request) -> tuple[str, int, Scale, str, Path | None, tuple[str, ...]]:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from repro.data import image_files
-from repro.data.image_files import checked_images, look_at
+from repro.data.image_files import checked_images, look_at, remembered_images
 from repro.errors import ReproError
 
 from .tiny_data import write_image
@@ -49,6 +49,17 @@ def test_a_second_look_reads_nothing(files, reads):
     assert len(reads) == 3 and len({look.digest for look in first}) == 3
     assert look_at(files) == first and len(reads) == 3
     assert look_at(files[::-1]) == first[::-1]
+
+
+def test_what_an_earlier_look_found_is_remembered_without_reading(files, reads):
+    ids, stated = np.arange(3), np.array([[40, 30]] * 3)
+    assert remembered_images(files, ids, stated).digests is None and not reads
+    looks = look_at(files)
+    before = len(reads)
+    found = remembered_images(files, ids, stated[:, ::-1])  # the size is that of the files
+    assert found.digests == tuple(look.digest for look in looks) and found.sizes.tolist() == stated.tolist()
+    write_image(files[1], 40, 30, 7)
+    assert remembered_images(files, ids, stated).digests is None and len(reads) == before
 
 
 def test_a_changed_file_is_read_anew_though_size_and_time_are_kept(files, reads):

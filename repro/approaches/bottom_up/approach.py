@@ -76,7 +76,8 @@ class BottomUp:
         decode: bool = True,
         train: bool = True,
     ) -> tuple[Samples, Data]:
-        return samples.open_images(name, root, scale, skeleton, recipes[0].scene_evaluation.split, train=train)
+        split = recipes[0].scene_evaluation.split
+        return samples.open_images(name, root, scale, skeleton, split, train=train, look=decode)
 
     def pictures(
         self, recipes: Sequence[Recipe], name: str, scale: ScaleLike, divisor: int, counts: tuple[int, int]

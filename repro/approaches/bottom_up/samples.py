@@ -42,7 +42,14 @@ def picture_sets(name: str, split: str, scale: ScaleLike, counts: tuple[int, int
 
 
 def open_images(
-    name: str, root: Path | None, scale: ScaleLike, skeleton: Skeleton, split: str, *, train: bool = True
+    name: str,
+    root: Path | None,
+    scale: ScaleLike,
+    skeleton: Skeleton,
+    split: str,
+    *,
+    train: bool = True,
+    look: bool = True,
 ) -> tuple[Samples, Data]:
     """Load the images of a data set, as many as the scale takes; they are decoded each time they are read.
 
@@ -53,12 +60,15 @@ def open_images(
         skeleton: that people are drawn with.
         split: that is evaluated, ``val`` or ``test``.
         train: whether training images are loaded; else the evaluation images stand in their place, and nothing may be trained.
+        look: whether photographs that were not looked at before are.
     """
     scenes, drawn = scale.scenes, not data_set(name).needs_root
     size = (scenes.side, scenes.side)
 
     def load(part: str, limit: int | None) -> ImageSet:
-        return load_images(name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people)
+        return load_images(
+            name, root, part, limit=limit, size=size, skeleton=skeleton, settings=scenes.people, look=look
+        )
 
     own = numbers(scale, drawn=drawn)
     shown = load(training_split(name, split), own.train) if train else None

@@ -89,7 +89,9 @@ def open_persons(
     own = numbers(scale, drawn=drawn)
 
     def load(split: str, limit: int | None) -> PersonSet:
-        return load_persons(name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people)
+        return load_persons(
+            name, root, split, limit=limit, size=size, skeleton=skeleton, people=scale.people, look=decode
+        )
 
     shown = load("train", own.train) if train else None
     val = load("val", own.val)

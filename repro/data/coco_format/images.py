@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from repro.data.coco_format.records import read_records
-from repro.data.image_files import checked_images
+from repro.data.image_files import checked_images, remembered_images
 from repro.data.images import ImageSet, joined_regions, people_columns
 from repro.data.masks import region_fault
 from repro.data.persons import ImageFiles
@@ -63,9 +63,8 @@ def read_images(
     kept = kept[:limit]
     names = [name for r in read for name in r.names]
     paths = tuple(image_folder / names[i] for i in kept)
-    images = ImageFiles(paths, ids[kept], sizes[kept])
-    if look:
-        images = checked_images(paths, ids[kept], sizes[kept], where, mend=mend)
+    own = (paths, ids[kept], sizes[kept])
+    images = checked_images(*own, where, mend=mend) if look else remembered_images(*own)
     place = np.full(len(ids), -1)
     place[kept] = np.arange(len(kept))
     rows = np.flatnonzero(place[position] >= 0)

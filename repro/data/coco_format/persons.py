@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from repro.data.coco_format.boxes import read_boxes
 from repro.data.coco_format.records import Records, read_records
-from repro.data.image_files import checked_images
-from repro.data.persons import ImageFiles, PersonSet, images_for_limit
+from repro.data.image_files import checked_images, remembered_images
+from repro.data.persons import PersonSet, images_for_limit
 from repro.errors import ReproError
 from repro.skeletons.skeleton import COCO17, Skeleton
 
@@ -86,7 +86,7 @@ def persons_of(
     ids, sizes = records.ids[:kept], records.sizes[:kept]
     return PersonSet(
         skeleton=skeleton,
-        images=checked_images(files, ids, sizes, records.path) if look else ImageFiles(files, ids, sizes),
+        images=checked_images(files, ids, sizes, records.path) if look else remembered_images(files, ids, sizes),
         **{name: column[within] for name, column in columns.items()},
         annotations=tuple(a for a, at in zip(records.annotations, records.position.tolist(), strict=True) if at < kept),
     )
