@@ -1,7 +1,7 @@
 """Seconds that the verdicts of a table take: 1,000 replicates of every step, on one thread.
 
-The evidence is that of a result folder, as that of cal's table 8 at gpu scale, whose 4,000 people and 14 rows are given as many seeds
-as are asked for. Run as ``python benchmarks/verdicts.py [FOLDER [SEEDS]]``.
+The evidence is that of a result folder, as that of cal's table 8 at gpu scale, whose 4,000 people and 14 rows are given as many
+seeds as are asked for. Run as ``python benchmarks/verdicts.py [FOLDER [SEEDS]]``.
 """
 
 from __future__ import annotations

@@ -194,6 +194,8 @@ def about_intervals(measured: Measured) -> str:
             "There is one seed and no evidence of single people was kept: there are no intervals, and the steps count as "
             "undecided."
         )
+    if len(kinds[""]) < len(steps):
+        told.append("Could see is half an interval's width; people and seeds are the standard errors that it is made of.")
     if len([kind for kind in kinds.values() if kind]) > 1:
         told.insert(0, "The steps differ in what is known of them.")
     return " ".join(told)

@@ -124,7 +124,8 @@ def test_what_intervals_know_is_said() -> None:
     for key, more in spread_evidence(LAPTOP, "pckh@0.1").items():
         evidence[key] |= more
     assert about_intervals(Measured(LAPTOP, evidence)) == (
-        "Intervals are over evaluation people and 2 seeds together; of their variance 0 % is people, 100 % seeds."
+        "Intervals are over evaluation people and 2 seeds together; of their variance 0 % is people, 100 % seeds. Could see is "
+        "half an interval's width; people and seeds are the standard errors that it is made of."
     )
     one = replace(LAPTOP, runs=tuple(run for run in LAPTOP.runs if run.seed == 0))
     assert "there is one seed" in about_intervals(Measured(one, evidence))
