@@ -80,7 +80,8 @@ def places(tmp_path_factory):
 def command(places: Path, *more: str):
     """``repro reproduce`` of table 3 at smoke scale."""
     fixed = ("--paper", "skeletal", "--table", "3", "--scale", "smoke", "--data", "mpii", "--start", "random")
-    arguments = ("reproduce", *fixed, "--data-root", str(places / "mpii"), "--device", "cpu", "--jobs", "1", *more)
+    rows = () if "--row" in more else ("--row", ",".join(ROWS))
+    arguments = ("reproduce", *fixed, *rows, "--data-root", str(places / "mpii"), "--device", "cpu", "--jobs", "1", *more)
     return CliRunner().invoke(main, arguments, catch_exceptions=False)
 
 
@@ -280,7 +281,8 @@ def true_boxes(root: Path, path: Path, change: Callable[[dict], dict] = lambda e
 def detected(root: Path, boxes: Path, places: Path):
     """``repro reproduce`` of a row of cal table 1 at smoke scale with a detector's file."""
     fixed = ("--paper", "cal", "--table", "1", "--row", "hrnet-w32-128x96", "--scale", "smoke", "--data", "coco")
-    arguments = ("reproduce", *fixed, "--data-root", str(root), "--boxes", str(boxes), "--device", "cpu", "--jobs", "1")
+    rows = () if "--row" in more else ("--row", ",".join(ROWS))
+    arguments = ("reproduce", *fixed, *rows, "--data-root", str(root), "--boxes", str(boxes), "--device", "cpu", "--jobs", "1")
     return CliRunner().invoke(main, arguments)
 
 
