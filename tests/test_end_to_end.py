@@ -81,7 +81,8 @@ def command(places: Path, *more: str):
     """``repro reproduce`` of table 3 at smoke scale."""
     fixed = ("--paper", "skeletal", "--table", "3", "--scale", "smoke", "--data", "mpii", "--start", "random")
     rows = () if "--row" in more else ("--row", ",".join(ROWS))
-    arguments = ("reproduce", *fixed, *rows, "--data-root", str(places / "mpii"), "--device", "cpu", "--jobs", "1", *more)
+    machine = ("--data-root", str(places / "mpii"), "--device", "cpu", "--jobs", "1")
+    arguments = ("reproduce", *fixed, *rows, *machine, *more)
     return CliRunner().invoke(main, arguments, catch_exceptions=False)
 
 
