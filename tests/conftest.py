@@ -14,8 +14,8 @@ from .tiny_runs import tiny_data, tiny_persons
 
 # Files of tests that train, or count or repeat much: together more than half of the time of all.
 SLOW = {
-    *("test_damage.py", "test_end_to_end.py", "test_loop.py", "test_runs.py", "test_scene_runs.py", "test_start.py"),
-    *("test_surroundings.py", "test_tasks.py", "test_device.py", "test_methods_on_gpu.py"),
+    *("test_damage.py", "test_end_to_end.py", "test_loop.py", "test_runs.py", "test_evaluate.py", "test_start.py"),
+    *("test_surroundings.py", "test_device.py", "test_methods_on_gpu.py"),
     *("test_counts_cal.py", "test_counts_hgr.py", "test_counts_table1.py", "test_hrnet.py", "test_intervals.py"),
     *(
         "test_sixth_paper.py",
