@@ -36,7 +36,7 @@ def run(*arguments: str) -> Result:
         (("reproduce", "--table", "2", "--paper", "nobody"), "choose one of skeletal, cal, hgr, sahg, fowkal, the import name"),
         (("reproduce", "--table", "7", "--paper", "skeletal"), "skeletal has no table 7: choose 1, 2 or 3."),
         (("reproduce", "--table", "2", "--paper", "cal", "--row", "spsr"), "Unknown row of table 2 of cal 'spsr'"),
-        ((*REPRODUCE, "--row", "nothing"), "choose one of hrnet, attention, attention-weighted, hrnet-weighted."),
+        ((*REPRODUCE, "--row", "nothing"), "skeletal 'nothing': choose one of hrnet, attention, attention-weighted, "),
         (("reproduce", "--table", "3", "--scale", "huge"), "choose one of smoke, laptop, gpu, paper."),
         ((*REPRODUCE, "--length", "1/2", "--minutes", "5"), "MINUTES is '5' and LENGTH is '1/2'"),
         ((*REPRODUCE, "--minutes", "soon"), "MINUTES is 'soon', expected a number above 0 as in 60 or 7.5."),
