@@ -43,7 +43,7 @@ class PersonEncoder(Part, Protocol):
             points: (B, K, 2) x, y in px of the network's first output.
             labelled: (B, K), 1 where a keypoint is labelled (in view or not), else 0; the points of others may lie anywhere.
             size: (width, height) of the network's first output.
-            skeleton: of the K keypoints.
+            skeleton: the skeleton of the K keypoints.
         """
 
 
@@ -57,9 +57,9 @@ class SceneEncoder(Part, Protocol):
         scales ask for it where people are drawn in smaller scenes.
 
         Args:
-            people: of B images, in px of the network's first output.
+            people: the people of B images, in px of the network's first output.
             size: (width, height) of that output.
-            skeleton: of the people.
+            skeleton: the skeleton of the people.
         """
 
 
@@ -92,7 +92,7 @@ class Loss(Part, Protocol):
 
         Args:
             outputs: maps of the network, in float32.
-            targets: of the encoder.
+            targets: the targets of the encoder.
         """
 
 

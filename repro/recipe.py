@@ -114,10 +114,10 @@ class Data:
     """The samples, by name and content; where they lie on a machine does not matter. Bottom-up methods count images as samples.
 
     Args:
-        name: of the data set.
-        train_fingerprint: of the training persons' labels and boxes.
+        name: the name of the data set.
+        train_fingerprint: the fingerprint of the training persons' labels and boxes.
         train_count: number of training persons.
-        val_fingerprint: of the evaluation persons.
+        val_fingerprint: the fingerprint of the evaluation persons.
         val_count: number of evaluation persons.
         drawn: fingerprint of the settings that persons are drawn with; None for photographs.
     """
@@ -194,14 +194,14 @@ class Optimisation:
     Args:
         epochs: passes over the training persons.
         batch: persons a step, over all processes.
-        learning_rate: of Adam.
+        learning_rate: the rate of Adam.
         steps: shares of the training after which the rate is multiplied by ``gamma``; HRNet's 170 and 200 of 210 epochs.
         counted_in: what these shares are rounded to: whole ``epochs``, or optimiser ``steps``, for trainings of few epochs.
         gamma: the factor.
         warm_up: optimiser steps over which the rate rises linearly from 0.1 % of its value; 0 for none.
         weight_decay: L2 term of Adam. HRNet's files state 1e-4, but its code creates Adam without; so 0.
-        precision: of forward and backward passes: ``float32``, or ``bfloat16`` for autocast where the device has it natively and
-            float32 elsewhere, see ``training.precision``.
+        precision: the precision of forward and backward passes: ``float32``, or ``bfloat16`` for autocast where the device has
+            it natively and float32 elsewhere, see ``training.precision``.
     """
 
     epochs: int = 210
@@ -223,7 +223,7 @@ class SecondStage:
     epochs count on. Recipes that differ in their second stage alone share the training of the first.
 
     Args:
-        loss: of the second stage.
+        loss: the loss of the second stage.
         epochs: passes over the training persons.
     """
 
@@ -239,8 +239,8 @@ class Initialisation:
     """Weights that training starts from, named by what they are, not by where they lie.
 
     Args:
-        name: of the weights.
-        sha256: of their file.
+        name: the name of the weights.
+        sha256: the SHA-256 of their file.
         size: root mean square that the weights of each convolution before a batch normalisation are brought to, see
             ``models.weight_scale``; None leaves them as they are.
 
@@ -262,7 +262,7 @@ class GivenWeights:
     """Trained weights of a file, which are evaluated in place of a training; named by what they are, not by where they lie.
 
     Args:
-        sha256: of the file.
+        sha256: the SHA-256 of the file.
         network: the published network that they are of, as ``models.published`` names it; None for a checkpoint of this package.
     """
 
@@ -320,7 +320,7 @@ class SceneEvaluation:
 
     Args:
         flip: whether maps are averaged with those of the mirror image.
-        scales: of the image that maps are made at, 1 among them: (0.5, 1, 2) for multi-scale testing.
+        scales: the scales of the image that maps are made at, 1 among them: (0.5, 1, 2) for multi-scale testing.
         reading: how several scales become one, see ``grouping.multi_scale``.
         scoring: the network that scores people; None for the naive score.
         split: ``val``, or ``test``: the held-out split of drawn people and of CrowdPose; COCO's test-dev has no public labels,
@@ -343,14 +343,14 @@ class Recipe:
         data: the samples; None in a paper's recipe until a data set is chosen.
         input: crop size and convention; a ``SceneInput`` for bottom-up methods, then augmentation and evaluation are those of
             scenes too.
-        augmentation: of the training crops.
+        augmentation: the augmentation of the training crops.
         optimisation: optimiser and schedule.
         second_stage: a second stage of training after it; None for none.
         initialisation: weights that training starts from; None for random ones.
         weights: trained weights of a file, with which nothing is trained; None for a training.
         evaluation: the protocol.
-        seed: of initial weights, order and augmentation.
-        revision: of the code that the numbers come from, see ``REVISION``.
+        seed: the seed of initial weights, order and augmentation.
+        revision: the revision of the code that the numbers come from, see ``REVISION``.
     """
 
     method: Method

@@ -94,7 +94,7 @@ def predict_files(
         run: the run.
         images: image files.
         videos: video files.
-        boxes: where boxes come from.
+        boxes: the source of boxes.
         ids: image ids of the images by name.
         out: the folder that takes ``results.json`` (COCO's result format), ``images.json`` (id, name and size of each image) and
             ``pictures/``, and of each video ``<name>.json`` and ``<name>.mp4``.

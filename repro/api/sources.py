@@ -116,7 +116,7 @@ class VideoFile:
     """An MP4 that frames of one size are written to.
 
     Args:
-        path: where it is written.
+        path: the path that is written to.
         rate: frames a second.
     """
 

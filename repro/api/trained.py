@@ -32,7 +32,7 @@ class TrainedRun:
     """A complete run, made by ``load_run`` and ``train``.
 
     Args:
-        place: where it lies.
+        place: the place that it lies in.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``, which its network computes on.
         skeleton: the skeleton of its keypoints.
     """
@@ -80,9 +80,9 @@ class TrainedRun:
 
         Args:
             images: one photograph or several: arrays (H, W, 3) uint8 RGB, PIL images or paths of image files.
-            boxes: of a top-down run the boxes of the people: (P, 4) x, y, width, height in px, or (P, 5) with a score each; of
-                several photographs a list with the boxes of each, None among them for a whole photograph. Without any, each
-                photograph is taken as the box of one person. A bottom-up run finds people by itself and takes none.
+            boxes: the boxes of the people, for a top-down run: (P, 4) x, y, width, height in px, or (P, 5) with a score
+                each; of several photographs a list with the boxes of each, None among them for a whole photograph. Without any,
+                each photograph is taken as the box of one person. A bottom-up run finds people by itself and takes none.
 
         Returns:
             the people of each photograph, also where there is one photograph.

@@ -42,8 +42,8 @@ def train(
         data: name of a data set, or, for a recipe, samples in memory.
         root: the folder of the data set.
         scale: ``smoke``, ``laptop``, ``gpu`` or ``paper``: of a recipe it says how many samples are taken alone.
-        seed: of a row; a recipe has its own.
-        start: of a row: ``warm``, ``random`` or a checkpoint, as START takes it; a recipe has its own.
+        seed: the seed of a row; a recipe has its own.
+        start: the start of a row: ``warm``, ``random`` or a checkpoint, as START takes it; a recipe has its own.
         boxes: a detector's file, where the recipe is evaluated with one.
         skeleton: the skeleton that people are drawn with for a recipe; COCO's when it is left out.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.

@@ -156,7 +156,7 @@ class Approach(Lessons, Protocol):
         Args:
             network: the recipe's network with its final weights, on the device.
             recipe: the recipe, whose protocol is followed.
-            found: where COCO's test-dev lies.
+            found: the places of COCO's test-dev.
             samples: the samples that it was trained on; a scoring network learns from them where none is kept yet.
             trained: the training.
             device: the device that computes.

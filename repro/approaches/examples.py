@@ -17,7 +17,7 @@ class Example:
     Args:
         truth: (K, 2) x, y in px of the crop; (P, K, 2) of the P people of an image.
         visibility: (K,), or (P, K).
-        poses: by row, of the first seed: (K, 2), or (M, K, 2) of the M people that were found.
+        poses: the poses by row, of the first seed: (K, 2), or (M, K, 2) of the M people that were found.
         image: (H, W, 3) uint8 RGB; None where the data set's photographs may not be passed on.
         size: (width, height) of the crop.
     """

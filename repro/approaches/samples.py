@@ -56,7 +56,7 @@ class Evaluated:
     Args:
         recipe: the recipe.
         poses: the columns that are kept of what was predicted.
-        metrics: as fractions, by key.
+        metrics: the metrics as fractions, by key.
         evidence: what metrics rest on, image by image.
         curve: the metrics of the snapshots, each with what was seen until then and on how many samples it was measured (``of``).
     """

@@ -15,7 +15,7 @@ class Numbers:
     """What a scale says to one approach; None leaves a number as the paper, or the data set, has it.
 
     Args:
-        area: of the largest input of a table, in px^2.
+        area: the area of the largest input of a table, in px^2.
         train: training samples at most.
         val: evaluation samples at most.
         crops: samples shown over a training of length 1.

@@ -42,8 +42,8 @@ def make_training(submission: Submission, number: int, asked: Callable[[], tuple
     """Make a training of a submission and evaluate it, going on where an earlier job was stopped.
 
     Args:
-        submission: that it belongs to.
-        number: of the training.
+        submission: the submission that it belongs to.
+        number: the number of the training.
         asked: gives what the submission asks for, and the machine that it is made with; what it raises counts as the training's.
 
     Raises:
@@ -143,7 +143,7 @@ def advance(submission: Submission, requests: Sequence[Request]) -> None:
     behind them, so that this goes on until nothing is left.
 
     Args:
-        submission: that is advanced.
+        submission: the submission that is advanced.
         requests: what it asks for.
 
     Raises:

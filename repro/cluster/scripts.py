@@ -21,7 +21,7 @@ def train_script(submission: Submission, python: str, environment: Mapping[str, 
     """The script that makes one training.
 
     Args:
-        submission: whose resources it asks for.
+        submission: the submission whose resources it asks for.
         python: the interpreter.
         environment: variables that are set.
     """

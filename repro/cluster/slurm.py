@@ -27,10 +27,10 @@ class JobState:
     """What Slurm says of a job.
 
     Args:
-        state: as Slurm names it, ``RUNNING`` or ``OUT_OF_MEMORY``.
+        state: the state as Slurm names it, ``RUNNING`` or ``OUT_OF_MEMORY``.
         reason: why it waits, or how it ended; '' where Slurm gives none.
         node: '' where it has none.
-        time: that it ran for, as ``1:05``.
+        time: the time that it ran for, as ``1:05``.
     """
 
     state: str
@@ -48,9 +48,9 @@ def hand_in(script: Path, *arguments: str, options: Iterable[str] = ()) -> str:
     """Hand a script to Slurm.
 
     Args:
-        script: of the shell.
-        arguments: of the script.
-        options: of sbatch, beside those in the script.
+        script: the script of the shell.
+        arguments: the arguments of the script.
+        options: the options of sbatch, beside those in the script.
 
     Returns:
         the number of the job, or of the array.

@@ -56,7 +56,7 @@ def state_of(training: Training, about: dict[str, Any], job: JobState | None) ->
     """How far a training is.
 
     Args:
-        training: of a submission.
+        training: the training of a submission.
         about: what its last job said.
         job: what Slurm says of its last job; None where it knows nothing of it any more.
     """

@@ -28,17 +28,18 @@ class Resources:
     """What a training's job gets.
 
     Args:
-        gpus: on each node.
+        gpus: the number of GPUs on each node.
         gpu_kind: name of the GPU as the cluster writes it, as ``a100``; '' for any.
-        nodes: that one training is spread over.
-        processes: of a training on each node, started by ``torchrun`` where there are several; 0 for one a GPU, or one.
+        nodes: the number of nodes that one training is spread over.
+        processes: the number of processes of a training on each node, started by ``torchrun`` where there are several; 0 for
+            one a GPU, or one.
         cpus: cores of each process.
-        memory: of each node, as sbatch writes it (``32G``); '' for the cluster's default.
+        memory: the memory of each node, as sbatch writes it (``32G``); '' for the cluster's default.
         time: limit of a job, as sbatch writes it (``24:00:00``); '' for the cluster's default.
         partition: '' for the cluster's default.
-        plain_partition: of the jobs that need no GPU; '' for ``partition``.
+        plain_partition: the partition of the jobs that need no GPU; '' for ``partition``.
         account: '' for the user's default.
-        options: of sbatch, as ``--qos=long``.
+        options: the options of sbatch, as ``--qos=long``.
         setup: lines of the shell before the command, as ``module load cuda``.
         at_once: jobs of trainings at most; 0 for any number.
         attempts: how often a training is handed in whose jobs are killed.
@@ -70,10 +71,10 @@ class Submission:
     """What was asked for.
 
     Args:
-        name: of the folder.
+        name: the name of the folder.
         options: those of the command line, by name, one set a table number.
-        resources: of a training.
-        folder: that jobs are started in, which relative paths are meant from.
+        resources: the resources of a training.
+        folder: the folder that jobs are started in, which relative paths are meant from.
     """
 
     name: str
@@ -103,13 +104,13 @@ class Training:
     """A training of a submission.
 
     Args:
-        number: from 0, which its job is given.
-        key: of the training.
+        number: the number from 0, which its job is given.
+        key: the key of the training.
         title: table, rows and seeds that it is for.
-        epochs: that it ends with.
+        epochs: the epochs that it ends with.
         tables: numbers of the requests that need it.
         tries: how often it was handed in since a user asked for it.
-        jobs: as ``12_3``, of every time it was handed in.
+        jobs: the jobs, as ``12_3``, of every time it was handed in.
     """
 
     number: int

@@ -31,8 +31,8 @@ class Order:
         persons, scenes: most that are drawn to train on, and a tenth as many to evaluate; 0 for the scale's numbers.
         paper, table, only: the table, and what the slugs of its rows have to contain.
         device, jobs, workers: as of ``repro reproduce``.
-        seeds: of the table's runs.
-        seconds: that a warm start may take.
+        seeds: the seeds of the table's runs.
+        seconds: the seconds that a warm start may take.
         rate: crops a second of a warm start.
         compiled: how trainings start a network's kernels, see ``training.device``.
     """

@@ -28,11 +28,11 @@ class Process:
     """A process whose lines go to the log as they come.
 
     Args:
-        box: of the log.
-        command: with its arguments.
-        environment: that it has.
+        box: the box of the log.
+        command: the command with its arguments.
+        environment: the environment that it has.
         keep: a file for its lines alone.
-        indent: before its lines in the log.
+        indent: the indent before its lines in the log.
     """
 
     def __init__(
@@ -115,11 +115,11 @@ class Check:
     """A check under way.
 
     Args:
-        box: that keeps what is done.
-        end: on time.monotonic(), when all has to be over.
-        seconds: of the whole.
+        box: the box that keeps what is done.
+        end: the end by time.monotonic(), when all has to be over.
+        seconds: the seconds of the whole.
         order: what all processes are told: scale, device and so on.
-        environment: of the processes.
+        environment: the environment of the processes.
         factors: seconds for each estimated one, of ``crops`` and of ``scenes``, by the number of trainings side by side.
         rate: crops a second that a warm start is shown.
         running: processes that were begun.

@@ -26,7 +26,7 @@ class ClaimStep:
     Args:
         table: its number.
         baseline: slug of the row that it starts from.
-        row: of the row that it leads to.
+        row: the slug of the row that it leads to.
         metric: label of the column that the claim speaks of.
         sign: +1 where the claim says that the metric rises, -1 where it falls.
         printed: the printed change; None where either number is not printed.
@@ -48,7 +48,7 @@ class Claim:
         name: short, unique in the paper.
         says: the claim in a sentence.
         where: section, table or figure of the paper.
-        steps: that test it.
+        steps: the steps that test it.
         untested: why none does; empty where some do.
     """
 

@@ -51,8 +51,8 @@ class Printed:
     """A value as the paper prints it, or as it was taken from elsewhere.
 
     Args:
-        value: of the field.
-        source: where it stands.
+        value: the value of the field.
+        source: the place that it stands in.
         taken: whether the paper leaves it open.
     """
 
@@ -67,7 +67,7 @@ class Deviation:
 
     Args:
         row: slug of the row.
-        field: see ``details_of``.
+        field: the field, see ``details_of``.
         printed: the value to be.
         ours: the recipe's.
         why: the reason; '' where none is stated.

@@ -22,7 +22,7 @@ class Row:
     """How a row is run.
 
     Args:
-        recipe: at paper size, without data.
+        recipe: the recipe at paper size, without data.
         counted: the network whose #Params and GFLOPs are printed, where it is not the recipe's.
     """
 
@@ -75,16 +75,16 @@ class TableRows:
 
     Args:
         data: the paper's data set.
-        skeleton: of that data set, for the counted columns.
-        rows: by slug; those that ``extras`` names too.
+        skeleton: the skeleton of that data set, for the counted columns.
+        rows: the rows by slug; those that ``extras`` names too.
         extras: the rows that are not printed.
         expected: steps that are judged although they are not printed.
         decimal: how GFLOPs are counted: as bottom-up papers print them, 10^9 multiply-adds with each shared weight counted once;
             else as HRNet's tool does (``metrics.counts``).
-        stand_ins: by the label of a column that is not printed the printed one whose steps judge its own, as AP judges mean
-            OKS, where a short training leaves the printed metric too near zero to tell.
-        headlines: by slug of a row the label of the column that the paper's text speaks of, which judges the step to it; for rows
-            that are not named the table's first column that may judge (``reporting.steps``).
+        stand_ins: the printed columns whose steps judge those of columns that are not printed, by the labels of these: as AP
+            judges mean OKS, where a short training leaves the printed metric too near zero to tell.
+        headlines: the labels of the columns that the paper's text speaks of, by the slugs of rows, whose steps they judge; for
+            rows that are not named the table's first column that may judge (``reporting.steps``).
         note: what a reader must know of how this package runs the table.
         detector: whether rows that are evaluated on true boxes take a detector's where its file is given, which paper scale
             demands of photographs.

@@ -34,10 +34,10 @@ def decode_truth(persons: PersonSet, recipe: Recipe, size: tuple[int, int], deco
     """(N, K, 2) image px: keypoints after encoding and decoding, by the recipe's encoder at an input ``size``.
 
     Args:
-        persons: whose keypoints are encoded.
-        recipe: for encoder, pixel convention and padding.
+        persons: the persons whose keypoints are encoded.
+        recipe: the recipe for encoder, pixel convention and padding.
         size: (width, height) of the input; heatmaps are a quarter as large.
-        decoder: of the heatmaps.
+        decoder: the decoder of the heatmaps.
     """
     settings = replace(recipe.crop_input, size=size)
     crops = plain_crops(persons, settings.aspect, settings.padding)
@@ -81,10 +81,10 @@ def whole_body_ceiling(
 
     Args:
         sets: persons with the keypoints of a whole body, by name.
-        recipe: for encoder, decoder, pixel convention and padding.
+        recipe: the recipe for encoder, decoder, pixel convention and padding.
         size: (width, height) of the input; heatmaps are a quarter as large.
         jitter: standard deviations in px of the input.
-        seed: of the jitter.
+        seed: the seed of the jitter.
 
     Returns:
         For each part of ``WHOLE_BODY_PARTS`` its AP; nan where no person has the part.
@@ -122,10 +122,10 @@ def part_sizes(
     """How large parts of the body are in the crops that evaluation sees, and how exact their keypoints have to be there.
 
     Args:
-        persons: with the keypoints of a whole body.
+        persons: the persons with the keypoints of a whole body.
         size: (width, height) of the crops in px.
         padding: factor on the box.
-        parts: of the skeleton, by name.
+        parts: the parts of the skeleton, by name.
 
     Returns:
         For each part its name ``part``, ``persons`` that have it labelled, the medians over them of the ``height`` and ``width``

@@ -198,10 +198,10 @@ def by_setting(outcome: Outcome, setting: str, metric: str, label: str) -> Figur
     """A metric against one of the table's settings, colours and styles for the first two others, a band over seeds.
 
     Args:
-        outcome: of the table.
+        outcome: the outcome of the table.
         setting: name of the column on the x axis, as ``Input size``.
         metric: key of the metric.
-        label: of the y axis.
+        label: the label of the y axis.
     """
     spec = PAPERS[outcome.paper].table(outcome.table)
     printed = shown_rows(outcome.paper, outcome.table).set_index("row")

@@ -33,12 +33,12 @@ class Interval:
     """A mean difference and how sure it is, in the unit of the metric.
 
     Args:
-        mean: over seeds.
+        mean: the mean over seeds.
         low: end of the 95 % interval.
-        high: see ``low``.
+        high: the upper end, see ``low``.
         seeds: number of pairs.
         from_people: standard deviation of the mean that the images explain; nan where no evidence of them was kept.
-        from_seeds: that the seeds explain beyond it; nan with one seed, whose interval knows the images alone.
+        from_seeds: the part that seeds explain beyond it; nan with one seed, whose interval knows the images alone.
     """
 
     mean: float
@@ -85,7 +85,7 @@ def step_interval(
     """The interval of the step from a baseline to a row; None when they share no seed.
 
     Args:
-        baseline: by seed the metric and its (B,) replicates, see ``replicates``.
+        baseline: the metric of the baseline and its (B,) replicates by seed, see ``replicates``.
         row: the same of the row, with the same weights.
     """
     shared = sorted(set(baseline) & set(row))

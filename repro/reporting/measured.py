@@ -21,7 +21,8 @@ class Measured:
 
     Args:
         outcome: its runs.
-        evidence: by (row, seed) what its metrics rest on; what is not there makes intervals that know the seeds alone.
+        evidence: what metrics rest on, by (row, seed); what is not there makes intervals that know the seeds
+            alone.
     """
 
     def __init__(

@@ -23,16 +23,16 @@ class RunOutcome:
 
     Args:
         row: slug of the row.
-        seed: of the run.
-        recipe: its recipe as JSON values; ``key`` is the recipe's hash.
-        key: see there.
+        seed: the seed of the run.
+        recipe: its recipe as JSON values.
+        key: the recipe's hash.
         training_key: hash of what was trained.
-        metrics: as fractions.
+        metrics: the metrics as fractions.
         curve: metrics of the snapshots, with ``persons`` seen.
-        seconds: that its training took, all stages; rows that share a training name the same ones.
+        seconds: the seconds that its training took, all stages; rows that share a training name the same ones.
         factors: mean adaptive factor of each part of the body by epoch, with ``persons`` seen (``reporting.factors``); empty
             where the loss learns none.
-        precision: that its network computed in; None in folders that do not say it.
+        precision: the precision that its network computed in; None in folders that do not say it.
     """
 
     row: str
@@ -54,13 +54,13 @@ class Outcome:
     Args:
         paper: key of the paper.
         table: its number.
-        scale: that the recipes were brought to.
+        scale: the scale that the recipes were brought to.
         data: name of the data set.
-        divisor: that the table's inputs were divided by.
-        runs: in the order of rows and seeds.
+        divisor: the divisor that the table's inputs were divided by.
+        runs: the runs in the order of rows and seeds.
         counted: ``params_M`` and ``gflops`` by row, at paper size.
         start: ``warm``, ``random`` or the name of imported weights: what the networks start from.
-        length: of all trainings against the scale's (``scales.lengths``).
+        length: the length of all trainings against the scale's (``scales.lengths``).
     """
 
     paper: str
@@ -110,7 +110,7 @@ def stale_runs(outcome: Outcome, current: dict[tuple[str, int], Recipe]) -> list
     """The runs whose recipe is not today's, as ``row seed``.
 
     Args:
-        outcome: of an earlier reproduction.
+        outcome: the outcome of an earlier reproduction.
         current: today's recipes by (row, seed), for the same scale and samples.
     """
     known = {(run.row, run.seed): run.key for run in outcome.runs}

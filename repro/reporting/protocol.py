@@ -11,9 +11,9 @@ def protocol_of(recipe: Recipe, precision: str | None = None, length: float = 1.
     """One line that names everything of the evaluation that explains differences between published numbers.
 
     Args:
-        recipe: of the run.
-        precision: that its network computed in; None where that was not recorded.
-        length: of its training against the scale's (``scales.lengths``); 1 is not said.
+        recipe: the recipe of the run.
+        precision: the precision that its network computed in; None where that was not recorded.
+        length: the length of its training against the scale's (``scales.lengths``); 1 is not said.
     """
     line = approach_of(recipe).protocol(recipe)
     line += "" if length == 1 else f" · length {written(length)}"

@@ -32,7 +32,7 @@ class Step:
     Args:
         baseline: slug of the row that it starts from.
         row: slug of the row that it leads to.
-        label: of the column.
+        label: the label of the column.
         printed: change in the paper; None where it does not print both rows.
         says: the sign that judges ours: of ``printed``, of the column that this one stands in for, or what the paper argues for.
         judged_by: label of the column whose printed change ``says`` is, where it is another.
@@ -119,8 +119,8 @@ def make_step(
     Args:
         measured: the table.
         baseline: slug of the row that it starts from.
-        row: of the row that it leads to.
-        label: of the column.
+        row: the slug of the row that it leads to.
+        label: the label of the column.
         sign: what the paper argues for, +1 or -1; None where the printed change says it.
         judges: whether this column judges the step.
     """
@@ -153,9 +153,9 @@ def printed_judge(measured: Measured, baseline: str, row: str, label: str = "", 
     Args:
         measured: the table.
         baseline: slug of the row that the step starts from.
-        row: of the row that it leads to.
-        label: of the column that the paper speaks of; empty for the table's own.
-        sign: that it claims; None where the printed change tells.
+        row: the slug of the row that it leads to.
+        label: the label of the column that the paper speaks of; empty for the table's own.
+        sign: the sign that it claims; None where the printed change tells.
     """
     one = measured.outcome
     spec, rows = PAPERS[one.paper].table(one.table), table_rows(one.paper, one.table)

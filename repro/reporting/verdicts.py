@@ -24,7 +24,7 @@ def verdict(expected: float | None, interval: Interval | None, *, one_training: 
 
     Args:
         expected: change from baseline to row in the paper, of which the sign counts.
-        interval: of ours.
+        interval: the interval of ours.
         one_training: whether both rows are the same trained networks.
     """
     if expected is None or interval is None:

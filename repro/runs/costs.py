@@ -63,9 +63,9 @@ class Cost:
     """What a task still costs; a bar goes on as crops are shown and as evaluation shows pixels to the network.
 
     Args:
-        crops: that are still to be shown in training.
+        crops: the crops that are still to be shown in training.
         crop: seconds of each.
-        pixels: that evaluation shows to the network.
+        pixels: the pixels that evaluation shows to the network.
         evaluation: seconds of it.
     """
 
@@ -84,7 +84,7 @@ class TaskProgress:
     """What one task reports, turned into seconds of its estimate.
 
     Args:
-        cost: of the task.
+        cost: the cost of the task.
         add: is called with the seconds that were done since the last call.
     """
 
@@ -126,11 +126,11 @@ def task_cost(task: Task, samples: Counted, kind: str, *, trained: bool = False,
     """What is still to be done for a task.
 
     Args:
-        task: of which some may be done already.
-        samples: that it is done on.
-        kind: of the device, ``cpu`` or ``cuda``.
+        task: the task, some of which may be done already.
+        samples: the samples that it is done on.
+        kind: the kind of the device, ``cpu`` or ``cuda``.
         trained: take it as trained, as where another task has the same training.
-        speeds: of the machine at hand, where they were measured.
+        speeds: the speeds of the machine at hand, where they were measured.
     """
     recipe, skeleton = task.training, samples.val.skeleton
     pixels, seconds = 0.0, 0.0
@@ -216,8 +216,8 @@ def wall_seconds(seconds: Iterable[float], jobs: int) -> float:
     """How long tasks of so many seconds take side by side, begun in their order: each as fast as alone.
 
     Args:
-        seconds: of each task.
-        jobs: at once.
+        seconds: the seconds of each task.
+        jobs: the number of jobs at once.
     """
     ends = [0.0] * max(1, jobs)
     for one in seconds:

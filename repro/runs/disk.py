@@ -31,10 +31,10 @@ class DiskRun:
     Args:
         place: its folder.
         sizes: bytes of ``weights``, ``snapshots``, ``evaluations``, of the ``state`` that a training goes on from, and ``rest``.
-        recipe: of the training; None where it cannot be read.
+        recipe: the recipe of the training; None where it cannot be read.
         evaluations: keys of the recipes that were evaluated.
-        seconds: that it took; of an unfinished one None.
-        epochs: that have ended.
+        seconds: the seconds that it took; of an unfinished one None.
+        epochs: the epochs that have ended.
     """
 
     place: Path

@@ -55,9 +55,9 @@ def evaluated_with(recipe: Recipe, weights: GivenWeights, scoring: GivenWeights 
     """The recipe evaluated with given weights: what only a training reads is left out of it.
 
     Args:
-        recipe: with data.
-        weights: of its network.
-        scoring: of its scoring network, where its protocol has one; None to train that on what the network finds.
+        recipe: the recipe with data.
+        weights: the weights of its network.
+        scoring: the weights of its scoring network, where its protocol has one; None to train that on what the network finds.
     """
     evaluation = recipe.evaluation
     scored = approach_of(recipe).scoring(recipe) is not None
@@ -98,8 +98,8 @@ def read_given(network: nn.Module, path: Path) -> tuple[GivenWeights, dict[str, 
     """A file of trained weights, as a network takes them.
 
     Args:
-        network: that they are for, which may be without values (``torch.device("meta")``).
-        path: of a published file or of a checkpoint of this package.
+        network: the network that they are for, which may be without values (``torch.device("meta")``).
+        path: the path of a published file or of a checkpoint of this package.
 
     Returns:
         what recipes call the weights, and the tensors by the network's names.
@@ -161,10 +161,10 @@ def keep_given(recipe: Recipe, path: Path, skeleton: Skeleton, device: torch.dev
     """Fill the folder of a recipe whose weights are given, unless it is there and whole.
 
     Args:
-        recipe: of ``evaluated_with``.
+        recipe: the recipe of ``evaluated_with``.
         path: the file, whose SHA-256 is the recipe's.
-        skeleton: of its keypoints.
-        device: that it will be evaluated on, for the record of what numbers are computed with.
+        skeleton: the skeleton of its keypoints.
+        device: the device that it will be evaluated on, for the record of what numbers are computed with.
 
     Raises:
         ReproError: when the file has changed since it was looked at, or the folder cannot be written.

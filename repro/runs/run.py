@@ -118,7 +118,7 @@ def make_task(
 
     Args:
         task: the training and what is evaluated with it.
-        samples: that it is done on.
+        samples: the samples that it is done on.
         world: processes and device.
         workers: processes that read images.
         progress: called with the crops of each step; before the first with those of an earlier session.
@@ -219,8 +219,8 @@ def _finish(recipe: Recipe, environment: dict[str, Any], *, kept: bool) -> None:
     """Write ``run.json``, give the folder its name, and only then drop the state that was needed to go on.
 
     Args:
-        recipe: that was trained.
-        environment: that it was trained in.
+        recipe: the recipe that was trained.
+        environment: the environment that it was trained in.
         kept: whether the state stays, for a second stage.
     """
     partial, final = partial_folder(recipe), folder(recipe)

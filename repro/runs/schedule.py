@@ -111,9 +111,9 @@ def pending_seconds(
 
     Args:
         tables: recipes and samples of each; no samples where there are no recipes.
-        kind: of the device.
+        kind: the kind of the device.
         jobs: trainings side by side.
-        speeds: of the machine at hand.
+        speeds: the speeds of the machine at hand.
     """
     seconds, made, trained = [], set(), set()
     for recipes, samples in tables:
@@ -141,11 +141,11 @@ def make_runs(
     time.
 
     Args:
-        recipes: with data.
+        recipes: the recipes with data.
         samples: the persons that the recipes' ``data`` names.
         machine: device, threads, and how many at once.
         progress: the bar of a larger whole, in one of its parts; None for one over these runs alone.
-        speeds: of the machine, which the bar goes by.
+        speeds: the speeds of the machine, which the bar goes by.
     """
     hold_runs()
     recipes = list(recipes)

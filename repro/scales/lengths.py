@@ -45,10 +45,10 @@ def limited_samples(count: int | None, crops: int | None, length: float, least: 
     """The training persons, or images, at most: halved at lengths below 1 until LEAST_EPOCHS of them are shown.
 
     Args:
-        count: at length 1; None for all.
+        count: the number at length 1; None for all.
         crops: shown over a training of length 1; None for the paper's epochs.
-        length: of LENGTHS.
-        least: that stay in any case: a batch, 1 or more.
+        length: the length, one of LENGTHS.
+        least: the number that stays in any case: a batch, 1 or more.
     """
     if count is None or crops is None or length >= 1:
         return count

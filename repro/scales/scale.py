@@ -60,9 +60,9 @@ class Scale:
     """A scale.
 
     Args:
-        name: as commands write it.
-        description: for whom and how long.
-        area: of the largest input of a table, in px^2; None leaves inputs as they are.
+        name: the name as commands write it.
+        description: a description, for whom and how long.
+        area: the area of the largest input of a table, in px^2; None leaves inputs as they are.
         train: persons to train on at most; None for all.
         val: persons to evaluate at most.
         drawn_train: persons to train on where people are drawn; None for the data set's own number.
@@ -72,9 +72,9 @@ class Scale:
         drawn_crops: shown over a training on drawn people, which begin nearer to what the warm start has seen.
         batch: persons a step; None for the paper's.
         warm_up: optimiser steps in which the learning rate rises; None for the paper's.
-        warm_up_share: of the training's steps, which these are at most; None for any number.
+        warm_up_share: the share of the training's steps, which these are at most; None for any number.
         counted_in: what the shares of a training after which the rate falls are rounded to, see ``Optimisation``.
-        precision: that the network computes in, where the device has it natively; None for the paper's.
+        precision: the precision that the network computes in, where the device has it natively; None for the paper's.
         small_backbone: whether the backbone is reduced.
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
@@ -259,8 +259,8 @@ def apply_scale(
 
     Args:
         recipe: the paper's.
-        scale: to bring it to.
-        divisor: of the table's inputs, see ``input_divisor``.
+        scale: the scale to bring it to.
+        divisor: the divisor of the table's inputs, see ``input_divisor``.
         data: the persons, already limited to the scale's numbers.
         start: ``warm`` for the backbone of ``training.warm_start`` where there is one, ``random`` for random weights, or the name
             of imported ones, or one of these a backbone (``training.warm_start.starts_of``). At paper scale ``warm`` is random:

@@ -48,7 +48,7 @@ def write_pages(pages: Path, address: str) -> None:
 
     Args:
         pages: folder for them, which is empty.
-        address: that commits are linked at; may be empty.
+        address: the address that commits are linked at; may be empty.
     """
     matplotlib.use("Agg")
     notebooks = [copy_notebook(path, pages) for path in shown_notebooks()]

@@ -84,7 +84,7 @@ def write_index(pages: Path, lines: dict[str, list[list[str]]], others: list[str
 
     Args:
         pages: folder of all pages.
-        lines: of ``table_lines``, by key of the paper.
+        lines: the lines of ``table_lines``, by key of the paper.
         others: notebooks that belong to no paper.
     """
     count = sum(map(len, lines.values()))

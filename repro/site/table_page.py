@@ -40,8 +40,8 @@ def write_table_page(
     Args:
         view: the result folder.
         pages: folder of all pages.
-        name: of the page, from ``page_name``.
-        address: that commits are linked at; may be empty.
+        name: the name of the page, from ``page_name``.
+        address: the address that commits are linked at; may be empty.
         others: pages of the table's other result folders, by what they were made with.
         first: whether this is the table's own page, which the others lie below.
     """

@@ -93,9 +93,9 @@ def say_costs(tables: list[PlannedTable], machine: Machine, speeds: Speeds, *, a
     """Say what is still to be made takes here and, asked for advice, what all would with other lengths; silent for little.
 
     Args:
-        tables: of a command.
-        machine: that they are made with.
-        speeds: of it.
+        tables: the tables of a command.
+        machine: the machine that they are made with.
+        speeds: the speeds of the machine.
         advise: whether other lengths are told, which scale ``paper`` has none of.
     """
     pending = sum(table_seconds(tables, machine, speeds))
@@ -116,8 +116,9 @@ def say_plan(requests: list[Request], machine: Machine, gpus: Sequence[GPU] = ()
 
     Args:
         requests: the tables.
-        machine: that they would be made with; scale ``paper`` is told in GPU-hours alone, and nothing is measured for it.
-        gpus: that hours are told for.
+        machine: the machine that they would be made with; scale ``paper`` is told in GPU-hours alone, and nothing is measured
+            for it.
+        gpus: the GPUs that hours are told for.
     """
     undrawn = _still_drawn(requests)
     known = not undrawn

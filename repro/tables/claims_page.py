@@ -45,7 +45,7 @@ class Shown:
 
     Args:
         name: relative to the results.
-        scale: with the data set, where it is another than drawn people.
+        scale: the scale with the data set, where it is another than drawn people.
         measured: its runs.
         earlier: whether it is of an earlier rule.
     """

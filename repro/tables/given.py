@@ -19,10 +19,10 @@ def with_given(
     """The requests with the weights and the start that their rows are given, each of which fits.
 
     Args:
-        requests: that were checked otherwise.
-        start: as START gives it.
+        requests: the requests that were checked otherwise.
+        start: the start as START gives it.
         starts: a folder of starts as STARTS gives it, in place of ``start``; empty for none.
-        weights: as WEIGHTS gives them; empty for none.
+        weights: the weights as WEIGHTS gives them; empty for none.
         planned: whether the command says its plan alone.
 
     Raises:

@@ -38,7 +38,7 @@ class GPU:
     """A GPU as its maker prints it.
 
     Args:
-        name: as it is written.
+        name: the name as it is written.
         float32: operations a second, without TensorFloat-32.
         bfloat16: operations a second of dense matrices; None where it has none, so that float32 stands in.
         memory: bytes.
@@ -84,10 +84,10 @@ class Pending:
     """A training, and its evaluation, that is still to be made.
 
     Args:
-        recipe: of the training.
-        skeleton: of its keypoints.
-        crops: that are still to be shown in training.
-        pixels: that evaluation shows to the network.
+        recipe: the recipe of the training.
+        skeleton: the skeleton of its keypoints.
+        crops: the crops that are still to be shown in training.
+        pixels: the pixels that evaluation shows to the network.
     """
 
     recipe: Recipe
@@ -156,9 +156,9 @@ def step_bytes(network: Network, size: tuple[int, int], skeleton: Skeleton) -> t
     Shapes alone are computed (on the ``meta`` device); a storage that several operations keep counts once.
 
     Args:
-        network: to be trained.
+        network: the network to be trained.
         size: (width, height) of the input.
-        skeleton: of its keypoints.
+        skeleton: the skeleton of its keypoints.
     """
     built = shaped_network(network, skeleton).train()
     images = torch.zeros(2, 3, size[1], size[0], device="meta")  # batch norm needs two

@@ -42,9 +42,9 @@ def keep_without_notebook(folder: Path, final: Path, error: Exception) -> None:
     """Say, and note in the manifest of a result folder, why its notebook could not be executed.
 
     Args:
-        folder: that is being written.
+        folder: the folder that is being written.
         final: what it will be called.
-        error: that executing the notebook ended with.
+        error: the error that executing the notebook ended with.
     """
     why = last_line(error)
     click.echo(
@@ -61,7 +61,7 @@ def check_last_step(notebooks: Iterable[Path], *, training: bool = False) -> Non
     """Try, before anything is trained, what writing the result folders needs at the end.
 
     Args:
-        notebooks: that show the tables.
+        notebooks: the notebooks that show the tables.
         training: whether something is to be trained first: then runs are written too, and a kernel is tried.
 
     Raises:

@@ -60,8 +60,8 @@ class Work:
 
     Args:
         recipe: one that has it.
-        skeleton: of its keypoints.
-        table: that it belongs to.
+        skeleton: the skeleton of its keypoints.
+        table: the table that it belongs to.
         training: whether it is a step of training; else it is a pass of evaluation.
         estimate: seconds of a crop, or of a pixel.
         weight: estimated seconds of the command that are made of such steps.
@@ -190,10 +190,10 @@ def training_seconds(
     """Seconds of a crop in training, reading and targets included, and on a GPU the bytes at the peak as ``memory``.
 
     Args:
-        recipe: whose batch is no larger than the samples.
+        recipe: the recipe whose batch is no larger than the samples.
         network: the recipe's.
-        samples: to train on.
-        device: that the network is on.
+        samples: the samples to train on.
+        device: the device that the network is on.
         clock: gives seconds.
     """
     batch = min(recipe.optimisation.batch, len(samples.train))

@@ -21,7 +21,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> None
 
     Args:
         source: the notebook; it has one cell tagged ``parameters``.
-        target: where the executed notebook goes.
+        target: the path of the executed notebook.
         parameters: values for that cell, of types that JSON knows.
 
     Raises:

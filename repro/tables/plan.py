@@ -35,8 +35,8 @@ def table_recipes(
 
     Args:
         paper: its key.
-        number: of the table.
-        scale: that the recipes are brought to.
+        number: the number of the table.
+        scale: the scale that the recipes are brought to.
         data: the persons, already limited to the scale's numbers.
         seeds: one run each.
         only: slugs of the rows to take; all that have recipes when empty, but for those that are run where they are asked for.
@@ -140,9 +140,10 @@ def check_boxes(
 
     Args:
         paper: key of the paper.
-        number: of the table.
-        scale: that it is run at; only the paper's needs a file, the others simulate a detector.
-        data_name: of the data set; drawn people and data sets that detected boxes do not fit have simulated ones at all scales.
+        number: the number of the table.
+        scale: the scale that it is run at; only the paper's needs a file, the others simulate a detector.
+        data_name: the name of the data set; drawn people and data sets that detected boxes do not fit have simulated ones at
+            all scales.
         boxes: the file; None for none.
         only: the rows that are run; all when empty.
     """

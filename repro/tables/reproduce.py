@@ -64,7 +64,7 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
 
     Args:
         requests: the tables.
-        machine: that they are made with.
+        machine: the machine that they are made with.
         advise: whether it is said what other lengths would take here.
 
     Returns:

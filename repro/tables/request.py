@@ -76,11 +76,11 @@ class PlannedTable:
     """A table that is ready to be made.
 
     Args:
-        request: that it answers.
-        samples: that it is run on, or their numbers alone in an outline; None for a table that prints counts alone, which has no
-            runs.
-        recipes: by (row, seed).
-        seconds: that planning took.
+        request: the request that it answers.
+        samples: the samples that it is run on, or their numbers alone in an outline; None for a table that prints counts alone,
+            which has no runs.
+        recipes: the recipes by (row, seed).
+        seconds: the seconds that planning took.
     """
 
     request: Request

@@ -60,7 +60,7 @@ def take_start(given: str, requests: Sequence[Request], *, planned: bool = False
 
     Args:
         given: a word, a path to a checkpoint, the name of one that was taken in before, a start a backbone, or a folder.
-        requests: whose rows are to start from it.
+        requests: the requests whose rows are to start from it.
         planned: whether the command says its plan alone, for which rows may lack the start that they will need.
 
     Raises:

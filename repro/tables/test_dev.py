@@ -56,10 +56,10 @@ def write_test_dev(
 
     Args:
         place: the result folder.
-        request: that it answers.
-        recipes: of complete runs, by (row, seed).
-        samples: that they were made on.
-        device: to predict on.
+        request: the request that it answers.
+        recipes: the recipes of complete runs, by (row, seed).
+        samples: the samples that they were made on.
+        device: the device to predict on.
         workers: processes that read images.
 
     Returns:
@@ -93,10 +93,10 @@ def results_of(
     """What a complete run finds in the images of test-dev, as result dicts of COCO.
 
     Args:
-        recipe: of the run, whose protocol is followed.
-        found: where test-dev lies.
-        samples: that the run was made on; a scoring network learns from the training images where none is kept yet.
-        device: to predict on.
+        recipe: the recipe of the run, whose protocol is followed.
+        found: the places of test-dev.
+        samples: the samples that the run was made on; a scoring network learns from the training images where none is kept yet.
+        device: the device to predict on.
         workers: processes that read images.
     """
     weights = final_weights(recipe)

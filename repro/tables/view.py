@@ -188,17 +188,17 @@ def open_table(
 
     Args:
         paper: its key.
-        number: of the table.
+        number: the number of the table.
         folder: result folder relative to the results; empty for the newest one of this table on ``data``, or on any data set
             where there is none. In a git checkout that is the newest one which git knows.
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
         data: data set.
         data_root: its folder, for runs that are made now.
-        seeds: of such runs: a number, a text as SEEDS takes it, or a list.
-        device: of such runs.
+        seeds: the seeds of such runs: a number, a text as SEEDS takes it, or a list.
+        device: the device of such runs.
         boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
         start: what such runs start from, as START takes it (``tables.start``).
-        weights: of rows that are evaluated and not trained, as WEIGHTS takes them (``tables.weights``).
+        weights: the weights of rows that are evaluated and not trained, as WEIGHTS takes them (``tables.weights``).
 
     Raises:
         ReproError: for a parameter of another type or value, and for a folder whose recipes can no longer be read: the table must

@@ -48,7 +48,7 @@ def named_files(given: str, rows: Sequence[str]) -> dict[str, Path]:
 
     Args:
         given: ``row=file,row=file``, a folder, or one file.
-        rows: that are asked for.
+        rows: the rows that are asked for.
 
     Raises:
         ReproError: for a text of another form, a path that is not there, and a folder or a file that is no row's.
@@ -106,9 +106,9 @@ def take_weights(files: Mapping[str, Path], recipes: Recipes, skeleton: Skeleton
     """The weights of a table's rows, each looked at whether it fits its row.
 
     Args:
-        files: of ``named_files``; names of other tables' rows are left alone.
-        recipes: of the rows that are asked for, as they would be trained.
-        skeleton: of the table.
+        files: the files of ``named_files``; names of other tables' rows are left alone.
+        recipes: the recipes of the rows that are asked for, as they would be trained.
+        skeleton: the skeleton of the table.
 
     Raises:
         ReproError: naming the row and the tensors that differ, for a file that does not fit.

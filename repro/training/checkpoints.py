@@ -73,7 +73,7 @@ def read_pointer(folder: Path, training: str | None = None) -> dict[str, Any] | 
     """What ``state.json`` says; None where there is none.
 
     Args:
-        folder: of the training.
+        folder: the folder of the training.
         training: the key that it has to be of; None for any.
 
     Raises:
@@ -93,7 +93,7 @@ def check_state(folder: Path, training: str, *, deep: bool = True) -> dict[str, 
     """What ``state.json`` says, after a look at the tensors that it names; None where there is none.
 
     Args:
-        folder: of the training, which is what is to be deleted where something does not fit.
+        folder: the folder of the training, which is what is to be deleted where something does not fit.
         training: its key.
         deep: whether the tensors are read; else their length alone is compared.
 
@@ -125,9 +125,9 @@ def load_state(folder: Path, network: nn.Module, optimiser: torch.optim.Optimize
     """Restore the last state and return the number of finished epochs; 0 when there is none.
 
     Args:
-        folder: of the training.
-        network: whose weights are restored.
-        optimiser: whose moments are.
+        folder: the folder of the training.
+        network: the network whose weights are restored.
+        optimiser: the optimiser whose moments are restored.
         training: the key that the state has to be of; None for any.
 
     Raises:
@@ -162,9 +162,9 @@ def open_ledger(folder: Path, training: str, epochs: range, snapshots: Iterable[
     """What an unfinished training has left that belongs to its state; all of it is looked at.
 
     Args:
-        folder: of the training.
+        folder: the folder of the training.
         training: its key.
-        epochs: of its last stage, counted from 0 over all stages.
+        epochs: the epochs of its last stage, counted from 0 over all stages.
         snapshots: the epochs, counted from 1, after which weights are kept.
 
     Raises:

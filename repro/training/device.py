@@ -88,8 +88,8 @@ def compile_network(network: nn.Module, recipe: Recipe, images: Tensor, compiled
     it was. On an H200 recorded heatmap-guided networks failed that comparison; why is not known.
 
     Args:
-        network: on its device, in training mode.
-        recipe: for its precision.
+        network: the network on its device, in training mode.
+        recipe: the recipe, for its precision.
         images: (B, 3, H, W) normalised, a batch as all others will be.
         compiled: ``auto`` is ``graphs`` on a GPU and ``off`` on a CPU.
 

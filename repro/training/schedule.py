@@ -12,8 +12,8 @@ def learning_rate(optimisation: Optimisation, step: int, steps_per_epoch: int) -
 
     Args:
         optimisation: rate, warm-up and the shares of training after which the rate falls.
-        step: over all epochs.
-        steps_per_epoch: as the name says.
+        step: the step over all epochs.
+        steps_per_epoch: the number of steps in an epoch.
     """
     done, whole = step // steps_per_epoch, optimisation.epochs
     if optimisation.counted_in == "steps":

@@ -165,7 +165,7 @@ def import_weights(path: Path, tensors: dict[str, Tensor] | None = None) -> str:
     """Take a checkpoint (HRNet, timm, torchvision; .pth or .safetensors) into ``runs/weights``; returns its name there.
 
     Args:
-        path: of the checkpoint.
+        path: the path of the checkpoint.
         tensors: what ``read_start`` found in it; None to read it now.
 
     Raises:
@@ -247,7 +247,7 @@ def export_backbone(weights: Path, folder: Path, backbone: Backbone, manifest: d
 
     Args:
         weights: safetensors of the part network.
-        folder: where to.
+        folder: the folder to write to.
         backbone: its settings, which give the name.
         manifest: what is said about it; ``sha256`` and ``backbone`` are added.
 

@@ -26,7 +26,7 @@ def draw_examples(images: ImageSet, poses: dict[str, ScenePoses]) -> list[Exampl
 
     Args:
         images: the evaluated set.
-        poses: by row.
+        poses: the poses by row.
     """
     labelled = (images.visibility > 0).any(1)
     with_people = np.unique(images.image_index[labelled])

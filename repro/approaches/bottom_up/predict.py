@@ -112,10 +112,10 @@ def predict_scenes_with(
         network: the network of the recipes.
         images: the set.
         asked: what is asked of its maps.
-        device: to compute on; grouping is done on the CPU.
+        device: the device to compute on; grouping is done on the CPU.
         index: positions of the images wanted; None for all.
         workers: processes that read images.
-        residence: where images stay that are shown again; None for this call alone.
+        residence: the place for images that are shown again; None for this call alone.
 
     Returns:
         the people by reading, for each that asked.
@@ -212,12 +212,12 @@ def group_people(
     """The people of one image in input px of scale 1.
 
     Args:
-        scales: from the scale to the maps of the image, a batch of one.
-        recipe: for grouper, stride and the reading of several scales.
-        skeleton: of the people.
+        scales: a mapping from the scale to the maps of the image, a batch of one.
+        recipe: the recipe for grouper, stride and the reading of several scales.
+        skeleton: the skeleton of the people.
         reading: one of the grouper's ``readings``.
         cues: true poses, for ``heatmap``.
-        scorer: see ``Asked``.
+        scorer: the scoring network, see ``Asked``.
 
     Raises:
         ReproError: for several scales with a grouper that has no rule for them, as CenterNet's.
@@ -240,7 +240,7 @@ def true_cues(images: ImageSet, starts: np.ndarray, image: int, matrix: np.ndarr
 
     Args:
         images: the set, whose ``starts()`` are given.
-        starts: see there.
+        starts: the positions where the people of each image begin, and the end.
         image: position of the image.
         matrix: (2, 3) from image px to input px.
     """

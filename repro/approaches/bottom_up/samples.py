@@ -54,11 +54,11 @@ def open_images(
     """Load the images of a data set, as many as the scale takes; they are decoded each time they are read.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         root: its folder; None for one that is drawn.
-        scale: for the number and size of scenes, and how hard drawn ones are.
-        skeleton: that people are drawn with.
-        split: that is evaluated, ``val`` or ``test``.
+        scale: the scale for the number and size of scenes, and how hard drawn ones are.
+        skeleton: the skeleton that people are drawn with.
+        split: the split that is evaluated, ``val`` or ``test``.
         train: whether training images are loaded; else the evaluation images stand in their place, and nothing may be trained.
         look: whether photographs that were not looked at before are.
     """

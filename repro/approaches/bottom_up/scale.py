@@ -49,7 +49,7 @@ def weakened(augmentation: SceneAugmentation, share: float) -> SceneAugmentation
 
     Args:
         augmentation: the paper's.
-        share: of the paper's epochs that is shown; 1 and more leave it as it is.
+        share: the share of the paper's epochs that is shown; 1 and more leave it as it is.
 
     Returns:
         Rotations, shifts and the distances of the crop's size from 1 times the share, to four digits; mirroring as it is.
@@ -94,9 +94,9 @@ def scaled(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> R
     """A bottom-up recipe with its input, distances in input px, least area and evaluation brought to a scale.
 
     Args:
-        recipe: at paper size.
-        scale: to bring it to.
-        divisor: of the table's inputs.
+        recipe: the recipe at paper size.
+        scale: the scale to bring it to.
+        divisor: the divisor of the table's inputs.
         drawn: whether people are drawn.
     """
     size = scene_size(recipe.input.size, divisor, scale.most)

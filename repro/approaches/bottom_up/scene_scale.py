@@ -27,16 +27,17 @@ class SceneScale:
     """What a scale does to bottom-up recipes.
 
     Args:
-        area: of the largest input of a table, in px^2, before sides become multiples of 64; None leaves inputs as they are.
+        area: the area of the largest input of a table, in px^2, before sides become multiples of 64; None leaves inputs as they
+            are.
         most: largest side of an input in px, where ``area`` is given; None for any.
-        side: of drawn scenes in px.
+        side: the side of drawn scenes in px.
         train: images to train on at most; None for all, or the data set's own number where people are drawn.
         grows: how many times these ``train`` images become with the length of trainings, at lengths above 1, at most.
         val: images to evaluate at most.
         people: how hard drawn people are.
         crops: images shown over a training; None for the paper's epochs.
         batch: images a step; None for the paper's.
-        warm_up_share: of the training's steps, in which the learning rate rises at most; None for the paper's warm-up.
+        warm_up_share: the share of the training's steps, in which the learning rate rises at most; None for the paper's warm-up.
         drops: shares of the training after which the learning rate falls; None for the paper's.
         counted_in: what these shares are rounded to, see ``Optimisation``; None for the paper's.
         weaker: whether augmentation shrinks with the number of epochs, see ``weakened``.

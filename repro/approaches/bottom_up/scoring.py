@@ -42,8 +42,8 @@ def fit_scorer(
     Args:
         network: trained.
         images: training images.
-        recipe: whose evaluation has a ``scoring``.
-        device: that the network computes on.
+        recipe: the recipe whose evaluation has a ``scoring``.
+        device: the device that the network computes on.
         file: safetensors; a sealed JSON beside it says what they belong to.
         workers: processes that read images.
         weights: checksum of the network's.

@@ -37,7 +37,7 @@ def choose_persons(persons: PersonSet, found: np.ndarray, count: int = COUNT) ->
     """Positions of the persons that are shown: evenly spread over those with at least half their keypoints labelled.
 
     Args:
-        persons: to choose from.
+        persons: the persons to choose from.
         found: (N,) bool, those that have a pose.
         count: how many.
     """
@@ -50,7 +50,7 @@ def draw_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) ->
     """Crops of some persons with their truth and the predicted poses of each row, images included.
 
     Args:
-        persons: with ground-truth boxes.
+        persons: the persons with ground-truth boxes.
         poses: one a person, nan for persons that a detector has missed.
         aspect: width / height of the crops.
     """

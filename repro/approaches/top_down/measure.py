@@ -46,8 +46,8 @@ def measure(
     Args:
         persons: the evaluated persons.
         poses: one a person.
-        recipe: whose protocol is followed.
-        measures: of the data set: ``oks`` and ``pckh``.
+        recipe: the recipe whose protocol is followed.
+        measures: the measures of the data set: ``oks`` and ``pckh``.
         image_ids: images that the persons are all of; None for all images of the set.
         evidence: takes what AP, OKS and PCKh rest on, for a whole set of images; None to leave it out.
 

@@ -75,11 +75,11 @@ def open_persons(
     """Load the persons of a data set, as many as the scale takes, with their images decoded once into a cache.
 
     Args:
-        name: of the data set.
+        name: the name of the data set.
         root: its folder; None for one that is drawn.
-        scale: for the number of persons, and how hard drawn ones are.
+        scale: the scale for the number of persons, and how hard drawn ones are.
         size: (width, height) that persons are drawn for.
-        skeleton: that they are drawn with.
+        skeleton: the skeleton that they are drawn with.
         boxes: a detector's file for the evaluation split; None for none.
         decode: whether images are decoded into the cache, without which each is when it is read.
         train: whether training persons are loaded; else the evaluation persons stand in their place, and nothing may be trained.

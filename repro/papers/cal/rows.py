@@ -120,13 +120,13 @@ def cal(
     """CAL, whose ablations exchange one argument.
 
     Args:
-        size: as printed.
-        width: of the HRNet.
-        components: of the mixture; None for the paper's 1 up to 128x96 and 2 above.
+        size: the size as printed.
+        width: the width of the HRNet.
+        components: the components of the mixture; None for the paper's 1 up to 128x96 and 2 above.
         heatmap: ``gaussian`` or ``binary`` target.
-        distance: of the offset loss, in both stages.
-        corner: of smooth L1, in both stages, see ``WeightedOffsetLoss``.
-        mask: of the offset loss in the second stage.
+        distance: the distance of the offset loss, in both stages.
+        corner: the corner of smooth L1, in both stages, see ``WeightedOffsetLoss``.
+        mask: the mask of the offset loss in the second stage.
         normalised: whether that mask has the sum of the target heatmap, which is the mask of the first stage.
         keep_outliers: whether the mixture is fitted to all displacements.
         stages: 1 for the second stage's loss from the first epoch.

@@ -71,7 +71,7 @@ def body_transforms(points: Tensor, labelled: Tensor, reach: float = 1.5) -> Ten
     Args:
         points: (P, K, 2) x, y in px of the features.
         labelled: (P, K) bool.
-        reach: in standard deviations.
+        reach: the reach in standard deviations.
     """
     known = labelled[..., None]
     count = known.sum(1).clamp(min=1)
@@ -111,7 +111,7 @@ def mixed_poses(
     Args:
         poses: (N, K, 2) in heights of the people, as of ``sampled_poses``; each becomes one pose. Its neighbour is the one
             before it in the list, as tall and up to 60 % of the height to the side.
-        generator: of random numbers.
+        generator: the generator of random numbers.
         most: keypoints that are exchanged at most.
         noise: standard deviation of all keypoints in px.
         tall: height that all people are given, px.

@@ -72,9 +72,9 @@ def target_figure(
         image: (H, W, 3).
         points: (P, K, 2) x, y in input px.
         labelled: (P, K) bool.
-        targets: of ``GuidedTargets`` for a batch of this image.
-        skeleton: of the people.
-        keypoint: whose offsets are drawn.
+        targets: the targets of ``GuidedTargets`` for a batch of this image.
+        skeleton: the skeleton of the people.
+        keypoint: the keypoint whose offsets are drawn.
         stride: input px a map px.
     """
     figure, axes = plt.subplots(1, 5, figsize=(15, 3.3))
@@ -101,7 +101,7 @@ def owner_figure(owners: Mapping[str, Tensor], centres: Tensor) -> Figure:
     """Whose offsets pixels hold, for several rules.
 
     Args:
-        owners: by rule (h, w) whole numbers, 0 for nobody, else the person counted from 1.
+        owners: the owners of pixels by each rule, (h, w) whole numbers, 0 for nobody, else the person counted from 1.
         centres: (P, 2) x, y in map px.
     """
     colours = np.array([(1, 1, 1), *sns.color_palette("bright")[: len(centres)]])
@@ -141,8 +141,8 @@ def sampling_figure(
 
     Args:
         images: (H, W, 3) each.
-        positions: for each image (P, 9, 2), x, y in px of the features.
-        points: for each image the centres (P, 2) in input px.
+        positions: the positions in each image, (P, 9, 2), x, y in px of the features.
+        points: the centres (P, 2) in each image, in input px.
         stride: input px a px of the features.
     """
     figure, axes = plt.subplots(1, len(images), figsize=(3.2 * len(images), 3.3), squeeze=False)
@@ -170,13 +170,13 @@ def grouping_figure(
 
     Args:
         image: (H, W, 3).
-        candidates: of the K types, in input px.
+        candidates: the candidates of the K types, in input px.
         cues: M regressed poses.
         points: (M, K, 2) grouped poses.
         absorbed: (M, K) bool, False where a keypoint stayed where it was regressed.
-        skeleton: of the people.
-        radius: of absorption, input px.
-        keypoint: whose absorption is drawn.
+        skeleton: the skeleton of the people.
+        radius: the radius of absorption, input px.
+        keypoint: the keypoint whose absorption is drawn.
     """
     figure, axes = plt.subplots(1, 4, figsize=(15, 4))
     everything = cues.points.new_ones(cues.points.shape[:2], dtype=torch.bool)

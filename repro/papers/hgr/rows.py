@@ -80,7 +80,7 @@ def guided(
     """The paper's method, whose ablations exchange one argument.
 
     Args:
-        width: of the HRNet.
+        width: the width of the HRNet.
         higher: heatmaps at half the input's size too (HrHRNet).
         guidance, tradeoff, adaptive, scoring: the columns of table 4.
         crowd: whether for CrowdPose.
@@ -154,9 +154,9 @@ def rows_of(
     """Rows of single-scale and multi-scale testing, by slug.
 
     Args:
-        recipes: by the slug of their single-scale row.
+        recipes: the recipes by the slug of their single-scale row.
         testing: what is put behind the slugs: nothing for one scale, ``-multi`` for several.
-        split: to evaluate on.
+        split: the split to evaluate on.
     """
     rows = {}
     for suffix in testing:

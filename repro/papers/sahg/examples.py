@@ -75,9 +75,9 @@ def optimise_map(
     """Minimise the mean of weight (h - t)^2 (equation 10) over a free map h with Adam, from small random numbers.
 
     Args:
-        weigh: from h to the weights.
+        weigh: the function from h to the weights.
         target: t, (H, W).
-        steps: of Adam.
+        steps: the steps of Adam.
         rate: its learning rate.
 
     Returns:

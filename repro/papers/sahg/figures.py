@@ -98,8 +98,8 @@ def weight_figure(heat: Tensor, weights: Mapping[str, Tensor], losses: Mapping[s
 
     Args:
         heat: (N,) rising values.
-        weights: of them, by the name of a curve.
-        losses: of them as estimates, by the name of a curve.
+        weights: the weights, by the name of a curve.
+        losses: the losses, by the name of a curve.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 3.4))
     for axis, curves, label in ((axes[0], weights, "weight"), (axes[1], losses, "loss of a pixel")):
@@ -125,7 +125,7 @@ def optimisation_figure(courses: Mapping[str, tuple[Tensor, Tensor]], target: Te
     """How free maps change under losses: loss, least value, and the value where the target's peak is.
 
     Args:
-        courses: by loss the maps before each step (N, H, W) and the losses (N,).
+        courses: the maps before each step (N, H, W) and the losses (N,), by loss.
         target: (H, W).
     """
     place = int(target.argmax())
