@@ -14,6 +14,7 @@ PLAN ?=
 DATA ?= people
 DATA_ROOT ?=
 BOXES ?=
+SKELETON ?=
 SEEDS ?= 0
 START ?= warm
 STARTS ?=
@@ -57,8 +58,9 @@ help: ## list targets and variables
 	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's (1)"
 	@echo "  MINUTES        that all may take here, instead: the largest LENGTH that fits is taken"
 	@echo "  PLAN           1 says trainings, steps, time or GPU-hours, memory and disk, and stops"
-	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody or crowdpose ($(DATA))"
+	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody, crowdpose or coco-format ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
+	@echo "  SKELETON       TOML on own keypoints, for DATA=coco-format: links, pairs, sigmas that its files do not tell"
 	@echo "  BOXES          a detector's file in COCO's result format, for tables evaluated with its boxes"
 	@echo "  SEEDS          as in 0 or 0,1,2 or 0-2 ($(SEEDS))"
 	@echo "  START          warm (trained on drawn body parts), random, a checkpoint's path, or w32=file,w48=file ($(START))"
@@ -92,7 +94,7 @@ reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
 	@$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
 		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --minutes $(call quoted,MINUTES) \
 		--plan=$(call quoted,PLAN) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
-		--boxes $(call quoted,BOXES) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
+		--boxes $(call quoted,BOXES) --skeleton $(call quoted,SKELETON) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
 		--starts $(call quoted,STARTS) --weights $(call quoted,WEIGHTS) \
 		--device $(call quoted,DEVICE) --threads $(call quoted,THREADS) --jobs $(call quoted,JOBS) \
 		--workers $(call quoted,WORKERS) --compile $(call quoted,COMPILE)

@@ -50,6 +50,7 @@ from repro.models.networks import HeatmapNetwork, PartNetwork, SkeletalNetwork
 from repro.models.offset_networks import OffsetNetwork, TwoBranchNetwork
 from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
+from repro.skeletons.skeleton import Skeleton
 from repro.support import serial
 from repro.support.protocols import misfit
 from repro.support.serial import Open
@@ -120,6 +121,7 @@ class Data:
         val_fingerprint: the fingerprint of the evaluation persons.
         val_count: number of evaluation persons.
         drawn: fingerprint of the settings that persons are drawn with; None for photographs.
+        skeleton: the skeleton of somebody's own keypoints; None for that of the named data set, or of drawn people.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Data:
     val_fingerprint: str
     val_count: int
     drawn: str | None = None
+    skeleton: Skeleton | None = None
 
 
 def _misplaced(part: str, given: object, wanted: str) -> ReproError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from repro.api.find import Place
 from repro.api.trained import TrainedRun
 from repro.approaches.base import approach_of
 from repro.approaches.samples import Samples, describe_samples
+from repro.data.catalogue import skeleton_given
 from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows
@@ -31,7 +33,7 @@ def train(
     seed: int = 0,
     start: str = "warm",
     boxes: str | Path | None = None,
-    skeleton: Skeleton | None = None,
+    skeleton: Skeleton | str | Path | None = None,
     device: str = "auto",
     threads: int = 1,
 ) -> TrainedRun:
@@ -45,7 +47,8 @@ def train(
         seed: the seed of a row; a recipe has its own.
         start: the start of a row: ``warm``, ``random`` or a checkpoint, as START takes it; a recipe has its own.
         boxes: a detector's file, where the recipe is evaluated with one.
-        skeleton: the skeleton that people are drawn with for a recipe; COCO's when it is left out.
+        skeleton: of own keypoints (``coco-format``) the path of a TOML on them, None for what their files tell; of a recipe the
+            skeleton that people are drawn with, COCO's when it is left out.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         threads: number of threads that a CPU trains with.
 
@@ -54,20 +57,23 @@ def train(
     """
     machine = Machine(device=device, threads=threads, jobs=1)
     folders = tuple(None if given is None else Path(given) for given in (root, boxes))
+    toml = Path(skeleton) if isinstance(skeleton, (str, Path)) else None
+    own = skeleton_given(data, folders[0], toml) if isinstance(data, str) else None
     if isinstance(recipe, str):
         if not isinstance(data, str):
             raise ReproError(
                 "A row is trained on a data set by its name: give the name, or a Recipe with these samples."
             )
-        samples, chosen = _row(recipe, data, folders, scale, seed, start)
+        samples, chosen = _row(recipe, data, folders, scale, seed, start, own)
     else:
-        samples, chosen = _opened(recipe, data, folders, scale, skeleton or COCO17)
+        drawn = skeleton if isinstance(skeleton, Skeleton) else COCO17
+        samples, chosen = _opened(recipe, data, folders, scale, own or drawn)
     make_runs([chosen], samples, machine)
     return TrainedRun(Place(folder(chosen), chosen), device, samples.val.skeleton)
 
 
 def _row(
-    row: str, data: str, folders: tuple[Path | None, ...], scale: str, seed: int, start: str
+    row: str, data: str, folders: tuple[Path | None, ...], scale: str, seed: int, start: str, own: Skeleton | None
 ) -> tuple[Samples, Recipe]:
     """The samples and the recipe of ``paper/table/row``."""
     named = re.fullmatch(r"([\w-]+)/([0-9]{1,2})/([^/:]+)", row)
@@ -80,7 +86,7 @@ def _row(
     runnable_rows(paper, number)
     root, boxes = folders
     (chosen,) = parse_seeds(seed)
-    request = Request(paper, number, get_scale(scale), data, root, (chosen,), (slug,), boxes=boxes)
+    request = Request(paper, number, get_scale(scale), data, root, (chosen,), (slug,), boxes=boxes, skeleton=own)
     check_requests([request])
     (planned,) = plan_tables(with_given([request], start=start))
     if planned.opened is None:
@@ -100,6 +106,8 @@ def _opened(
         samples = data
         name = "samples" if recipe.data is None else recipe.data.name
         about = describe_samples(name, root, samples.train, samples.val, approach.samples, None)  # type: ignore[arg-type]
+    if recipe.data is not None and recipe.data.skeleton is None:
+        about = replace(about, skeleton=None)
     if recipe.data is not None and recipe.data != about:
         raise ReproError(
             f"The recipe names {recipe.data.train_count} and {recipe.data.val_count} samples of {recipe.data.name}, and others "

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from repro.data.catalogue import DATA_SETS
 from repro.data.persons import PersonSet
 from repro.data.sample_set import LabelledSet, SampleSet
 from repro.errors import ReproError
@@ -119,7 +120,13 @@ def describe_samples(
         val_fingerprint=val.fingerprint(),
         val_count=len(val),
         drawn=drawn,
+        skeleton=val.skeleton if _is_own(name) else None,
     )
+
+
+def _is_own(name: str) -> bool:
+    """Whether a data set's keypoints are somebody's own; samples in memory may have any name."""
+    return name not in DATA_SETS or DATA_SETS[name].is_own
 
 
 def _tell_shared(name: str, root: Path | None, train: LabelledSet, val: LabelledSet) -> None:

@@ -20,12 +20,16 @@ def data() -> None:
 @click.argument("name")
 @click.option("--root", default="", help="folder of the data set")
 @click.option("--split", default="", help="train, val or, of CrowdPose, test; all when empty")
+@click.option("--skeleton", default="", help="TOML on own keypoints, of DATA=coco-format")
 @click.option("--decode", is_flag=True, help="decode every image as well")
-def check(name: str, root: str, split: str, decode: bool) -> None:
+def check(name: str, root: str, split: str, skeleton: str, decode: bool) -> None:
     """Validate a data set: names the file, the item and the field of everything that is wrong."""
+    from repro.data.catalogue import skeleton_given
     from repro.data.check import check_data, format_problems, not_looked_at
 
-    problems = check_data(name, optional_path("DATA_ROOT", root), split or None, decode=decode)
+    folder = optional_path("DATA_ROOT", root)
+    own = skeleton_given(name, folder, optional_path("SKELETON", skeleton))
+    problems = check_data(name, folder, split or None, decode=decode, skeleton=own)
     click.echo(format_problems(problems))
     click.echo(not_looked_at(name, split or None, decode=decode))
     if any(problem.severity == "error" for problem in problems):

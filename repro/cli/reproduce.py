@@ -50,6 +50,7 @@ class Given:
     jobs: str
     workers: str
     compiled: str
+    skeleton: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Asked:
 )
 @click.option("--data", default="people", show_default=True, help="name of the data set")
 @click.option("--data-root", default="", help="folder of the data set")
+@click.option("--skeleton", default="", help="TOML on own keypoints, of --data coco-format")
 @click.option(
     "--boxes", default="", help="detector's file in COCO's result format, for tables evaluated with its boxes"
 )
@@ -152,6 +154,7 @@ def chosen_machine(given: Given, asked: Asked) -> Machine:
 
 def asked_requests(given: Given, asked: Asked) -> list[Request]:
     """A request for each paper's table that has recipes; tables without are said. Raises ReproError for what cannot be made."""
+    from repro.data.catalogue import skeleton_given
     from repro.papers.recipes import table_rows
     from repro.scales.scale import get_scale
     from repro.tables.given import with_given
@@ -159,10 +162,12 @@ def asked_requests(given: Given, asked: Asked) -> list[Request]:
 
     scale = get_scale(given.scale).of_length(asked.length)
     root, boxes = optional_path("DATA_ROOT", given.data_root), optional_path("BOXES", given.boxes)
+    skeleton = skeleton_given(given.data, root, optional_path("SKELETON", given.skeleton))
     requests = []
     for key in asked.papers:
         if table_rows(key, asked.number) is not None:
-            requests.append(Request(key, asked.number, scale, given.data, root, asked.seeds, asked.rows, boxes=boxes))
+            where = (key, asked.number, scale, given.data, root, asked.seeds, asked.rows)
+            requests.append(Request(*where, boxes=boxes, skeleton=skeleton))
             continue
         text = f"{key} table {asked.number}: not yet reproducible, no row of it has a recipe."
         if given.paper:

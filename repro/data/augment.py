@@ -108,4 +108,4 @@ def half_body_crops(
     extent = np.where(possible[:, None], high - low, 1.0)
     width = np.maximum(extent[:, 0], extent[:, 1] * aspect)
     scales = 1.5 * np.stack([width, width / aspect], 1) / PIXEL_STD
-    return centers, scales, possible & (width > 0)
+    return centers, scales, possible & (width > 0) & bool(persons.skeleton.upper_body)

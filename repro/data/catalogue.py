@@ -17,7 +17,17 @@ from repro.data.drawn.settings import SPLITS, PeopleSettings
 from repro.data.images import ImageSet
 from repro.data.persons import PersonSet
 from repro.data.problems import Check
-from repro.data.sets import check_coco_wholebody, check_lspet, check_mpii, coco, coco_wholebody, crowdpose, lspet, mpii
+from repro.data.sets import (
+    check_coco_wholebody,
+    check_lspet,
+    check_mpii,
+    coco,
+    coco_wholebody,
+    crowdpose,
+    lspet,
+    mpii,
+    own,
+)
 from repro.errors import ReproError, choice_error
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, LSPET14, MPII16, Skeleton
 from repro.skeletons.wholebody import WHOLEBODY133
@@ -92,6 +102,11 @@ class DataSet:
     redistributable: bool = False
 
     @property
+    def is_own(self) -> bool:
+        """Whether its keypoints are somebody's own, which its files or a TOML tell, and its check follows."""
+        return self.needs_root and self.skeleton is None
+
+    @property
     def needs_root(self) -> bool:
         """Whether a folder with its files has to be given."""
         return bool(self.layout)
@@ -124,6 +139,15 @@ def _wholebody_persons(w: Wanted) -> PersonSet:
 def _crowdpose_images(w: Wanted) -> ImageSet:
     files = crowdpose.find_files(w.folder, w.split)
     return crowdpose.load_crowdpose(*files, limit=w.limit, annotated_only=w.split in ("train", "trainval"), look=w.look)
+
+
+def _own_persons(w: Wanted) -> PersonSet:
+    return read_persons(*own.find_files(w.folder, w.split), w.skeleton, limit=w.limit, look=w.look)
+
+
+def _own_images(w: Wanted) -> ImageSet:
+    files = own.find_files(w.folder, w.split)
+    return read_images(*files, w.skeleton, limit=w.limit, annotated_only=w.split == "train", look=w.look)
 
 
 DATA_SETS: dict[str, DataSet] = {
@@ -180,6 +204,14 @@ DATA_SETS: dict[str, DataSet] = {
             images=Form(_crowdpose_images, frozenset({"oks", "crowd"}), crowdpose.SPLITS),
             check=crowdpose.CHECK,
         ),
+        DataSet(
+            name=own.NAME,
+            title="own keypoints in COCO's format",
+            skeleton=None,
+            layout=own.LAYOUT,
+            persons=Form(_own_persons, frozenset({"oks"})),
+            images=Form(_own_images, frozenset({"oks"})),
+        ),
     )
 }
 PERSONS: dict[str, Form[PersonSet]] = {name: one.persons for name, one in DATA_SETS.items() if one.persons}
@@ -213,7 +245,7 @@ def load_persons(
     limit: int | None = None,
     boxes: Path | None = None,
     size: tuple[int, int] = (192, 256),
-    skeleton: Skeleton = COCO17,
+    skeleton: Skeleton | None = None,
     people: PeopleSettings | None = None,
     look: bool = True,
 ) -> PersonSet:
@@ -246,7 +278,8 @@ def load_persons(
         raise ReproError(
             f"Detected boxes {boxes} cannot be used with {chosen.title}: only ground-truth boxes fit there."
         )
-    wanted = Wanted(check_root(chosen, root), split, limit, size, skeleton, people, boxes, look)
+    folder = check_root(chosen, root)
+    wanted = Wanted(folder, split, limit, size, _wanted_skeleton(chosen, folder, skeleton), people, boxes, look)
     return PERSONS[name].load(wanted)
 
 
@@ -257,7 +290,7 @@ def load_images(
     *,
     limit: int | None = None,
     size: tuple[int, int] = (512, 512),
-    skeleton: Skeleton = COCO17,
+    skeleton: Skeleton | None = None,
     settings: PeopleSettings | None = None,
     look: bool = True,
 ) -> ImageSet:
@@ -286,7 +319,28 @@ def load_images(
         raise choice_error(f"split of {DATA_SETS[name].title}", split, form.splits)
     if limit is not None and limit < 1:
         raise ReproError(f"The limit of images is {limit}: give 1 or more, or none for all.")
-    return form.load(Wanted(check_root(DATA_SETS[name], root), split, limit, size, skeleton, settings, look=look))
+    chosen, folder = DATA_SETS[name], check_root(DATA_SETS[name], root)
+    return form.load(Wanted(folder, split, limit, size, _wanted_skeleton(chosen, folder, skeleton), settings, look=look))
+
+
+def _wanted_skeleton(chosen: DataSet, root: Path | None, given: Skeleton | None) -> Skeleton:
+    """The skeleton that a data set is read with: what is given, what the files of own keypoints tell, or COCO's."""
+    return given or (own.read_skeleton(root) if chosen.is_own else COCO17)
+
+
+def skeleton_given(name: str, root: Path | None, toml: Path | None) -> Skeleton | None:
+    """The skeleton of own keypoints, of their training file and the TOML beside; None for other data sets.
+
+    Raises:
+        ReproError: for files that tell none, and for a TOML beside a data set that has its own skeleton.
+    """
+    if data_set(name).is_own:
+        return own.read_skeleton(root, toml)
+    if toml is not None:
+        raise ReproError(
+            f"SKELETON is {toml}, which has no effect on {data_set(name).title}: leave it out, or take DATA={own.NAME}."
+        )
+    return None
 
 
 def _images(name: str) -> Form[ImageSet]:

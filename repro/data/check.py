@@ -13,7 +13,9 @@ from pathlib import Path
 from repro.data.catalogue import check_root, data_set, load_images, load_persons
 from repro.data.coco_format import read_json
 from repro.data.problems import Found, Problem, SplitFiles, format_problems
+from repro.data.sets import own
 from repro.errors import ReproError, choice_error
+from repro.skeletons.skeleton import Skeleton
 
 __all__ = ["Problem", "check_data", "format_problems", "not_looked_at"]
 
@@ -30,6 +32,7 @@ def check_data(
     split: str | None = None,
     *,
     decode: bool = False,
+    skeleton: Skeleton | None = None,
 ) -> list[Problem]:
     """Check the files of a data set.
 
@@ -38,6 +41,7 @@ def check_data(
         root: the folder of the data set.
         split: one split only; by default all, and whether they share images.
         decode: decode every image, which finds damaged pixels; else the container alone is looked at: size, depth, end.
+        skeleton: the skeleton of own keypoints; None for that which their files tell.
 
     Returns:
         The problems, in the order of the files. Malformed files are reported, they raise nothing. What training would refuse on
@@ -50,6 +54,11 @@ def check_data(
     if split not in (None, *data_splits(name)):
         raise choice_error("split", split, data_splits(name))
     folder = check_root(chosen, root)
+    if folder is not None and chosen.is_own:
+        own_skeleton = skeleton or own.read_skeleton(folder)
+        return _check_files(
+            name, own.check_of(own_skeleton), folder, (split,) if split else data_splits(name), decode, own_skeleton
+        )
     if folder is None or chosen.check is None:
         return []
     splits = (split,) if split else data_splits(name, folder)
@@ -59,7 +68,9 @@ def check_data(
     return problems + _refusals(name, folder, splits, problems)
 
 
-def _check_files(name: str, files: SplitFiles, root: Path, splits: tuple[str, ...], decode: bool) -> list[Problem]:
+def _check_files(
+    name: str, files: SplitFiles, root: Path, splits: tuple[str, ...], decode: bool, skeleton: Skeleton | None = None
+) -> list[Problem]:
     """What is wrong with the file of each split, and with the images that two of them share."""
     problems, images = [], []
     for split in splits:
@@ -70,8 +81,8 @@ def _check_files(name: str, files: SplitFiles, root: Path, splits: tuple[str, ..
         except ReproError as error:
             problems.append(Problem(str(file), "the file", "JSON", str(error)))
             continue
-        own = [Problem(str(file), *found) for found in files.check(data, root, split, decode)]
-        problems += own + _refusals(name, root, (split,), own)
+        found = [Problem(str(file), *one) for one in files.check(data, root, split, decode)]
+        problems += found + _refusals(name, root, (split,), found, skeleton)
         images.append((str(file), split, files.image_names(data)))
     for (_, first, known), (path, second, others) in combinations(images, 2):
         if second == "trainval":  # holds what the two files before it hold
@@ -92,7 +103,9 @@ def not_looked_at(name: str, split: str | None, *, decode: bool) -> str:
     return f"Not looked at: {'; '.join(left)}."
 
 
-def _refusals(name: str, root: Path, splits: tuple[str, ...], found: list[Problem]) -> list[Problem]:
+def _refusals(
+    name: str, root: Path, splits: tuple[str, ...], found: list[Problem], skeleton: Skeleton | None = None
+) -> list[Problem]:
     """What the reader refuses, where the checks have found no error."""
     if any(problem.severity == "error" for problem in found):
         return []
@@ -100,9 +113,9 @@ def _refusals(name: str, root: Path, splits: tuple[str, ...], found: list[Proble
     for split in splits:
         try:
             if chosen.persons is not None:
-                load_persons(name, root, split)
+                load_persons(name, root, split, skeleton=skeleton)
             if chosen.images is not None:
-                load_images(name, root, split)
+                load_images(name, root, split, skeleton=skeleton)
         except ReproError as error:
             return [Problem(str(root), f"the split {split}", "reading", str(error))]
     return []

@@ -20,7 +20,7 @@ from repro.reporting.labels import typeset
 from repro.reporting.outcome import Outcome
 from repro.site.markdown import bullet_list, cell, folded, frame_table, image, pipe_table, toctree
 from repro.site.source import commit_text, parts_of
-from repro.tables.plan import table_skeleton
+from repro.tables.plan import outcome_skeleton
 from repro.tables.view import TableView
 
 KEPT = ("table.csv", "runs.json", "manifest.json")  # of a result folder, that the page lets one download
@@ -109,7 +109,7 @@ def _figures(view: TableView, pages: Path, name: str) -> list[str]:
         return []
     drawn = [("learning-curves", figures.learning_curves(view.outcome), curves_text(view.outcome))]
     if (view.folder / "examples.json").exists():
-        skeleton = table_skeleton(view.outcome.paper, view.outcome.table, view.outcome.data)
+        skeleton = outcome_skeleton(view.outcome)
         labels = figures.pose_labels(view.outcome)
         drawn.append(("poses", figures.pose_grid(read_examples(view.folder), labels, skeleton), poses_text(labels)))
     if figures.has_keypoints(view.outcome):

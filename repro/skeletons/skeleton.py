@@ -34,6 +34,7 @@ class Skeleton:
         links: pairs of keypoint names that are drawn as limbs.
         upper_body: names of the keypoints that half-body augmentation counts as upper; the others are lower.
         parts: named groups of keypoint names that are evaluated on their own.
+        pairs: (left, right) names of keypoints that a mirror exchanges, beside those that their prefixes tell.
 
     Raises:
         ReproError: when lengths disagree or a link or group names a keypoint that does not exist.
@@ -45,6 +46,7 @@ class Skeleton:
     links: tuple[tuple[str, str], ...]
     upper_body: tuple[str, ...]
     parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.sigmas) != len(self.keypoints):
@@ -52,6 +54,7 @@ class Skeleton:
                 f"Skeleton {self.name} has {len(self.sigmas)} sigmas for {len(self.keypoints)} keypoints: give one each."
             )
         named = {n for link in self.links for n in link} | set(self.upper_body) | {n for _, p in self.parts for n in p}
+        named |= {n for pair in self.pairs for n in pair}
         if missing := named - set(self.keypoints):
             raise ReproError(
                 f"Skeleton {self.name} has no keypoint {sorted(missing)[0]!r}: use names of its keypoints."
@@ -72,8 +75,10 @@ class Skeleton:
     @cached_property
     def flip_pairs(self) -> tuple[tuple[int, int], ...]:
         """(left, right) positions of the keypoints that a mirror exchanges."""
-        lefts = [n for n in self.keypoints if n.startswith("left_")]
-        return tuple((self.index(n), self.index("right_" + n.removeprefix("left_"))) for n in lefts)
+        told = {name for pair in self.pairs for name in pair}
+        lefts = [n for n in self.keypoints if n.startswith("left_") and n not in told]
+        pairs = (*((n, "right_" + n.removeprefix("left_")) for n in lefts), *self.pairs)
+        return tuple((self.index(left), self.index(right)) for left, right in pairs)
 
     @cached_property
     def flip_permutation(self) -> tuple[int, ...]:

@@ -62,7 +62,7 @@ def _with_weights(requests: Sequence[Request], given: str) -> list[Request]:
         taken = NONE
         if rows[number]:
             where = (request.paper, request.table)
-            data, skeleton = stand_in_data(request.data), table_skeleton(*where, request.data)
+            data, skeleton = stand_in_data(request.data), table_skeleton(*where, request.data, request.skeleton)
             recipes = table_recipes(*where, request.scale, data, (0,), request.rows, "random")
             taken = take_weights(files, recipes, skeleton)
         made.append(replace(request, weights=taken))

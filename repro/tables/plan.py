@@ -17,6 +17,7 @@ from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, runnable_rows, shown_rows
 from repro.recipe import Data, Recipe
+from repro.reporting.outcome import Outcome
 from repro.scales.scale import Scale, apply_scale, input_divisor
 from repro.skeletons.skeleton import Skeleton
 
@@ -48,7 +49,9 @@ def table_recipes(
     """
     rows = check_rows(paper, number, only)
     divisor = table_divisor(paper, number, scale)
-    scale = scale.for_skeleton(table_skeleton(paper, number, data.name)).lengthened(runnable_rows(paper, number).length)
+    scale = scale.for_skeleton(table_skeleton(paper, number, data.name, data.skeleton)).lengthened(
+        runnable_rows(paper, number).length
+    )
     detector = runnable_rows(paper, number).detector and (
         boxes is not None or (scale.name == "paper" and takes_detections(data.name))
     )
@@ -191,9 +194,16 @@ def _detected(recipe: Recipe) -> Recipe:
     return recipe.but(evaluation=replace(recipe.crop_evaluation, boxes="detector"))
 
 
-def table_skeleton(paper: str, number: int, data_name: str) -> Skeleton:
-    """The skeleton that a table is run with on a data set: the data set's own, or the paper's where people are drawn."""
-    return data_set(data_name).skeleton or runnable_rows(paper, number).skeleton
+def table_skeleton(paper: str, number: int, data_name: str, own: Skeleton | None = None) -> Skeleton:
+    """The skeleton that a table is run with on a data set: the data set's, ``own`` of own keypoints, or the paper's where
+    people are drawn."""
+    return own or data_set(data_name).skeleton or runnable_rows(paper, number).skeleton
+
+
+def outcome_skeleton(outcome: Outcome) -> Skeleton:
+    """The skeleton that the rows of an outcome were run with."""
+    data = Recipe.from_plain(outcome.runs[0].recipe).data if outcome.runs else None
+    return table_skeleton(outcome.paper, outcome.table, outcome.data, data.skeleton if data else None)
 
 
 def table_samples(
@@ -206,15 +216,17 @@ def table_samples(
     *,
     decode: bool = True,
     train: bool = True,
+    own: Skeleton | None = None,
 ) -> tuple[Samples, Data]:
     """The persons that a table is run on; drawn ones are drawn for its largest input. Images for bottom-up methods.
 
-    ``boxes`` is a detector's file for the evaluation split; ``decode`` and ``train`` as in ``approaches.base``, ``open_samples``.
+    ``boxes`` is a detector's file for the evaluation split, ``own`` the skeleton of own keypoints; ``decode`` and ``train`` as in
+    ``approaches.base``, ``open_samples``.
     """
-    skeleton, divisor = table_skeleton(paper, number, data_name), table_divisor(paper, number, scale)
+    skeleton, divisor = table_skeleton(paper, number, data_name, own), table_divisor(paper, number, scale)
     recipes = paper_recipes(paper, number)
-    own = (recipes, data_name, root, scale.for_skeleton(skeleton), divisor, skeleton)
-    return approach_of(recipes[0]).open_samples(*own, boxes, decode=decode, train=train)
+    wanted = (recipes, data_name, root, scale.for_skeleton(skeleton), divisor, skeleton)
+    return approach_of(recipes[0]).open_samples(*wanted, boxes, decode=decode, train=train)
 
 
 def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[PictureSet]:
@@ -227,14 +239,16 @@ def drawn_sets(paper: str, number: int, data_name: str, scale: Scale) -> list[Pi
     return approach_of(recipes[0]).pictures(recipes, data_name, own, divisor, counts)
 
 
-def sample_counts(paper: str, number: int, data_name: str, scale: Scale) -> tuple[int, int]:
+def sample_counts(
+    paper: str, number: int, data_name: str, scale: Scale, own: Skeleton | None = None
+) -> tuple[int, int]:
     """How many persons, or images, a table is trained and evaluated on at most, before any is read.
 
     Raises:
         ReproError: where the scale does not limit the persons of a data set that is read from files.
     """
     approach, drawn = approach_of(runnable_rows(paper, number).first), not data_set(data_name).needs_root
-    numbers = approach.numbers(scale.for_skeleton(table_skeleton(paper, number, data_name)), drawn=drawn)
+    numbers = approach.numbers(scale.for_skeleton(table_skeleton(paper, number, data_name, own)), drawn=drawn)
     limits = (numbers.train, numbers.val)
     if None in limits and not drawn:
         raise ReproError(

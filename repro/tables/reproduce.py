@@ -36,7 +36,7 @@ from repro.tables.budget import say_costs
 from repro.tables.last_step import check_last_step, keep_without_notebook, notebook_of, shown_by
 from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
-from repro.tables.plan import counted_columns, table_divisor, table_skeleton
+from repro.tables.plan import counted_columns, outcome_skeleton, table_divisor
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.tables.test_dev import write_test_dev
 from repro.training.checkpoints import write_json
@@ -249,7 +249,7 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
     be passed on: private."""
     (folder / "figures").mkdir()
     labels = figures.pose_labels(outcome)
-    skeleton = table_skeleton(outcome.paper, outcome.table, outcome.data)
+    skeleton = outcome_skeleton(outcome)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
         folder / "figures" / "poses.jpg": figures.pose_grid(examples.read_examples(folder), labels, skeleton),

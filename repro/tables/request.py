@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
+from repro.approaches.base import approach_of
 from repro.approaches.samples import Samples
 from repro.data.detection_files import boxes_name
+from repro.errors import ReproError
+from repro.grouping.scores import pose_features
 from repro.recipe import Data, Recipe
 from repro.runs.given_weights import needs_training_samples
 from repro.scales.scale import Scale
@@ -32,7 +37,7 @@ class Request:
     """What is to be reproduced: a table of a paper at a scale on a data set, with these seeds; all rows when none is named.
 
     ``boxes`` is a detector's file, for a table that is evaluated with a detector's boxes; ``weights`` are those of rows that are
-    evaluated and not trained.
+    evaluated and not trained; ``skeleton`` is that of own keypoints.
     """
 
     paper: str
@@ -45,6 +50,7 @@ class Request:
     start: str = "warm"
     boxes: Path | None = None
     weights: RowWeights = NONE
+    skeleton: Skeleton | None = None
 
     @property
     def title(self) -> str:
@@ -148,11 +154,29 @@ def _plan(request: Request, decode: bool) -> PlannedTable:
     if not counts_alone(request.paper, request.table):
         boxes = None if request.boxes is None else boxes_name(request.boxes)
         where = (request.paper, request.table, request.data, request.root, request.scale, request.boxes)
-        samples, data = table_samples(*where, decode=decode, train=_is_trained_for(request))
+        samples, data = table_samples(*where, decode=decode, train=_is_trained_for(request), own=request.skeleton)
         recipes = requested_recipes(request, data, boxes)
+        if request.skeleton is not None:
+            check_keypoints(recipes, request.skeleton)
         if decode and request.weights.rows:
             keep_weights(recipes, request.weights, samples.val.skeleton, choose_device("auto"))
     return PlannedTable(request, samples, recipes, time.perf_counter() - started)
+
+
+def check_keypoints(recipes: dict[tuple[str, int], Recipe], skeleton: Skeleton) -> None:
+    """Raise ReproError, naming the row, where a recipe cannot be run with somebody's own keypoints."""
+    points, labelled = torch.zeros(1, len(skeleton), 2), torch.ones(1, len(skeleton))
+    for (row, _), recipe in recipes.items():
+        approach = approach_of(recipe)
+        try:
+            with torch.device("meta"):
+                recipe.method.network.build(skeleton)
+            if approach.needs_boxes:
+                approach.targets(recipe, {"points": points, "labelled": labelled}, (16, 16), skeleton)
+            if approach.scoring(recipe) is not None:
+                pose_features(points, labelled, skeleton)
+        except ReproError as error:
+            raise ReproError(f"The row {row} cannot be run with these keypoints; leave it out of ROW=. {error}") from error
 
 
 def outline_tables(requests: list[Request]) -> list[PlannedTable]:
@@ -172,9 +196,10 @@ def _outline(request: Request) -> PlannedTable:
     if counts_alone(request.paper, request.table):
         return PlannedTable(request, None, {}, 0.0)
     where = (request.paper, request.table)
-    train, val = (max(1, count) for count in sample_counts(*where, request.data, request.scale))
-    data = Data(name=request.data, train_fingerprint="", train_count=train, val_fingerprint="", val_count=val)
+    train, val = (max(1, count) for count in sample_counts(*where, request.data, request.scale, request.skeleton))
+    blank = stand_in_data(request.data)
+    data = replace(blank, train_count=train, val_count=val, skeleton=request.skeleton)
     boxes = None if request.boxes is None else boxes_name(request.boxes)
     recipes = requested_recipes(request, data, boxes)
-    skeleton = table_skeleton(*where, request.data)
+    skeleton = table_skeleton(*where, request.data, request.skeleton)
     return PlannedTable(request, Numbers(Number(skeleton, train), Number(skeleton, val)), recipes, 0.0)

@@ -208,7 +208,7 @@ def _starting_rows(requests: Sequence[Request]) -> Iterator[Starting]:
         none = stand_in_data(request.data)  # no network needs it
         for (row, _), recipe in table_recipes(*where, request.scale, none, (0,), request.rows, "random").items():
             if row not in request.weights.rows:
-                network, skeleton = recipe.method.network, table_skeleton(*where, request.data)
+                network, skeleton = recipe.method.network, table_skeleton(*where, request.data, request.skeleton)
                 takes = takes_weights(network.backbone)
                 word = (network.backbone.start_word if takes else None) or ""
                 yield Starting(f"{row} of {request.title}", network, skeleton, word, takes)

@@ -16,7 +16,7 @@ from IPython.display import Image, display
 
 from repro import paths
 from repro.approaches.base import approach_of
-from repro.data.catalogue import data_set
+from repro.data.catalogue import data_set, skeleton_given
 from repro.errors import ReproError
 from repro.papers import PAPERS
 from repro.papers.details import said_deviations
@@ -34,7 +34,7 @@ from repro.scales.scale import get_scale
 from repro.support.options import optional_path, parse_seeds, text_of
 from repro.tables.current import check_readable, earlier_rule, told_run
 from repro.tables.given import with_given
-from repro.tables.plan import table_recipes, table_skeleton
+from repro.tables.plan import outcome_skeleton, table_recipes
 from repro.tables.reproduce import reproduce
 from repro.tables.request import Request, check_requests
 from repro.tables.weights import stand_in_data
@@ -141,7 +141,7 @@ class TableView:
 
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
-        skeleton = table_skeleton(self.outcome.paper, self.outcome.table, self.outcome.data)
+        skeleton = outcome_skeleton(self.outcome)
         figure = figures.pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton)
         photograph = io.BytesIO()
         figures.save_photograph(figure, photograph)
@@ -183,6 +183,7 @@ def open_table(
     boxes: str = "",
     start: str = "warm",
     weights: str = "",
+    skeleton: str = "",
 ) -> TableView | NoResults:
     """Open a table.
 
@@ -199,6 +200,7 @@ def open_table(
         boxes: a detector's file for such runs, where the table is evaluated with a detector's boxes.
         start: what such runs start from, as START takes it (``tables.start``).
         weights: the weights of rows that are evaluated and not trained, as WEIGHTS takes them (``tables.weights``).
+        skeleton: a TOML on own keypoints, for such runs on ``coco-format``.
 
     Raises:
         ReproError: for a parameter of another type or value, and for a folder whose recipes can no longer be read: the table must
@@ -212,7 +214,8 @@ def open_table(
     data_set(data)
     if scale:
         root, file = optional_path("data_root", data_root), optional_path("boxes", boxes)
-        request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file)
+        own = skeleton_given(data, root, optional_path("skeleton", skeleton))
+        request = Request(paper, number, get_scale(scale), data, root, chosen, boxes=file, skeleton=own)
         check_requests([request])
         (request,) = with_given([request], start=start, weights=weights)
         made = reproduce(request, Machine(device=device))

@@ -30,9 +30,9 @@ def test_pckh_needs_head_sizes():
 def test_every_data_set_is_read_in_some_form_and_checked_where_it_has_files():
     for name, one in DATA_SETS.items():
         assert name == one.name and (one.persons or one.images)
-        assert one.needs_root == (one.check is not None) == (name != "people")
-    assert list(IMAGES) == ["people", "coco", "crowdpose"]
-    assert list(PERSONS) == ["people", "coco", "mpii", "lspet", "coco-wholebody"]
+        assert one.needs_root == (one.check is not None or one.is_own) == (name != "people")
+    assert list(IMAGES) == ["people", "coco", "crowdpose", "coco-format"]
+    assert list(PERSONS) == ["people", "coco", "mpii", "lspet", "coco-wholebody", "coco-format"]
 
 
 def test_boxes_reach_the_loader(coco_root, tmp_path):

@@ -23,7 +23,7 @@ def opened(tiny_samples, monkeypatch) -> list[tuple]:
     """Replaces the reading of samples; the arguments of each call."""
     calls = []
 
-    def table_samples(*asked, decode=True, train=True):
+    def table_samples(*asked, decode=True, train=True, own=None):
         calls.append(asked)
         return tiny_samples, replace(DATA, name=asked[2])
 

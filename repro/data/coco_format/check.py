@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from repro.data.coco_format.records import keypoint_order, label, person_categories
+from repro.data.coco_format.records import keypoint_order, label, of_one_kind, person_categories
 from repro.data.headers import LARGEST_SIDE
 from repro.data.masks import region_fault
 from repro.data.problems import Found, Inspector, Severity, far_outside
@@ -57,10 +57,10 @@ def check_file(data: Any, folder: Path, rules: Rules, decode: bool) -> Found:
     yield from _check_images(data["images"], folder, decode, sizes, rules.mend)
     known = [c for c in data["categories"] if isinstance(c, dict) and is_id(c.get("id"))]
     persons = person_categories(known)
-    if len(persons) != 1 or len(known) != len(data["categories"]):
+    if not of_one_kind(persons) or len(known) != len(data["categories"]):
         yield "the file", "categories", f"{len(persons)} could be the persons, expected one named 'person'", "error"
     yield from _check_names(persons[:1], rules)
-    ids = [c["id"] for c in persons[:1]]
+    ids = [c["id"] for c in (persons if of_one_kind(persons) else persons[:1])]
     categories = {c["id"] for c in known}
     seen: set[int] = set()
     labelled = 0

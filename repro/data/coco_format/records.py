@@ -82,8 +82,8 @@ def read_records(path: Path, names: tuple[str, ...], lists: Mapping[str, int]) -
     """Read an annotation file.
 
     Args:
-        path: JSON with ``images``, ``annotations`` and ``categories``. The category taken is the one named ``person``, or the
-            only one with ``keypoints``, or the only one.
+        path: JSON with ``images``, ``annotations`` and ``categories``. The category taken is the one named ``person``, or
+            those with ``keypoints`` if these are the same, or the only one.
         names: the names of the keypoints in the first of the ``lists``. Where the category names its keypoints and has them in
             another order, they are put into this one.
         lists: the fields that hold keypoints and the number in each; they are joined.
@@ -96,11 +96,12 @@ def read_records(path: Path, names: tuple[str, ...], lists: Mapping[str, int]) -
         if not isinstance(data, dict) or not isinstance(data.get(key), list):
             raise ReproError(f"{path} has no list {key!r}: expected an annotation file in COCO's format; {ADVICE}")
     ids, sizes, files, crowd = _images(data["images"], path)
-    known, category = _categories(data["categories"], path)
+    known, persons = _categories(data["categories"], path)
+    category = persons[0]
     order, fault = keypoint_order(category, names, partly=len(lists) > 1)
     if fault:
         raise refused(path, f"category {category['id']}", "keypoints", fault)
-    chosen = _of_persons(data["annotations"], known, category["id"], path)
+    chosen = _of_persons(data["annotations"], known, {one["id"] for one in persons}, path)
     if data["annotations"] and not chosen:
         raise ReproError(f"{path} has annotations, but none of a person: {ADVICE}")
     items = [label("annotation", a, n) for n, a in chosen]
@@ -154,17 +155,18 @@ def keypoint_order(
         return None, ""
     if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
         return None, f"is {short(given)}, expected the names of {len(names)} keypoints"
-    spelled = [_spelled(name) for name in (given[: len(names)] if partly else given)]
-    if spelled == list(names):
+    own = [spelled(name) for name in (given[: len(names)] if partly else given)]
+    if own == list(names):
         return None, ""
-    if sorted(spelled) != sorted(names):
-        strange = [given[n] for n, name in enumerate(spelled) if name not in names] or [f"{len(given)} in number"]
+    if sorted(own) != sorted(names):
+        strange = [given[n] for n, name in enumerate(own) if name not in names] or [f"{len(given)} in number"]
         expected = f"the {len(names)} of this data set ({', '.join(names[:3])} and so on), in any order"
         return None, f"names other keypoints ({short(strange[0])}), expected {expected}"
-    return [spelled.index(name) for name in names], ""
+    return [own.index(name) for name in names], ""
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
+    """The name of a keypoint as it is compared: in small letters, words joined by underscores."""
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
     return ALIASES.get(plain, plain)
 
@@ -197,8 +199,8 @@ def _images(images: list[Any], path: Path) -> tuple[np.ndarray, np.ndarray, list
     return np.array(ids, dtype=np.int64), shape, names, np.array(crowd, dtype=np.float64)
 
 
-def _categories(categories: list[Any], path: Path) -> tuple[set[int], dict[str, Any]]:
-    """The ids of all categories, and the one of the persons with its id as a whole number."""
+def _categories(categories: list[Any], path: Path) -> tuple[set[int], list[dict[str, Any]]]:
+    """The ids of all categories, and the persons' with their ids as whole numbers: one, or several of the same keypoints."""
     entries = []
     for n, category in enumerate(categories):
         if not isinstance(category, dict):
@@ -208,19 +210,30 @@ def _categories(categories: list[Any], path: Path) -> tuple[set[int], dict[str, 
     known = [c["id"] for c in entries]
     if len(set(known)) < len(known):
         raise ReproError(f"{path} uses the id of a category more than once: give each its own; {ADVICE}")
-    if len(chosen) != 1:
+    if not of_one_kind(chosen):
         names = ", ".join(short(c.get("name")).strip("'") for c in chosen) or "none"
-        raise ReproError(f"{path} has the categories {names}: expected one named 'person', or one only; {ADVICE}")
-    return set(known), chosen[0]
+        raise ReproError(
+            f"{path} has the categories {names}: expected one named 'person', or one only, or several of the same keypoints; "
+            f"{ADVICE}"
+        )
+    return set(known), chosen
 
 
 def person_categories(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The categories that could be the persons': one is right."""
+    """The categories that could be the persons': one is right, or several of the same keypoints."""
     named = [c for c in categories if isinstance(c.get("name"), str) and c["name"].strip().lower() == "person"]
     return named or [c for c in categories if c.get("keypoints")] or categories
 
 
-def _of_persons(annotations: list[Any], known: set[int], category: int, path: Path) -> list[tuple[int, dict[str, Any]]]:
+def of_one_kind(categories: list[dict[str, Any]]) -> bool:
+    """Whether categories are read as one: a single one, or several that name the same keypoints, as of dogs and cats."""
+    first = categories[0].get("keypoints") if categories else None
+    return len(categories) == 1 or (bool(first) and all(c.get("keypoints") == first for c in categories))
+
+
+def _of_persons(
+    annotations: list[Any], known: set[int], persons: set[int], path: Path
+) -> list[tuple[int, dict[str, Any]]]:
     """Position and content of the annotations of persons. Raises ReproError for one that is of no category."""
     chosen = []
     for n, annotation in enumerate(annotations):
@@ -229,7 +242,7 @@ def _of_persons(annotations: list[Any], known: set[int], category: int, path: Pa
         own = annotation.get("category_id")
         if type(own) is not int:
             own = whole(annotation, "category_id", path, label("annotation", annotation, n))
-        if own == category:
+        if own in persons:
             chosen.append((n, annotation))
         elif own not in known:
             item = label("annotation", annotation, n)
