@@ -47,8 +47,8 @@ def train(
         seed: the seed of a row; a recipe has its own.
         start: the start of a row: ``warm``, ``random`` or a checkpoint, as START takes it; a recipe has its own.
         boxes: a detector's file, where the recipe is evaluated with one.
-        skeleton: of own keypoints (``coco-format``) the path of a TOML on them, None for what their files tell; of a recipe the
-            skeleton that people are drawn with, COCO's when it is left out.
+        skeleton: the path of a TOML on own keypoints (``coco-format``), None for what their files tell; for a recipe the skeleton
+            that people are drawn with, COCO's when it is left out.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         threads: number of threads that a CPU trains with.
 
