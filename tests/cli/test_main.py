@@ -64,7 +64,7 @@ def run(*arguments: str) -> Result:
             (*DETECTED, "--data", "coco", "--data-root", "/", "--boxes", "/no.json"),
             "/no.json cannot be read (No such file",
         ),
-        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose."),
+        (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose, coco-format."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
         (("results", "diff", "a", "b"), "'a' names 0 result folders"),
         (("transfer", "--data", "coco", "--data-root", "/"), "data is 'coco', whose joints are not those of Leeds"),
