@@ -201,12 +201,13 @@ def advance_job(name: str) -> None:
     """Write the results of the submission NAME that are complete, and hand in the rest."""
     import matplotlib
 
-    from repro.cluster.jobs import advance
+    from repro.cluster.jobs import advance, failure_told
     from repro.cluster.submission import read_submission
 
     matplotlib.use("Agg")  # figures go to files
     submission = read_submission(name)
-    advance(submission, requests_of(_given(submission)))
+    with failure_told(submission):
+        advance(submission, requests_of(_given(submission)))
 
 
 def _given(submission: Submission) -> list[Given]:

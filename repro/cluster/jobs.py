@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from repro.cluster.progress import ended_epochs
 from repro.cluster.slurm import array_limit, array_parts, hand_in, job_states
 from repro.cluster.submission import (
+    ADVANCE,
     Rounds,
     Submission,
     Training,
@@ -133,6 +135,16 @@ def _keys(table: PlannedTable) -> Iterable[str]:
         yield recipe.training_key
         if recipe.second_stage:
             yield recipe.first_stage.training_key
+
+
+@contextmanager
+def failure_told(submission: Submission) -> Iterator[None]:
+    """Within it, what ends the job that goes on with a submission is kept for ``repro status``."""
+    try:
+        yield
+    except Exception as error:
+        say(submission.place, ADVANCE, "failed", job=_own_job(), reason=_reason(error))
+        raise
 
 
 def advance(submission: Submission, requests: Sequence[Request]) -> None:

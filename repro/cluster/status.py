@@ -8,7 +8,7 @@ from typing import Any
 
 from repro.cluster.progress import ended_epochs
 from repro.cluster.slurm import JobState, job_states
-from repro.cluster.submission import Submission, Training, read_rounds, read_written, said
+from repro.cluster.submission import ADVANCE, Submission, Training, read_rounds, read_written, said
 from repro.errors import ReproError
 
 WORDS = ("complete", "running", "pending", "failed", "killed")
@@ -91,7 +91,10 @@ def _advance_lines(submission: Submission, job: str, states: dict[str, JobState]
     if ended in ("COMPLETED", "ended") and everything:
         return []
     how = f"{ended}{', ' + state.reason if state and state.reason else ''}"
+    about = said(submission.place, ADVANCE)
+    why = [f"       {about.get('reason', '')}"] if about.get("job") == job else []
     return [
         f"  Job {job}, which writes results and hands in what is left: {how}; {log}",
+        *why,
         f"  To go on: repro submit --again {submission.name}",
     ]

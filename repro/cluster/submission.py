@@ -4,6 +4,7 @@
     runs/cluster/<name>/train.sh, advance.sh
     runs/cluster/<name>/rounds.json         the trainings and the jobs that they were handed in with; ``advance`` alone writes it
     runs/cluster/<name>/said/<number>.json  what the last job of a training said of it: begun, complete or failed
+    runs/cluster/<name>/said/advance.json   why the last job that looked at what is complete failed, where one did
     runs/cluster/<name>/written.json        the result folders by table
     runs/cluster/<name>/logs/
 
@@ -21,6 +22,8 @@ from typing import Any
 from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.support.sealed import Damaged, read_json, write_json
+
+ADVANCE = "advance"  # in the place of a training's number: the job that goes on behind trainings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,14 +193,14 @@ def keep_rounds(place: Path, rounds: Rounds) -> None:
     write_json(place / "rounds.json", asdict(rounds))
 
 
-def say(place: Path, number: int, state: str, **about: Any) -> None:
-    """Keep what became of a training: ``begun``, ``complete`` or ``failed``, with what else is to be known."""
+def say(place: Path, number: int | str, state: str, **about: Any) -> None:
+    """Keep what became of a training, or of ADVANCE: ``begun``, ``complete`` or ``failed``, with what else is to be known."""
     (place / "said").mkdir(parents=True, exist_ok=True)
     write_json(place / "said" / f"{number}.json", {"state": state, **about})
 
 
-def said(place: Path, number: int) -> dict[str, Any]:
-    """What the last job of a training said; nothing where none has begun."""
+def said(place: Path, number: int | str) -> dict[str, Any]:
+    """What the last job of a training, or of ADVANCE, said; nothing where none has begun."""
     file = place / "said" / f"{number}.json"
     return _read(file, {"state"}) if file.exists() else {}
 

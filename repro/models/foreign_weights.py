@@ -54,10 +54,21 @@ def _read(path: Path, load: Any) -> Any:
         with warnings.catch_warnings(action="ignore"):  # of torch, about kinds of tensors that are refused below
             return load(path)
     except Exception as error:  # a broken file raises whatever its first wrong byte leads to
+        if other := _no_weights(path):
+            raise ReproError(f"The weights file {path} is {other}: fetch it again, in a browser if need be.") from error
         raise ReproError(
             f"The weights file {path} cannot be read as tensors alone ({type(error).__name__}): give a file that holds "
             "nothing but tensors in dictionaries, as .safetensors or a PyTorch state_dict."
         ) from error
+
+
+def _no_weights(path: Path) -> str:
+    """What a file is that a broken download leaves; '' for others."""
+    with path.open("rb") as file:
+        begin = file.read(256).lstrip().lower()
+    if not begin:
+        return "empty"
+    return "a page of a web site, no weights" if begin.startswith((b"<!doctype", b"<html")) else ""
 
 
 def _check_archive(path: Path) -> None:

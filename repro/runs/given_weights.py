@@ -116,11 +116,13 @@ def read_given(network: nn.Module, path: Path) -> tuple[GivenWeights, dict[str, 
     given = read_weights(path)
     family = None if _is_ours(path) else recognise(given)
     tensors = {new: given[old] for old, new in rename_keys(given, {}).items()}
-    if family is not None and _differences(network, tensors):
+    if family is not None and (own := _differences(network, tensors)):
         try:
             tensors = convert(given, family, origin=path.name)
         except ReproError as error:
-            raise ReproError(" ".join(str(error).split()).rstrip(".")) from error
+            if own.missing or own.unexpected:
+                raise ReproError(" ".join(str(error).split()).rstrip(".")) from error
+            family = None  # it has the names of this network, and no published one's shapes
     return GivenWeights(sha256=digest, network=family), _fitted(network, tensors, path, family)
 
 
@@ -140,8 +142,11 @@ def _fitted(network: nn.Module, tensors: Mapping[str, Tensor], path: Path, famil
     try:
         taken, _ = fitting_weights(network, tensors, path)
     except ReproError as error:
-        said = said_differences(_differences(network, tensors)) or " ".join(str(error).split()).rstrip(".")
-        raise ReproError(f"its network is {family}, with {said}" if family else said) from error
+        differences = said_differences(_differences(network, tensors))
+        if not differences:
+            raise ReproError(" ".join(str(error).split()).rstrip(".")) from error
+        said = f"its network is {family}, with {differences}" if family else differences
+        raise ReproError(f"{said}; give weights of a network of the same kind, width and keypoints") from error
     check_finite(taken, path)
     return taken
 

@@ -178,7 +178,8 @@ def _asked(request: Request) -> tuple[str, int, Scale, str, Path | None, tuple[s
 def _say_hours(pending: Sequence[Pending], gpus: Sequence[GPU], indent: str) -> None:
     """Hours on GPUs, and their memory, of what is pending; silent for nothing."""
     if pending:
-        click.echo(f"{indent}GPU-hours: {hours_text(pending, gpus)}; {memory_text(pending, gpus)}")
+        said = filter(None, (hours_text(pending, gpus), memory_text(pending, gpus)))
+        click.echo(f"{indent}GPU-hours: {'; '.join(said)}")
 
 
 def _plan_text(
@@ -188,14 +189,14 @@ def _plan_text(
     if not table.recipes:
         return ["counts alone, nothing is trained"]
     steps = sum(len(stage.epochs) * (stage.samples.train_count // stage.optimisation.batch) for stage in pending)
-    parts = [f"{len(table.recipes)} runs from {len(stages)} trainings"]
+    parts = [f"{counted(len(table.recipes), 'run')} from {counted(len(stages), 'training')}"]
     if given := sum(one.weights is not None for one in table.recipes.values()):
         parts.append(f"{given} evaluated with given weights")
     if len(new) < len(stages):
         parts.append(f"{len(stages) - len(new)} shared with tables before")
     if len(pending) < len(new):
         parts.append(f"{len(new) - len(pending)} complete already")
-    parts.append(f"{steps:,} steps")
+    parts.append(counted(steps, "step"))
     skeleton = table.counted.val.skeleton
     memory = [speeds.memory.get(training_step(stage, skeleton), 0) for stage in pending]
     if any(memory):
@@ -221,6 +222,11 @@ def run_bytes(recipe: Recipe, table: PlannedTable) -> int:
     network = shaped_network(recipe.method.network, table.counted.val.skeleton)
     weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     return weights * (1 + len(snapshot_epochs(recipe.epochs)))
+
+
+def counted(number: int, what: str) -> str:
+    """As ``1 run`` or ``1,200 runs``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def said_minutes(seconds: float) -> str:

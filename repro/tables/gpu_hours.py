@@ -183,15 +183,20 @@ def hours_text(pending: Sequence[Pending], gpus: Sequence[GPU]) -> str:
 
 
 def memory_text(pending: Sequence[Pending], gpus: Sequence[GPU]) -> str:
-    """The memory of the largest training, and on which GPUs its batch has to be shared."""
-    most = max(one.memory for one in pending)
+    """The memory of the largest training, and on which GPUs its batch has to be shared; '' where all is evaluated alone."""
+    trained = [one for one in pending if one.crops]
+    if not trained:
+        return ""
+    most = max(one.memory for one in trained)
     small = [f"{math.ceil(most / gpu.memory)} {gpu.name}" for gpu in gpus if most > gpu.memory]
     shared = f", a batch shared by {', '.join(small)}" if small else ""
     return f"up to {most / 1e9:.0f} GB of GPU memory a training{shared}"
 
 
 def said_hours(hours: float) -> str:
-    """As ``0.2 h``, ``35 h`` or ``1,250 h``."""
+    """As ``under 0.1 h``, ``0.2 h``, ``35 h`` or ``1,250 h``."""
+    if hours < 0.05:
+        return "under 0.1 h"
     return f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h"
 
 

@@ -41,6 +41,7 @@ from repro.training.warm_start import (
 )
 
 WORDS = ("warm", "random")
+Tensors = dict[str, torch.Tensor]
 _NAMED = re.compile(r"(?:hrnet(?:v2)?[_-]?w|w)([0-9]+)(?![0-9])|(?:resnet[_-]?|r)([0-9]+)(?![0-9])", re.IGNORECASE)
 
 
@@ -74,8 +75,8 @@ def take_start(given: str, requests: Sequence[Request], *, planned: bool = False
     if by_backbone(given):
         return _take_each(starts_of(given), requests, given)
     if os.path.isdir(given):
-        return _take_each(_in_folder(paths.user_path("START", given)), requests, given, strict=False)
-    return _take(given, requests, list(_starting_rows(requests)))
+        return _take_each(_in_folder(paths.user_path("START", given)), requests, given, folder=True)
+    return _taken_in(*_looked_at(given, requests, list(_starting_rows(requests))))
 
 
 def _check_paper(requests: Sequence[Request], planned: bool) -> None:
@@ -112,32 +113,46 @@ def _in_folder(folder: Path) -> dict[str, str]:
     return found
 
 
-def _take_each(named: dict[str, str], requests: Sequence[Request], given: str, *, strict: bool = True) -> str:
-    """The start by backbone, with the names of what was taken in; ``strict`` refuses a backbone that no row has."""
+def _take_each(named: dict[str, str], requests: Sequence[Request], given: str, *, folder: bool = False) -> str:
+    """The start by backbone, with the names of what was taken in; a folder may have files for backbones that no row has."""
     rows = list(_starting_rows(requests))
-    lacking = [one for one in rows if one.word and one.word not in named]
-    if lacking:
-        words = list(dict.fromkeys(one.word for one in lacking))
-        raise ReproError(
-            f"START is {given}, which names no weights for {' and '.join(words)}, that these rows start from: "
-            f"{', '.join(one.row for one in lacking)}. Add {words[0]}=file, {words[0]}=random to mean it, or choose rows by ROW=."
-        )
     wanted = dict.fromkeys(one.word for one in rows if one.word)
     unused = [word for word in named if word not in wanted]
-    if unused and (strict or not wanted):
+    lacking = [one for one in rows if one.word and one.word not in named]
+    if lacking:
+        raise ReproError(_said_lacking(given, lacking, [] if folder else unused, folder=folder))
+    if unused and (not folder or not wanted):
         raise ReproError(
             f"START is {given}, and no row that was asked for starts from {' and '.join(unused)}: leave it out; the backbones of "
             f"these rows are {', '.join(wanted) or 'none'}."
         )
-    taken = {}
-    for word in wanted:
-        own = [one for one in rows if one.word == word]
-        taken[word] = "random" if named[word] == "random" else _take(named[word], requests, own)
-    return ",".join(f"{word}={name}" for word, name in taken.items())
+    fits = {
+        word: _looked_at(named[word], requests, [one for one in rows if one.word == word])
+        for word in wanted
+        if named[word] != "random"
+    }
+    return ",".join(f"{word}={_taken_in(*fits[word]) if word in fits else 'random'}" for word in wanted)
 
 
-def _take(given: str, requests: Sequence[Request], rows: list[Starting]) -> str:
-    """The name of one checkpoint that ``rows`` start from, taken in once it fits them."""
+def _said_lacking(given: str, lacking: Sequence[Starting], unused: Sequence[str], *, folder: bool) -> str:
+    """That rows start from backbones that a folder, or a list of starts, has none for; ``unused`` it has for no row."""
+    words = list(dict.fromkeys(one.word for one in lacking))
+    rows, word = ", ".join(one.row for one in lacking), words[0]
+    if folder:
+        file = Path(given) / (f"hrnet_{word}.pth" if word.startswith("w") else f"resnet{word[1:]}.pth")
+        return (
+            f"The folder of starts {given} has no file for {' and '.join(words)}, that these rows start from: {rows}. Put one "
+            f"there, named as in {file}, give START={word}=file, {word}=random to mean it, or choose rows by ROW=."
+        )
+    others = f"; no row that was asked for starts from {' and '.join(unused)}" if unused else ""
+    return (
+        f"START is {given}, which names no weights for {' and '.join(words)}, that these rows start from: {rows}{others}. "
+        f"Add {word}=file, {word}=random to mean it, or choose rows by ROW=."
+    )
+
+
+def _looked_at(given: str, requests: Sequence[Request], rows: list[Starting]) -> tuple[str, Path, Tensors]:
+    """One checkpoint that fits the ``rows`` that start from it: the name that it is given by, its file and its tensors."""
     known = weight_files()
     path = paths.user_path("START", given)
     if given in known:
@@ -149,11 +164,16 @@ def _take(given: str, requests: Sequence[Request], rows: list[Starting]) -> str:
     tensors = read_weights(path) if given in known else read_start(path)
     _check_rows(tensors, path, given, requests, rows)
     check_finite(tensors, path)
-    return given if given in known else import_weights(path, tensors)
+    return given, path, tensors
+
+
+def _taken_in(given: str, path: Path, tensors: Tensors) -> str:
+    """The name of a checkpoint that was looked at, taken in where it is not yet."""
+    return given if given in weight_files() else import_weights(path, tensors)
 
 
 def _check_rows(
-    tensors: dict[str, torch.Tensor], path: Path, given: str, requests: Sequence[Request], rows: list[Starting]
+    tensors: Tensors, path: Path, given: str, requests: Sequence[Request], rows: list[Starting]
 ) -> None:
     """Raise ReproError, naming them, when rows cannot start from weights, or none would."""
     fitting: list[str] = []
@@ -188,7 +208,7 @@ def _check_rows(
         )
 
 
-def _misfit(network: Network, skeleton: Skeleton, tensors: dict[str, torch.Tensor], path: Path) -> str:
+def _misfit(network: Network, skeleton: Skeleton, tensors: Tensors, path: Path) -> str:
     """Why a network cannot start from weights; '' when it can. It is built without values, which takes a moment only."""
     with torch.device("meta"):
         built = network.build(skeleton)

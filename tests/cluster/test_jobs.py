@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from repro.cluster import jobs
-from repro.cluster.jobs import advance, make_training, try_again
+from repro.cluster.jobs import advance, failure_told, make_training, try_again
 from repro.cluster.slurm import JobState
-from repro.cluster.submission import Resources, Submission, read_rounds, read_written, said, say
+from repro.cluster.submission import ADVANCE, Resources, Submission, read_rounds, read_written, said, say
 from repro.errors import ReproError
 from repro.recipe import SecondStage
 from repro.runs.run import is_evaluated
@@ -133,6 +133,18 @@ def test_an_error_is_told_and_is_not_tried_again_but_when_asked_to(submission, s
     assert slurm.handed[2] == ("train.sh", "0", "--array=1")
     try_again(submission)
     assert said(submission.place, 0) == {}
+
+
+def test_why_the_job_behind_trainings_failed_is_told(submission, slurm, table, written, monkeypatch):
+    def refuses(*arguments, **options):
+        raise ReproError("Slurm refuses `sbatch --parsable ...`: Invalid generic resource (gres) specification")
+
+    monkeypatch.setattr(jobs, "hand_in", refuses)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with pytest.raises(ReproError), failure_told(submission):
+        advance(submission, [REQUEST])
+    about = said(submission.place, ADVANCE)
+    assert about["state"] == "failed" and about["job"] == "7" and "Invalid generic resource" in about["reason"]
 
 
 def test_a_training_that_ends_no_epoch_job_after_job_is_not_queued_for_ever(

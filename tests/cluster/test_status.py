@@ -8,6 +8,7 @@ from repro.cluster import status
 from repro.cluster.slurm import JobState
 from repro.cluster.status import Shown, state_of, submission_status
 from repro.cluster.submission import (
+    ADVANCE,
     Resources,
     Rounds,
     Submission,
@@ -115,6 +116,9 @@ def test_lines_name_logs_of_what_failed_and_how_to_go_on(runs, monkeypatch):
         f"  Job 13, which writes results and hands in what is left: FAILED, NonZeroExitCode; {log}",
         "  To go on: repro submit --again 20260102T030405-skeletal3",
     ]
+    for job, shown in (("11", []), ("13", ["       No room is left."])):  # of an earlier one, and of the last
+        say(submission.place, ADVANCE, "failed", job=job, reason="No room is left.")
+        assert submission_status(submission)[5:-1] == shown
 
 
 def test_lines_tell_where_results_lie_and_how_to_end_it_all(runs, monkeypatch):

@@ -90,6 +90,16 @@ def test_nothing_in_a_file_is_executed(tmp_path):
         read_weights(saved(tmp_path / "a.pth", {"a": Evil()}))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is empty"), (b"\n <!DOCTYPE html><html>Sign in</html>", "is a page of a web site")]
+)
+def test_what_a_broken_download_leaves_is_named(tmp_path, content, said):
+    for name in ("a.pth", "a.safetensors"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ReproError, match=f"{name} {said}.*: fetch it again"):
+            read_weights(tmp_path / name)
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, bytes]:
     """The same weights in the formats that carry checksums or a table of contents."""

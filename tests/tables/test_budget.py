@@ -126,7 +126,7 @@ def test_a_plan_tells_trainings_steps_time_and_disk_and_draws_nothing(priced, pl
     say_plan([TABLE, weighted, replace(TABLE, paper="hgr", table=1, rows=())], ONE)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("skeletal 3: 2 runs from 2 trainings, 1,500 steps, about 10 minutes, ")  # 6 x 125 each
-    assert lines[1].startswith("skeletal 3: 2 runs from 1 trainings, 1 shared with tables before, 0 steps, about 75 seconds")
+    assert lines[1].startswith("skeletal 3: 2 runs from 1 training, 1 shared with tables before, 0 steps, about 75 seconds")
     assert lines[2].startswith("hgr 1: counts alone, nothing is trained, about 15 seconds, 0 MB")
     assert lines[3].startswith("In all about 12 minutes here, ") and str(places / "runs") in lines[3]
     assert lines[4].startswith("People have to be drawn first, about ") and str(places / "cache") in lines[4]
@@ -141,7 +141,7 @@ def test_a_plan_of_drawn_people_knows_what_is_complete(priced, places, capsys):
     make_task(Task(table.recipes["hrnet", 0]), table.samples, ALONE, 0, lambda crops: None)
     say_plan([request], ONE)
     first, total = capsys.readouterr().out.splitlines()
-    assert first.startswith("skeletal 3: 2 runs from 2 trainings, 1 complete already, 1 steps, ")
+    assert first.startswith("skeletal 3: 2 runs from 2 trainings, 1 complete already, 1 step, ")
     assert total.startswith("In all about ")
 
 

@@ -70,13 +70,16 @@ def test_memory_is_that_of_the_batch_and_of_what_adam_keeps(pending):
     assert pending.memory == 20 * 1e8 + 5e8
     assert low(pending).memory == pytest.approx(0.7 * 20 * 1e8 + 5e8)
     assert memory_text([pending], [FAST]) == "up to 2 GB of GPU memory a training"
+    assert memory_text([replace(pending, crops=0)], [FAST]) == ""  # evaluated alone
     assert memory_text([pending], [FAST, SLOW]) == "up to 2 GB of GPU memory a training, a batch shared by 3 Slow"
 
 
 def test_texts(pending):
     many = [replace(pending, crops=10**9)] * 2
     assert hours_text(many, [FAST]) == "Fast 952 h"  # 2 x 6e18 / 3.5e12 / 3600
-    assert [said_hours(hours) for hours in (0.24, 12.4, 1234.5)] == ["0.2 h", "12 h", "1,234 h"]
+    assert [said_hours(hours) for hours in (0.04, 0.24, 12.4, 1234.5)] == [
+        *("under 0.1 h", "0.2 h", "12 h", "1,234 h")
+    ]
     said = basis_text([pending])
     assert "35% on crops" in said and "(5 on crops; benchmarks/gpu.csv)" in said and "images of" not in said
 

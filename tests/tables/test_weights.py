@@ -99,9 +99,14 @@ def test_a_file_that_does_not_fit_is_told_by_row_and_tensors(tmp_path):
     asked = request()
     checkpoint(asked, "attention", tmp_path / "a.pth")
     with pytest.raises(
-        ReproError, match=r"for row hrnet, which does not fit: \d left over: skeletal_attention[^\n]*\.$"
+        ReproError,
+        match=r"for row hrnet, which does not fit: \d left over: skeletal_attention[^\n]*; give weights of a network [^\n]*s\.$",
     ):
         with_given([asked], weights=f"hrnet={tmp_path}/a.pth")
+    other = request("cal", 9, "hrnet-w48-384x288", scale="smoke")
+    checkpoint(other, "hrnet-w48-384x288", tmp_path / "w48.pth")
+    with pytest.raises(ReproError, match=r"of another shape: [^\n]*, \.\.\.; give weights of a network [^\n]*s\.$"):
+        with_given([asked], weights=f"hrnet={tmp_path}/w48.pth")
     with pytest.raises(ReproError, match="Unknown row in WEIGHTS 'nix'"):
         with_given([asked], weights=f"nix={tmp_path}/a.pth,attention={tmp_path}/a.pth")
     with pytest.raises(ReproError, match="no row with given weights is scored by one"):
@@ -206,14 +211,16 @@ def test_each_backbone_has_its_start(places):
         ("w48={0}/w48.pth", "names no weights for r101, that these rows start from: ipr-r101-256x256 of cal 9"),
         ("w48={0}/w48.pth,r101=random,w32={0}/w48.pth", "no row that was asked for starts from w32"),
         ("w48=random,r101={0}/w48.pth", "no row that was asked for can start from"),
+        ("w48={0}/w48.pth,r101={0}/w48.pth", "no row that was asked for can start from"),
         ("w48={0}/w48.pth,r101=nowhere", "Unknown START 'nowhere'"),
+        ("w47=random,r101=random", r"no weights for w48, .*; no row that was asked for starts from w47\. Add w48=file"),
     ],
 )
 def test_a_start_that_does_not_fit_is_refused(places, start, said):
     imagenet(CAL, "hrnet-w48-384x288", places / "w48.pth")
     with pytest.raises(ReproError, match=said):
         with_given([CAL], start=start.format(places))
-    assert not (places / "runs").exists() or said.startswith(("no row that was asked for can", "Unknown"))
+    assert not (places / "runs").exists()
 
 
 def test_a_folder_of_starts_is_a_folder_with_one_file_a_backbone(places):
@@ -224,6 +231,9 @@ def test_a_folder_of_starts_is_a_folder_with_one_file_a_backbone(places):
     for name in ("hrnet_w48-a.pth", "w48.safetensors"):
         (places / name).touch()
     with pytest.raises(ReproError, match="hrnet_w48-a.pth and w48.safetensors for w48"):
+        with_given([CAL], starts=str(places))
+    (places / "w48.safetensors").unlink()
+    with pytest.raises(ReproError, match="folder of starts .* no file for r101, .* named as in .*/resnet101.pth, give"):
         with_given([CAL], starts=str(places))
 
 
