@@ -43,6 +43,7 @@ from repro.losses.mse import HeatmapMSE, SkeletalLoss
 from repro.losses.offsets import DetectionOffsetLoss, UdpLoss, WeightedOffsetLoss
 from repro.losses.parts import PartCrossEntropy
 from repro.losses.tags import AssociativeLoss
+from repro.models.backbones.base import Backbone
 from repro.models.centernet import CenterNetwork
 from repro.models.guided import GuidedHigherNetwork, GuidedNetwork
 from repro.models.higher import HigherNetwork
@@ -156,6 +157,10 @@ class Method:
 
     def __post_init__(self) -> None:
         serial.check_parts(self)
+        backbone = self.network.backbone
+        if type(self.network) not in NETWORKS and (why := misfit(backbone, Backbone)):
+            network, given = type(self.network).__name__, type(backbone).__name__
+            raise ReproError(f"backbone of {network} is {given}, which does not fit there, because {why}.")
 
     def but(self, **exchanged: Any) -> Method:
         """This method with some parts exchanged, as an ablation words it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, make_dataclass, replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -191,6 +191,71 @@ def test_what_does_not_fit_is_refused_where_it_is_built():
         BASELINE.but(decoder=HeatmapMSE())
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnNumber(OnBackbone):
+    outputs: ClassVar[Mapping[str, Output]] = {"heatmaps": HEATMAPS}
+
+    backbone: int = 3
+
+    def build(self, skeleton):
+        return nn.Identity()
+
+
+@dataclass(frozen=True, eq=False)
+class Incomparable(HeatmapMSE):
+    width: float = 1.0
+
+
+@dataclass(frozen=True)
+class Doubled(HeatmapMSE):
+    width: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "width", 2 * self.width)
+
+
+@dataclass(frozen=True)
+class WithTensor(HeatmapMSE):
+    kernel: torch.Tensor = field(default_factory=lambda: torch.ones(3))
+
+
+@dataclass(frozen=True)
+class WithList(HeatmapMSE):
+    widths: list = field(default_factory=lambda: [1, 2])
+
+
+@dataclass(frozen=True)
+class WithAny(HeatmapMSE):
+    width: Any = 1
+
+
+@dataclass(frozen=True)
+class Unread(HeatmapMSE):
+    width: NoSuchName = 1  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (Incomparable(), "Incomparable, .* because its class has eq=False, .*: leave that out"),
+        (Doubled(), "Doubled, .* because it differs from itself once it is written to JSON and read again"),
+        (WithTensor(), "WithTensor, .* because it cannot be written to JSON and read again .* make its fields numbers"),
+        (WithList(), r"WithList, .* and read again \(unhashable type: 'list'\)"),
+        (WithAny(width=2), r"WithAny, .*WithAny.width is annotated as typing.Any, which files cannot hold"),
+        (Unread(), "The annotations of Unread cannot be read .*'NoSuchName'.*: import what they name"),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_settings_that_files_cannot_hold_are_refused(part, message):
+    with pytest.raises(ReproError, match=message):
+        BASELINE.but(loss=part)
+
+
+def test_a_backbone_that_is_none_is_refused():
+    with pytest.raises(ReproError, match="backbone of OnNumber is int, which does not fit there, because it is no frozen"):
+        BASELINE.but(network=OnNumber())
+
+
 def test_decoders_and_encoders_of_the_other_approach_are_told_apart():
     assert BASELINE.person_encoder == BASELINE.encoder and OWN.person_decoder == Centred()
     with pytest.raises(ReproError, match="decoder is OnePerson, which is not made for maps of single persons"):
@@ -223,9 +288,21 @@ def test_a_class_that_no_other_process_finds_has_no_name():
     class Here(HeatmapMSE):
         pass
 
-    recipe = Recipe(method=BASELINE.but(loss=Here()))
-    with pytest.raises(ReproError, match="cannot be part of a recipe, because no other process finds it"):
-        recipe.to_plain()
+    made = make_dataclass("Made", (), bases=(HeatmapMSE,), frozen=True, namespace={"__module__": __name__})
+    for loss in (Here(), made()):
+        recipe = Recipe(method=BASELINE.but(loss=loss))
+        with pytest.raises(ReproError, match="cannot be part of a recipe, because no other process finds it"):
+            recipe.to_plain()
+
+
+@pytest.mark.parametrize(("text", "error"), [("raise RuntimeError('no GPU')", "RuntimeError"), ("def (", "SyntaxError")])
+def test_a_module_that_cannot_run_is_said(text, error, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / f"ends_with_{error.lower()}.py").write_text(text)
+    plain = Recipe(method=BASELINE).to_plain()
+    plain["method"]["loss"] = {"type": f"ends_with_{error.lower()}:Loss"}
+    with pytest.raises(ReproError, match=f"whose module ends with {error} when it is imported .*: mend the module"):
+        Recipe.from_plain(plain)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,4 +314,16 @@ class Nameless:
 def test_a_loss_names_what_is_minimised(data, tiny_samples, places):
     recipe = tiny_recipe(data, BASELINE.but(loss=Nameless()))
     with pytest.raises(ReproError, match="Nameless gives error and no 'loss'"):
+        make_runs([recipe], tiny_samples, Machine(device="cpu", jobs=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BareMaps:
+    def __call__(self, points, labelled, *, size, skeleton):
+        return torch.zeros(*points.shape[:2], *size[::-1])
+
+
+def test_an_encoder_that_returns_bare_maps_is_named(data, tiny_samples, places):
+    recipe = tiny_recipe(data, BASELINE.but(encoder=BareMaps()))
+    with pytest.raises(ReproError, match="BareMaps returns a tensor .*, expected tensors by name"):
         make_runs([recipe], tiny_samples, Machine(device="cpu", jobs=1))

@@ -21,6 +21,8 @@ def _misfit(kind: Any, protocol: Any) -> str:
     parameters = getattr(kind, "__dataclass_params__", None)
     if parameters is None or not parameters.frozen:
         return "it is no frozen dataclass: write @dataclass(frozen=True, kw_only=True) above its class"
+    if not parameters.eq:
+        return "its class has eq=False, so that equal settings differ: leave that out"
     fields = {field.name for field in dataclasses.fields(kind)}
     members = {name: one for base in reversed(protocol.__mro__) for name, one in vars(base).items()}
     for name, member in members.items():

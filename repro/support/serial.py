@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import sys
 import types
 import typing
 from dataclasses import dataclass
@@ -39,9 +40,21 @@ class Open:
     protocols: tuple[type, ...]
 
     def check(self, part: object, where: str) -> None:
-        """Raise ReproError when a part fits none of the protocols; ``where`` names the field."""
-        if why := misfit(part, *self.protocols):
+        """Raise ReproError when a part fits none of the protocols or is not what it was after JSON; ``where`` names the field."""
+        if why := misfit(part, *self.protocols) or _lost(part):
             raise ReproError(f"{where} is {type(part).__name__}, which does not fit there, because {why}.")
+
+
+def _lost(part: Any) -> str:
+    """Why settings are not the same after JSON, the end of a sentence; '' when they are. Keys and files rest on that."""
+    try:
+        hash(part)
+        if from_plain(type(part), json.loads(json.dumps(to_plain(part))), type(part).__name__) == part:
+            return ""
+        return "it differs from itself once it is written to JSON and read again: keep fields as they are given"
+    except (ReproError, TypeError, ValueError, RuntimeError) as error:
+        why = str(error).rstrip(".")
+    return f"it cannot be written to JSON and read again ({why}): make its fields numbers, strings, tuples or other settings"
 
 
 def field_types(settings: Any) -> dict[str, Any]:
@@ -51,7 +64,13 @@ def field_types(settings: Any) -> dict[str, Any]:
 
 @lru_cache
 def _field_types(settings: Any) -> dict[str, Any]:
-    hints = typing.get_type_hints(settings, include_extras=True)
+    try:
+        hints = typing.get_type_hints(settings, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise ReproError(
+            f"The annotations of {settings.__name__} cannot be read ({error}): import what they name where the module runs, "
+            "not for type checking alone."
+        ) from error
     return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
 
 
@@ -119,6 +138,10 @@ def from_plain(expected: type[T], plain: Any, where: str = "value") -> T:
         return cast(T, float(plain))
     if expected is type(None) and plain is None:
         return None
+    if expected is Any or not isinstance(expected, type):
+        raise ReproError(
+            f"{where} is annotated as {expected}, which files cannot hold: use numbers, strings, tuples or other settings."
+        )
     if not isinstance(plain, expected) or (isinstance(plain, bool) and expected is not bool):
         raise ReproError(
             f"{where} is {plain!r}, expected {getattr(expected, '__name__', expected)}: correct its value."
@@ -149,7 +172,10 @@ def _written_type(settings: type, annotation: Any) -> str:
     kind = open_kind(annotation)
     if kind is None or settings in kind.classes:
         return settings.__name__
-    if settings.__module__ == "__main__" or "<locals>" in settings.__qualname__:
+    found: Any = sys.modules.get(settings.__module__)
+    for part in settings.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if settings.__module__ == "__main__" or found is not settings:
         raise ReproError(
             f"{settings.__qualname__} of {settings.__module__} cannot be part of a recipe, because no other process finds it: "
             "write it at the top level of a module that can be imported."
@@ -193,6 +219,11 @@ def _imported(name: str, where: str) -> type:
         raise ReproError(
             f"The type of {where} is {name!r}, which cannot be imported ({error}): install its package, or put the folder that "
             "holds it into PYTHONPATH."
+        ) from error
+    except Exception as error:  # whatever the lines of somebody's module raise
+        raise ReproError(
+            f"The type of {where} is {name!r}, whose module ends with {type(error).__name__} when it is imported ({error}): "
+            "mend the module."
         ) from error
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise ReproError(

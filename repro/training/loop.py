@@ -27,6 +27,7 @@ from repro.training.device import compile_network, network_products, prepare
 from repro.training.distributed import World, share_of_batch
 from repro.training.feed import Epochs, Feed, Lessons, Step
 from repro.training.precision import autocast
+from repro.training.returned import check_minimised, named
 from repro.training.schedule import learning_rate
 from repro.training.warm_start import load_initialisation
 
@@ -186,20 +187,17 @@ def train_step(
     images = normalise(step.batch["images"])
     with autocast(recipe, images.device), network_products(recipe, images.device):
         outputs = model(images)
-    outputs = {name: _plain(value) for name, value in outputs.items()}
-    targets = feed.targets(step, outputs)
+    method = recipe.method
+    outputs = {name: _plain(value) for name, value in named(outputs, method.network).items()}
+    targets = named(feed.targets(step, outputs), method.encoder)
     try:
-        terms = recipe.loss(outputs, targets)
+        terms = named(recipe.loss(outputs, targets), recipe.loss)
     except KeyError as error:
-        method = recipe.method
         raise ReproError(
             f"{type(recipe.loss).__name__} needs {error}, which {type(method.network).__name__} and "
             f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
         ) from error
-    if "loss" not in terms:
-        raise ReproError(
-            f"{type(recipe.loss).__name__} gives {', '.join(terms) or 'nothing'} and no 'loss': name what is minimised so."
-        )
+    check_minimised(terms, recipe.loss)
     optimiser.zero_grad(set_to_none=True)
     with network_products(recipe, images.device):
         terms["loss"].backward()

@@ -22,6 +22,7 @@ from repro.recipe import PersonDecoder, Recipe
 from repro.training.device import network_products, prepare_evaluation
 from repro.training.feed import map_size
 from repro.training.precision import autocast
+from repro.training.returned import decoded
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
 PIXELS = 256 * 64 * 48  # of small inputs more persons: up to so many pixels a pass
@@ -70,8 +71,8 @@ def predict_with(
         outputs = network_outputs(network, images, recipe, persons)
         size = map_size(outputs)
         for decoder, (points, scores) in zip(decoders, found, strict=True):
-            decoded, heights = decoder(outputs)
-            points.append(decoded)
+            places, heights = decoded(decoder(outputs), decoder, (len(images), len(persons.skeleton)))
+            points.append(places)
             scores.append(heights)
     if size is None:
         k = len(persons.skeleton)
