@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from repro.api.export import export_run
     from repro.api.pictures import draw_people, save_picture
     from repro.api.trained import TrainedRun, load_run
     from repro.api.training import train
@@ -25,6 +26,7 @@ __all__ = [
     "TrainedRun",
     "__version__",
     "draw_people",
+    "export_run",
     "load_run",
     "save_picture",
     "train",
@@ -35,6 +37,7 @@ _PLACES = {
     "Skeleton": "repro.skeletons.skeleton",
     "TrainedRun": "repro.api.trained",
     "draw_people": "repro.api.pictures",
+    "export_run": "repro.api.export",
     "load_run": "repro.api.trained",
     "save_picture": "repro.api.pictures",
     "train": "repro.api.training",

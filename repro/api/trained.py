@@ -41,7 +41,7 @@ class TrainedRun:
         self._place = place
         self.skeleton = skeleton
         self.device = choose_device(device)
-        self._weights = place.weights
+        self.weights = place.weights  # the file
 
     def __repr__(self) -> str:
         return f"TrainedRun({self.recipe.key}, {self.skeleton.name}, {self.device})"
@@ -65,12 +65,12 @@ class TrainedRun:
     def network(self) -> nn.Module:
         """Its network with its final weights, in evaluation mode, on its device."""
         network: Any = self.recipe.method.network.build(self.skeleton)
-        load_weights(network, self._weights)
+        load_weights(network, self.weights)
         return network.to(self.device, memory_format=torch.channels_last).eval()
 
     @cached_property
     def _find(self) -> Any:
-        checksum = file_checksum(self._weights)
+        checksum = file_checksum(self.weights)
         return approach_of(self.recipe).finder(
             self.network, self.recipe, self.device, self.skeleton, self.folder, checksum
         )
@@ -142,7 +142,7 @@ class TrainedRun:
         with tempfile.TemporaryDirectory() as temporary:  # what the run keeps of its own evaluation stays as it is
             place = Path(temporary)
             self._copy_scoring(place)
-            trained = Trained(place, [(self._weights, {})])
+            trained = Trained(place, [(self.weights, {})])
             (done,) = approach.evaluate([self.recipe], samples, trained, self.device)
         return done.metrics
 

@@ -16,7 +16,7 @@ from repro.cli.fetch import fetch_command
 from repro.cli.gpu_check import gpu_check
 from repro.cli.group import Group
 from repro.cli.plan import plan
-from repro.cli.predict import predict
+from repro.cli.predict import export, predict
 from repro.cli.pretraining import enlarger, warm_start
 from repro.cli.reproduce import reproduce
 from repro.cli.results import results
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 for command in (
-    *(reproduce, predict, plan, submit, status, job, list_tables, results, runs),
+    *(reproduce, predict, export, plan, submit, status, job, list_tables, results, runs),
     *(notebooks, site, data, fetch_command),
     *(warm_start, enlarger, gpu_check, *COMMANDS),
 ):

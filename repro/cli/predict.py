@@ -1,4 +1,4 @@
-"""The command ``repro predict``: a trained run on photographs and videos."""
+"""The commands ``repro predict`` and ``repro export``: a trained run on photographs and videos, and its network in a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ import click
 from repro import paths
 from repro.errors import ReproError
 from repro.support.options import device_option, optional_path
+
+
+@click.command()
+@click.argument("run")
+@click.argument("file")
+def export(run: str, file: str) -> None:
+    """Write the network of a trained RUN to FILE, and a JSON on it beside: .onnx, .ts (TorchScript) or .pt2 (torch.export)."""
+    from repro.api.export import export_run
+    from repro.api.trained import load_run
+
+    for path in export_run(load_run(run, device="cpu"), paths.user_path("FILE", file)):
+        click.echo(f"Written {path}")
 
 
 @click.command()
