@@ -22,7 +22,7 @@ SLOW = {
         "test_one_wrong_value.py",
         "test_notebooks.py",
         "test_distributed.py",
-        "test_bottom_up_rows.py",
+        "test_bottom_up_rows.py", "test_load_run.py", "test_predicting.py", "test_export.py",
     ),
 }
 

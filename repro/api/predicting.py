@@ -107,12 +107,13 @@ def predict_files(
     written: list[Path] = []
     if images:
         (out / "pictures").mkdir(exist_ok=True)
-        entries, about = [], []
+        entries, about, stems = [], [], [path.stem for path in images]
         for path, photograph, found in _of_files(run, images, boxes):
             entries += found.to_coco(ids[path.name])
             size = {"width": photograph.shape[1], "height": photograph.shape[0]}
             about.append({"id": ids[path.name], "file_name": path.name, **size})
-            save_picture(out / "pictures" / f"{path.name}.jpg", draw_people(photograph, found, least=least))
+            name = path.stem if stems.count(path.stem) == 1 else path.name
+            save_picture(out / "pictures" / f"{name}.jpg", draw_people(photograph, found, least=least))
         write_json(out / "results.json", entries)
         write_json(out / "images.json", about)
         written += [out / "results.json", out / "images.json", out / "pictures"]

@@ -74,7 +74,8 @@ class TableView:
             return "counted at the printed size."
         recipe = Recipe.from_plain(told_run(one).recipe)
         what = approach_of(recipe).samples
-        where = f"{data_set(one.data).title}, scale {one.scale_text}"
+        own = f" ({recipe.data.skeleton.name})" if recipe.data and recipe.data.skeleton else ""
+        where = f"{data_set(one.data).title}{own}, scale {one.scale_text}"
         if recipe.weights is not None:
             return f"{where}; nothing was trained, {recipe.samples.val_count} evaluation {what}, inputs divided by {one.divisor}."
         return (

@@ -66,7 +66,7 @@ def test_boxes_of_a_file_give_the_evaluations_results(tmp_path, crops, val_perso
         (found,) = run.predict(path, val_persons.boxes[n : n + 1])
         own = np.array(results[n + 1]["keypoints"]).reshape(-1, 3)  # files are called 1.png, 2.png ...
         np.testing.assert_allclose(own[:, :2], found.points[0], atol=1e-2)
-        assert (out / "pictures" / f"{path.name}.jpg").is_file()
+        assert (out / "pictures" / f"{path.stem}.jpg").is_file()
     about = json.loads((out / "images.json").read_text(encoding="utf-8"))
     assert about[0] == {"id": 1, "file_name": "1.png", "width": 48, "height": 64}
 
@@ -76,7 +76,7 @@ def test_without_boxes_it_is_said_that_photographs_are_persons(tmp_path, crops, 
     assert "each photograph is one person, because no boxes were given and no detector's weights are here" in text
     (entry,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert entry["bbox"] == [0, 0, 48, 64]
-    drawn = cv2.imread(str(tmp_path / "pictures" / "1.png.jpg"))
+    drawn = cv2.imread(str(tmp_path / "pictures" / "1.jpg"))
     plain = cv2.imread(str(val_persons.images.paths[0]))
     assert drawn.shape == plain.shape and np.abs(drawn.astype(int) - plain).max() > 100
 
