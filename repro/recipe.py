@@ -333,6 +333,8 @@ class SceneEvaluation:
         scoring: the network that scores people; None for the naive score.
         split: ``val``, or ``test``: the held-out split of drawn people and of CrowdPose; COCO's test-dev has no public labels,
             there its val stands for it.
+        oks_of: the found people that count in the mean OKS: ``all``, or of each image the ``best``-scored, as many as people are
+            labelled there, see ``metrics.people_oks``.
     """
 
     flip: bool = True
@@ -340,6 +342,7 @@ class SceneEvaluation:
     reading: Literal["concatenated", "averaged"] = "concatenated"
     scoring: Scoring | None = None
     split: Literal["val", "test"] = "val"
+    oks_of: Literal["all", "best"] = "all"
 
 
 @dataclass(frozen=True, kw_only=True)

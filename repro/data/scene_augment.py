@@ -28,6 +28,8 @@ class SceneAugmentation:
         translation: largest shift of the crop either way in x and in y, as a share of its side; drawn uniformly. The
             papers' "[-40, 40]" is in 1/200 of the side. The released code draws whole source px, here any are.
         mirror: probability of mirroring.
+        colour: largest change of brightness, contrast and saturation either way, see ``colour_augment``; CenterNet's is 0.4.
+        lighting: standard deviation of the change of light; CenterNet's is 0.1.
 
     Raises:
         ReproError: for an empty range of scales, a negative range or a probability outside 0..1.
@@ -37,9 +39,16 @@ class SceneAugmentation:
     rotation: float = 30.0
     translation: float = 0.2
     mirror: float = 0.5
+    colour: float = 0.0
+    lighting: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.scale
+        if not (0 <= self.colour < 1 and self.lighting >= 0):
+            raise ReproError(
+                f"SceneAugmentation has colour {self.colour} and lighting {self.lighting}: give a change from 0 to below 1 and a "
+                "deviation that is not negative."
+            )
         if not (0 < low <= high and self.rotation >= 0 and self.translation >= 0 and 0 <= self.mirror <= 1):
             raise ReproError(
                 f"SceneAugmentation has scale {self.scale}, rotation {self.rotation}, translation {self.translation} and "

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from repro.data.colour_augment import changed_colours, draw_colours
 from repro.data.device_warps import inverse_matrices, warp
 from repro.data.images import ImageSet
 from repro.data.loading import OrderedLoader, stack_arrays
@@ -165,12 +166,14 @@ class SceneBatches:
         rng = np.random.default_rng([seed, epoch])
         order = rng.permutation(len(self.image_set))
         crops = draw_scene_crops(self.image_set.images.sizes, augmentation, rng)
+        colours = draw_colours(len(order), augmentation.colour, augmentation.lighting, rng)
         matrices = scene_matrices(crops, self.settings.size[0])
         steps = [order[i : i + batch][rank::world] for i in range(0, len(order) - batch + 1, batch)]
         frames = [[((matrices[i], self.settings.size),) for i in step] for step in steps]
         for step, ((images,), mask) in zip(steps, self._warped(steps, frames, self.settings.stride), strict=True):
             people = {**self.people(step, matrices[step], crops.mirrored[step]), "index": torch.from_numpy(step)}
             people = {name: value.to(images.device, non_blocking=True) for name, value in people.items()}
+            images = images if colours is None else changed_colours(images, colours.take(step))
             yield {"images": images, **people, **({} if mask is None else {"mask": mask})}
 
     def evaluation(

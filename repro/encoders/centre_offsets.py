@@ -64,7 +64,9 @@ def lost_pixels(
 
     With ``smaller`` (released code) each keypoint's offset goes to the person of smallest area that knows this keypoint; with
     ``nearest`` (the paper's footnote) the whole pixel goes to the person with the nearest centre. Among equals the later
-    person wins, as in the released code.
+    person wins, as in the released code. There the order of people matters where joints are unlabelled, too: one map of areas
+    serves all keypoints, so that the larger person sometimes wins. Here the smallest who knows a keypoint has it in any order;
+    where all joints are labelled both are the same.
 
     Args:
         pixels: (B, P, S, 2) of the regions.

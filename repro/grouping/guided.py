@@ -102,13 +102,13 @@ class GuidedGrouper:
         """The people of an image at one scale or several.
 
         Of the readings, ``regression`` is the regressed poses alone, and ``heatmap`` the keypoints that the true poses, its
-        ``cues``, find in the heatmaps (Table 4).
+        ``cues``, find in the heatmaps (Table 4). Both keep the naive score, in whose order the released code measures the former.
         """
         several = MultiScale(
             grouper=replace(self, output="regression" if shown.reading == "regression" else "final"),
             reading=shown.several,
         )
-        scorer = None if shown.reading == "heatmap" else shown.scorer
+        scorer = shown.scorer if shown.reading == "final" else None
         return several(shown.scales, stride=shown.stride, described=shown.described, cues=shown.cues, scorer=scorer)
 
     def with_distances(self, ratio: float) -> GuidedGrouper:

@@ -63,6 +63,12 @@ class Measured:
         both = [(keys.get((baseline, seed)), keys.get((row, seed))) for seed in self.outcome.seeds]
         return bool(both) and all(before is not None and before == after for before, after in both)
 
+    def start_alike(self, baseline: str, row: str) -> bool:
+        """Whether the trainings of two rows begin alike: both with a warm start, or both with random weights. Given weights begin
+        nothing."""
+        warm = {run.row: "initialisation" in run.recipe for run in self.outcome.runs if "weights" not in run.recipe}
+        return baseline not in warm or row not in warm or warm[baseline] == warm[row]
+
     def interval(self, baseline: str, row: str, metric: str) -> Interval | None:
         """The step from a row to another, over people and seeds where evidence of both is kept; None where either was not run."""
         key = (baseline, row, metric)

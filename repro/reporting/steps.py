@@ -114,7 +114,7 @@ def step_columns(measured: Measured) -> dict[str, str]:
 def make_step(
     measured: Measured, baseline: str, row: str, label: str, *, sign: int | None = None, judges: bool = False
 ) -> Step:
-    """One step of one column.
+    """One step of one column. None judges between rows of which one has a warm start and the other has not.
 
     Args:
         measured: the table.
@@ -127,7 +127,7 @@ def make_step(
     one = measured.outcome
     says = float(sign) if sign is not None else says_of(one, baseline, row, label)
     interval = measured.interval(baseline, row, step_columns(measured)[label])
-    judges = judges and one.scale not in UNJUDGED_SCALES and says is not None
+    judges = judges and one.scale not in UNJUDGED_SCALES and says is not None and measured.start_alike(baseline, row)
     return Step(
         baseline=baseline,
         row=row,

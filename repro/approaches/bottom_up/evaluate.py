@@ -58,7 +58,7 @@ def evaluate(
         found = predict_scenes_with(network, images, asked, device, workers=workers)
     for recipe, curve, people in zip(recipes, curves, found, strict=True):
         evidence: dict[str, Evidence] = {}
-        metrics = measure_scenes(images, people, evidence=evidence)
+        metrics = measure_scenes(images, people, evidence=evidence, oks_of=recipe.scene_evaluation.oks_of)
         yield Evaluated(recipe, vars(people["final"]), metrics, evidence, curve)
 
 
@@ -84,7 +84,8 @@ def learning_curve(
     for snapshot, seen in snapshots:
         load_weights(network, snapshot)
         found = predict_scenes(network, images, recipe.but(evaluation=plain), device, index=few, residence=residence)
-        figures = {name: value for name, value in measure_scenes(images, found, few).items() if "/" not in name}
+        measured = measure_scenes(images, found, few, oks_of=plain.oks_of)
+        figures = {name: value for name, value in measured.items() if "/" not in name}
         curve.append({**seen, **figures, "of": len(few)})
     write_sealed(file, CURVE, {"training": recipe.training_key, "weights": weights, "curve": curve})
     return curve

@@ -12,7 +12,7 @@ from repro.metrics.coco import evaluate_coco, predictions_to_coco
 from repro.metrics.crowdpose import evaluate_crowdpose
 from repro.metrics.diagnosis import diagnose
 from repro.metrics.evidence import Evidence, Ratio
-from repro.metrics.people_oks import people_oks, reached_oks
+from repro.metrics.people_oks import OksOf, people_oks, reached_oks
 from repro.skeletons.skeleton import CROWDPOSE14
 
 
@@ -21,6 +21,7 @@ def measure_scenes(
     poses: dict[str, ScenePoses],
     index: np.ndarray | None = None,
     evidence: dict[str, Evidence] | None = None,
+    oks_of: OksOf = "best",
 ) -> dict[str, float]:
     """Every metric that the set allows, as fractions.
 
@@ -29,6 +30,7 @@ def measure_scenes(
         poses: people by reading, ``final`` among them.
         index: positions of the images that were evaluated; None for all.
         evidence: takes what each AP and mean OKS rests on, image by image in the order of their ids; None to leave it out.
+        oks_of: the found people that count in the mean OKS, see ``metrics.people_oks``.
 
     Returns:
         COCO's ten figures; of a set with CrowdPose's skeleton and crowd indices CrowdPose's nine, whose AP is by its own
@@ -48,9 +50,9 @@ def measure_scenes(
         figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas, evidence=evidence)
     for reading, found in results.items():
         suffix = "" if reading == "final" else f"_{reading}"
-        figures[f"OKS{suffix}"] = people_oks(truth, found, sigmas)
+        figures[f"OKS{suffix}"] = people_oks(truth, found, sigmas, oks_of)
         if evidence is not None:
-            evidence[f"OKS{suffix}"] = people_evidence(truth, found, ids, sigmas)
+            evidence[f"OKS{suffix}"] = people_evidence(truth, found, ids, sigmas, oks_of)
         if suffix:
             name = f"AP{suffix}"
             figures[name] = evaluate_coco(truth, ids, found, sigmas, evidence=evidence, name=name)["AP"]
@@ -61,10 +63,14 @@ def measure_scenes(
 
 
 def people_evidence(
-    truth: list[dict[str, Any]], found: list[dict[str, Any]], ids: np.ndarray, sigmas: np.ndarray
+    truth: list[dict[str, Any]],
+    found: list[dict[str, Any]],
+    ids: np.ndarray,
+    sigmas: np.ndarray,
+    oks_of: OksOf = "best",
 ) -> Ratio:
     """What the mean OKS of people rests on, in the order of image ids."""
-    reached, order = reached_oks(truth, found, sigmas), sorted(ids.tolist())
+    reached, order = reached_oks(truth, found, sigmas, oks_of), sorted(ids.tolist())
     sums = np.array([reached[image].sum() if image in reached else 0.0 for image in order])
     return Ratio(sums, np.array([len(reached.get(image, ())) for image in order], dtype=np.float64))
 

@@ -67,7 +67,7 @@ class Asked:
     Args:
         recipe: its grouper and its reading of the scales are followed.
         readings: some of ``readings_of``.
-        scorer: gives people their scores, save those of ``heatmap``; None for the naive score.
+        scorer: gives people of ``final`` their scores; None for the naive score.
     """
 
     recipe: Recipe

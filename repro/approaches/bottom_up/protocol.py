@@ -7,7 +7,7 @@ from repro.recipe import Recipe, SceneEvaluation
 
 
 def protocol_of(recipe: Recipe) -> str:
-    """Input, split, test-time averaging, grouper, scores and start."""
+    """Input, split, test-time averaging, grouper, scores, whom the mean OKS counts and start."""
     evaluation, side = recipe.scene_evaluation, recipe.input.size[0]
     scales = ", ".join(f"{scale:g}" for scale in evaluation.scales)
     several = f"scales {scales} {evaluation.reading}" if len(evaluation.scales) > 1 else "single scale"
@@ -18,6 +18,7 @@ def protocol_of(recipe: Recipe) -> str:
         several,
         f"grouper {type(recipe.method.decoder).__name__}",
         scores_of(evaluation),
+        f"mean OKS of {'the best-scored' if evaluation.oks_of == 'best' else 'all found'} people",
         origin_of(recipe),
     )
     return " · ".join(parts)

@@ -110,5 +110,5 @@ def scoring_labels(images: ImageSet, poses: ScenePoses) -> tuple[np.ndarray, np.
 
 def scorer_name(recipe: Recipe) -> str:
     """The file of a recipe's scorer: recipes of one training share it where flip test, scoring and grouper are the same."""
-    evaluation = replace(recipe.scene_evaluation, scales=(1.0,), reading="concatenated", split="val")
+    evaluation = replace(recipe.scene_evaluation, scales=(1.0,), reading="concatenated", split="val", oks_of="all")
     return f"scoring-{serial.digest(evaluation)}-{serial.digest(recipe.method.decoder, Decoder)}.safetensors"
