@@ -21,19 +21,19 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.measure import measure_scenes
-from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, predict_scenes, readings_of, true_cues
+from repro.approaches.bottom_up.oracle import perfect_people
+from repro.approaches.bottom_up.predict import predict_scenes, readings_of
 from repro.data.cached import cache_images
 from repro.data.catalogue import load_images
 from repro.data.images import ImageSet
 from repro.data.persons import ImageFiles
 from repro.data.scene_augment import SceneAugmentation
-from repro.data.scene_batches import SceneBatches, SceneInput
-from repro.encoders.people_batch import PeopleBatch
+from repro.data.scene_batches import SceneInput
 from repro.experiments.outcome import keep, kept
 from repro.grouping.guided import GuidedGrouper
 from repro.models.checkpoints import load_weights
@@ -129,40 +129,6 @@ def learn(images: ImageSet, recipe: Recipe) -> tuple[nn.Module, list[dict[str, f
         load_weights(network, folder / "model.safetensors")
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return network.eval(), [json.loads(line) for line in lines]
-
-
-def perfect_people(images: ImageSet, recipe: Recipe) -> dict[str, ScenePoses]:
-    """The people that a recipe's grouper finds in perfect maps of each image, by reading (see ``readings_of``)."""
-    batches, starts = SceneBatches(images, recipe.scene_input), images.starts()
-    found: dict[str, list] = {reading: [] for reading in readings_of(recipe)}
-    for shown in batches.evaluation():
-        image, (height, width) = int(shown.index[0]), shown.images[1.0].shape[1:3]
-        people = batches.people(shown.index, shown.matrices, np.zeros(1, dtype=bool))
-        maps = {1.0: perfect_maps(people, recipe, images, (width, height))}
-        inverse = torch.from_numpy(shown.inverses[0])
-        for reading, lines in found.items():
-            cues = true_cues(images, starts, image, shown.matrices[0]) if reading == "heatmap" else None
-            one = group_people(maps, recipe, images.skeleton, reading=reading, cues=cues)
-            lines.append((image, one.mapped(inverse)))
-    return {reading: gather(lines, len(images.skeleton)) for reading, lines in found.items()}
-
-
-def perfect_maps(
-    people: dict[str, Tensor], recipe: Recipe, images: ImageSet, size: tuple[int, int]
-) -> dict[str, Tensor]:
-    """What a network without error gives for the people of a batch: the encoder's targets, named as outputs.
-
-    Args:
-        people: the people of ``SceneBatches.people``, in input px.
-        recipe: the recipe, for its encoder and stride.
-        images: the set, for its skeleton.
-        size: (width, height) of the input in px.
-    """
-    small = (size[0] // recipe.scene_input.stride, size[1] // recipe.scene_input.stride)
-    mask = torch.ones(len(people["points"]), small[1], small[0])
-    batch = PeopleBatch.from_batch({**people, "mask": mask}, 1 / recipe.scene_input.stride)
-    targets = recipe.method.scene_encoder(batch, size=small, skeleton=images.skeleton)
-    return {name: targets[name] for name in ("heatmaps", "centres", "offsets")}
 
 
 def overfit(images: ImageSet, recipe: Recipe) -> dict[str, Any]:

@@ -99,8 +99,9 @@ def test_crops_are_those_that_the_cpu_cuts(device, parts):
         assert_same(found, expected, device)
 
 
+@pytest.mark.parametrize("augmentation", [SceneAugmentation(), SceneAugmentation(colour=0.4, lighting=0.1)])
 @pytest.mark.parametrize("device", DEVICES)
-def test_scenes_and_masks_are_those_that_the_cpu_warps(device):
+def test_scenes_and_masks_are_those_that_the_cpu_warps(device, augmentation):
     scenes = tiny_scenes(5)
     hidden = np.zeros((128, 128), dtype=bool, order="F")
     hidden[30:100, 20:70] = True
@@ -112,8 +113,8 @@ def test_scenes_and_masks_are_those_that_the_cpu_warps(device):
     drawn = {"seed": 0, "epoch": 1, "batch": 2}
     masks = 0
     for found, expected in zip(
-        resident.training_epoch(SceneAugmentation(), **drawn),
-        plain.training_epoch(SceneAugmentation(), **drawn),
+        resident.training_epoch(augmentation, **drawn),
+        plain.training_epoch(augmentation, **drawn),
         strict=True,
     ):
         assert_same(found, expected, device)

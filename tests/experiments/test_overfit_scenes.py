@@ -13,6 +13,7 @@ import torch
 
 from repro import paths
 from repro.approaches.bottom_up.measure import measure_scenes
+from repro.approaches.bottom_up.oracle import perfect_maps, perfect_people
 from repro.data.persons import ImageFiles
 from repro.experiments import overfit_scenes
 from repro.experiments.overfit_scenes import (
@@ -22,8 +23,6 @@ from repro.experiments.overfit_scenes import (
     evaluated,
     load_photographs,
     overfit_recipe,
-    perfect_maps,
-    perfect_people,
     run_overfit,
     take_images,
 )
@@ -75,7 +74,7 @@ def test_perfect_maps_have_peaks_at_the_keypoints():
         "segment_areas": torch.from_numpy(images.areas[None]).float(),
         "present": torch.ones(1, 2, dtype=torch.bool),
     }
-    maps = perfect_maps(people, recipe, images, (SIDE, SIDE))
+    maps = perfect_maps(people, recipe, images.skeleton, (SIDE, SIDE))
     assert set(maps) == {"heatmaps", "centres", "offsets"}
     places = (points[0, 0] / 4).round()
     for k, (place, point) in enumerate(zip(places.long(), points[0, 0] / 4, strict=True)):

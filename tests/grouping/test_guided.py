@@ -10,6 +10,9 @@ from repro.errors import ReproError
 from repro.grouping.guided import GuidedGrouper
 from repro.grouping.maps import fused_heatmaps
 from repro.grouping.regressed import Cues
+from repro.grouping.shown import Shown
+from repro.models.guided import GuidedNetwork
+from repro.skeletons.skeleton import COCO17
 
 from .rendered import crowd, gaussians, nearest_error, rendered
 
@@ -107,6 +110,26 @@ def test_a_scorer_reorders():
     found = GuidedGrouper()(rendered(poses, (64, 64), 4), stride=4, scorer=lambda people: -people.points[:, 0, 0])
     assert found.scores.tolist() == (-found.points[:, 0, 0]).tolist()
     assert (found.scores[:-1] >= found.scores[1:]).all()
+
+
+def test_regressed_poses_and_true_cues_keep_the_naive_score():
+    """Regression quality is measured in that order, with a scoring network and without."""
+    poses = crowd(5, 3, 17, 256.0)
+
+    def people(reading, scorer):
+        one = {1.0: rendered(poses, (64, 64), 4)}
+        described = GuidedNetwork().outputs
+        cues = Cues(points=poses, scores=torch.ones(3)) if reading == "heatmap" else None
+        shown = Shown(
+            scales=one, stride=4, skeleton=COCO17, described=described, reading=reading, cues=cues, scorer=scorer
+        )
+        return GuidedGrouper().people(shown)
+
+    for reading in ("regression", "heatmap"):
+        plain, scored = people(reading, None), people(reading, lambda found: -found.points[:, 0, 0])
+        torch.testing.assert_close(plain.scores, scored.scores, rtol=0, atol=0)
+        torch.testing.assert_close(plain.points, scored.points, rtol=0, atol=0)
+    assert (people("final", lambda found: -found.points[:, 0, 0]).scores < 0).all()
 
 
 def test_maps_of_twice_the_size_are_averaged():

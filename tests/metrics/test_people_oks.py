@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.errors import ReproError
-from repro.metrics.people_oks import assigned_oks, people_oks
+from repro.metrics.people_oks import assigned_oks, people_oks, reached_oks
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14, Skeleton
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
@@ -28,8 +28,8 @@ def person(*points: tuple[float, float, int], image: int = 1, area: float = 100.
     }
 
 
-def found(*points: tuple[float, float], image: int = 1) -> dict:
-    return {"image_id": image, "keypoints": [number for x, y in points for number in (x, y, 0.5)], "score": 0.5}
+def found(*points: tuple[float, float], image: int = 1, score: float = 0.5) -> dict:
+    return {"image_id": image, "keypoints": [number for x, y in points for number in (x, y, 0.5)], "score": score}
 
 
 def test_one_person_by_hand():
@@ -56,6 +56,35 @@ def test_a_found_person_is_used_once():
     twins = [person((10, 10, 2), (30, 10, 2)), person((10, 10, 2), (30, 10, 2))]
     assert people_oks(twins, [found((10, 10), (30, 10))], SIGMAS) == 0.5
     assert people_oks(twins, [found((10, 10), (30, 10))] * 3, SIGMAS) == 1.0
+
+
+def test_only_the_best_scored_count_as_many_as_are_labelled():
+    """One person: a pose 2 px off (exp(-1/2)) scored above one that is right; and of equal scores the earlier one."""
+    truth = [person((10, 10, 2), (30, 10, 2))]
+    off, right = found((12, 10), (32, 10), score=0.9), found((10, 10), (30, 10), score=0.8)
+    assert people_oks(truth, [right, off], SIGMAS) == pytest.approx(math.exp(-0.5), abs=1e-12)
+    assert people_oks(truth, [right, off], SIGMAS, "all") == 1.0
+    assert people_oks(truth, [off, {**right, "score": 0.9}], SIGMAS) == pytest.approx(math.exp(-0.5), abs=1e-12)
+    assert people_oks(truth, [{**right, "score": 0.9}, off], SIGMAS) == 1.0
+
+
+def test_crowds_and_unlabelled_people_give_no_place():
+    truth = [person((10, 10, 2), (30, 10, 2)), person((50, 50, 2), (70, 50, 2), crowd=1), person((0, 0, 0), (0, 0, 0))]
+    poses = [found((900, 900), (900, 900), score=0.9), found((10, 10), (30, 10), score=0.8)]
+    assert people_oks(truth, poses, SIGMAS) < 1e-12 and people_oks(truth, poses, SIGMAS, "all") == 1.0
+
+
+@PROPERTY
+@given(st.integers(1, 3), st.integers(0, 4), st.integers(1, 5), st.integers(0, 1000))
+def test_people_of_lower_scores_change_nothing(people, fewer, noise, seed):
+    """Noise in addition, scored below the others: where as many are found as there are people, not even where it hits them."""
+    rng = np.random.default_rng(seed)
+    truth = [person(*((*point, 2) for point in rng.uniform(0, 40, (2, 2)).tolist())) for _ in range(people)]
+    poses = [found(*rng.uniform(0, 40, (2, 2)).tolist(), score=0.5 + rng.random()) for _ in range(people + fewer)]
+    more = [found(*rng.uniform(0, 40, (2, 2)).tolist(), score=0.4 * rng.random()) for _ in range(noise)]
+    own, with_noise = (reached_oks(truth, some, SIGMAS)[1] for some in (poses, more + poses))
+    np.testing.assert_array_equal(own, with_noise)
+    assert people_oks(truth, more + poses, SIGMAS, "all") >= people_oks(truth, poses, SIGMAS, "all") - 1e-12
 
 
 def test_a_person_of_another_image_is_no_match():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from repro.approaches.base import approach_of
@@ -69,7 +71,7 @@ def test_the_split_that_is_evaluated_is_no_part_of_a_training():
 
 
 def test_the_rows_of_table_4_differ_in_one_part_each():
-    rows = [recipe("hgr", 4, row) for row in table_rows("hgr", 4).rows]
+    rows = [recipe("hgr", 4, row) for row in table_rows("hgr", 4).rows if row != "baseline-box"]
     parts = [
         (
             r.method.network.guidance,
@@ -86,6 +88,37 @@ def test_the_rows_of_table_4_differ_in_one_part_each():
         (True, 0.1, True, False),
         (True, 0.1, True, True),
     ]
+
+
+def test_the_row_of_footnote_4_is_the_baseline_with_another_centre():
+    one, other = recipe("hgr", 4, "baseline"), recipe("hgr", 4, "baseline-box")
+    encoder = replace(other.method.encoder, centre="mean")
+    assert other.method.encoder.centre == "box" and other.training_key != one.training_key
+    assert other.but(method=other.method.but(encoder=encoder)) == one
+
+
+def test_compared_methods_of_sahg_are_hgrs_and_are_tested_as_its_text_says():
+    for row, of in (("centernet-dla", "centernet-dla"), ("centernet-hg", "centernet-hg"), ("hrhrnet-w32", "hrhrnet-w32-ae")):
+        assert recipe("sahg", 1, row).training_key == recipe("hgr", 2, of).training_key
+        assert recipe("sahg", 1, row).evaluation.split == "test"
+    assert recipe("sahg", 1, "sahg-w32-multi").evaluation.reading == "averaged"
+    assert recipe("hgr", 2, "hgr-hrnet-w32-multi").evaluation.reading == "concatenated"
+
+
+@pytest.mark.parametrize(("paper", "table"), [one for one in ALL if one != ("hgr", 1)])
+def test_every_row_counts_the_best_scored_people_alone(paper, table):
+    assert {row.recipe.evaluation.oks_of for row in table_rows(paper, table).rows.values()} == {"best"}
+
+
+def test_centernet_alone_changes_colours():
+    colours = {
+        row: (one.recipe.augmentation.colour, one.recipe.augmentation.lighting)
+        for row, one in table_rows("hgr", 2).rows.items()
+    }
+    assert {row: own for row, own in colours.items() if own != (0, 0)} == {
+        "centernet-dla": (0.4, 0.1),
+        "centernet-hg": (0.4, 0.1),
+    }
 
 
 def test_table_1_is_counted_alone_as_printed():
@@ -112,7 +145,7 @@ def test_data_sets_of_bottom_up_tables():
 def test_the_protocol_says_what_explains_differences():
     assert protocol_of(recipe("hgr", 3, "hgr-hrnet-w32-multi")) == (
         "whole images, short side 512 · test split · flip test, aligned · scales 0.5, 1, 2 concatenated · grouper "
-        "GuidedGrouper · scoring network · from random weights"
+        "GuidedGrouper · scoring network · mean OKS of the best-scored people · from random weights"
     )
     short = protocol_of(recipe("hgr", 3, "hgr-hrnet-w32-multi"), "bfloat16", 0.5)
     assert short.endswith(" · from random weights · length 1/2 · computed in bfloat16")

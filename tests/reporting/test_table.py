@@ -153,7 +153,7 @@ def test_rows_that_were_not_run_say_so() -> None:
     assert list(table["kind"]) == ["rerun", "own, not run", "own, not run"]
     assert table.loc[1, "PCKh@0.5"] == "90.5 / –"
     foreign = replace(some, paper="sahg", table=1, runs=())
-    assert set(wide_table(Measured(foreign))["kind"]) == {"cited", "own, not run"}
+    assert set(wide_table(Measured(foreign))["kind"]) == {"cited", "rerun, not run", "own, not run"}
     counted = replace(foreign, paper="hgr", counted={"hrhrnet-w48": {"params_M": 63.8, "gflops": 154.3}})
     assert list(wide_table(Measured(counted))["kind"]) == ["cited", "cited", "rerun", *3 * ["own, not run"]]
 
@@ -274,6 +274,19 @@ def test_each_step_of_a_bottom_up_ablation_is_judged_by_its_own_quality() -> Non
         one = table.loc["guidance", metric]
         assert one["judged by"] == judge and one["step printed"] == pytest.approx(printed)
         assert one["ours"] == pytest.approx(ours) and one["step ours"] == pytest.approx(3.0)
+
+
+def test_a_step_between_a_warm_start_and_random_weights_is_not_judged() -> None:
+    """Where both begin alike it is, and where weights were given nothing begins."""
+    outcome = scene_outcome("sahg", 2, ("baseline", "sahg"), ap=0.1)
+
+    def judged(*recipes: dict) -> bool:
+        runs = tuple(replace(run, recipe=recipe) for run, recipe in zip(outcome.runs, recipes, strict=True))
+        return not steps_table(Measured(replace(outcome, runs=runs))).empty
+
+    warm, random, given = {"initialisation": {"name": "w32"}}, {}, {"weights": {"title": "published"}}
+    assert judged(warm, warm) and judged(random, random) and judged(random, given) and judged(given, warm)
+    assert not judged(random, warm) and not judged(warm, random)
 
 
 def test_a_metric_that_cannot_see_a_step_does_not_judge_it() -> None:

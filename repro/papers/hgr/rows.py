@@ -29,7 +29,7 @@ the modules that do it. Readings of the tables:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from repro.data.scene_augment import SceneAugmentation
 from repro.data.scene_batches import SceneInput
@@ -203,7 +203,7 @@ def _gains(slugs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 _CENTERNET = {"centernet-dla": centernet(DLA()), "centernet-hg": centernet(Hourglass())}
 _AE48 = {"hrhrnet-w48-ae": associative(48)}
 _OWN = tuple(_own())
-_PARTS = {"guidance": False, "tradeoff": False, "adaptive": False, "scoring": False}
+_PARTS: dict[str, Any] = {"guidance": False, "tradeoff": False, "adaptive": False, "scoring": False}
 RANDOM = (
     "CenterNet's backbones have no warm start and begin with random weights, where the other rows begin with a backbone that "
     "knows people: steps from CenterNet's rows are shown and not judged."

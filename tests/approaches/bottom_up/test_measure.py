@@ -34,6 +34,24 @@ def test_each_reading_has_the_mean_oks_of_its_people(skeleton):
     assert {"OKS_regression", "OKS_heatmap"}.isdisjoint(measure_scenes(scenes, {"final": half}))
 
 
+@pytest.mark.parametrize("oks_of", ["best", "all"])
+def test_the_evidence_counts_the_people_that_the_mean_oks_does(scenes, oks_of):
+    """Everybody is found twice: right, and with a higher score far off."""
+    right = true_poses(scenes)
+    both = replace(
+        right,
+        image_index=np.repeat(right.image_index, 2),
+        points=np.repeat(right.points, 2, 0) + np.tile([500.0, 0.0], len(right.points))[:, None, None],
+        keypoint_scores=np.repeat(right.keypoint_scores, 2, 0),
+        scores=np.tile([0.9, 0.5], len(right.points)),
+    )
+    evidence = {}
+    figures = measure_scenes(scenes, {"final": both}, evidence=evidence, oks_of=oks_of)
+    assert figures["OKS"] == pytest.approx(1.0 if oks_of == "all" else 0.0, abs=1e-12)
+    whole = evidence["OKS"].values(np.ones((1, len(scenes)), dtype=int))
+    assert whole[0] == pytest.approx(figures["OKS"], abs=1e-12)
+
+
 def test_people_named_left_for_right_are_inverted(scenes):
     turned = replace(true_poses(scenes), points=scenes.keypoints[:, list(scenes.skeleton.flip_permutation)])
     figures = measure_scenes(scenes, {"final": turned})
