@@ -66,7 +66,8 @@ def reached_oks(
             ``repro.metrics.crowdpose``.
         predictions: COCO result dicts of the same images, in px of the image.
         sigmas: (K,) OKS constants, as ``Skeleton.sigma_array``.
-        oks_of: the found people that can be assigned: of each image the ``best``-scored, as many as people count there, or ``all``.
+        oks_of: the found people that can be assigned: of each image the ``best``-scored, as many as people count
+            there, or ``all``.
 
     Returns:
         (G,) fractions of each image in which a person counts.

@@ -13,8 +13,8 @@
 - **Optimisation**: the warm-up takes a twentieth of the steps at most, and at ``laptop`` scale the rate falls once, to a tenth
   after four fifths of the steps, for all rows alike: the papers' second fall leaves a short training with a last part that
   changes next to nothing.
-- **Augmentation** is as strong as the training is long: rotations, shifts, changes of size and of colour shrink to the share of the
-  printed epochs that is shown (``weakened``); mirroring stays. What is printed is meant for 140 and 300 epochs.
+- **Augmentation** is as strong as the training is long: rotations, shifts, changes of size and of colour shrink to the share of
+  the printed epochs that is shown (``weakened``); mirroring stays. What is printed is meant for 140 and 300 epochs.
 - **Length** of ``laptop``: 16,000 images, 2,000 steps of 8, a quarter of it in hgr's table 2 with seven networks; ``LENGTH=2``
   and more draw twice as many scenes to train on. Batches of 4 took 40 % longer for the same OKS within 3.
 - **Scoring** learns from fewer images, in smaller batches, so that it takes about as many steps as it should.
@@ -52,8 +52,8 @@ def weakened(augmentation: SceneAugmentation, share: float) -> SceneAugmentation
         share: the share of the paper's epochs that is shown; 1 and more leave it as it is.
 
     Returns:
-        Rotations, shifts, changes of colour and the distances of the crop's size from 1 times the share, to four digits; mirroring
-        as it is.
+        Rotations, shifts, changes of colour and the distances of the crop's size from 1 times the share, to four digits;
+        mirroring as it is.
     """
     share = min(1.0, share)
     low, high = (round(1 + share * (factor - 1), 4) for factor in augmentation.scale)

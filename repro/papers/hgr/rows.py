@@ -20,8 +20,8 @@ the modules that do it. Readings of the tables:
   shorter side, there its longer one; colours change (``data.colour_augment``). The flip test is aligned for all methods.
 - **Multi-scale testing** is the released code's reading: cues of all scales together, other scales' centres below those of
   scale 1 (``grouping.multi_scale``).
-- **Footnote 4** of Section 4.2 gives 0.3 of the baseline's gain over CenterNet-HG to centres at the mean of the keypoints: an extra
-  row of table 4 is the baseline with the box's centre.
+- **Footnote 4** of Section 4.2 gives 0.3 of the baseline's gain over CenterNet-HG to centres at the mean of the keypoints: an
+  extra row of table 4 is the baseline with the box's centre.
 - **Test-dev** (table 3) has no public labels: COCO's val stands for it, of drawn people a held-out split. At paper scale tables
   2 and 3 share their trainings.
 """
@@ -290,8 +290,8 @@ TABLES = {
                     "Scoring": "no",
                 },
                 after="baseline",
-                why="Footnote 4: the baseline with the box's centre as a person's, over which the mean of the keypoints is said to "
-                "gain 0.3 AP.",
+                why="Footnote 4: the baseline with the box's centre as a person's, over which the mean of the keypoints is said "
+                "to gain 0.3 AP.",
             )
         },
         expected=tuple(

@@ -99,8 +99,8 @@ TABLES = {
                 {"sahg-w32": recipe(sahg(), redistributed=THETA, scoring=True)}, split="test", reading="averaged"
             ),
         },
-        "A held-out split stands for test-dev, whose labels are not public; the network of the own rows is that of table 2's last "
-        f"row. {RANDOM}",
+        "A held-out split stands for test-dev, whose labels are not public; the network of the own rows is that of table 2's "
+        f"last row. {RANDOM}",
         expected=better(("sahg-w32", "sahg-w32-multi")),
     ),
     2: _table(
