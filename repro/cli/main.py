@@ -20,6 +20,7 @@ from repro.cli.predict import export, predict
 from repro.cli.pretraining import enlarger, warm_start
 from repro.cli.reproduce import reproduce
 from repro.cli.results import results
+from repro.cli.run import run
 from repro.cli.runs import runs
 from repro.cli.site import site
 from repro.cli.tables import list_tables, notebooks
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 for command in (
-    *(reproduce, predict, export, plan, submit, status, job, list_tables, results, runs),
+    *(reproduce, run, predict, export, plan, submit, status, job, list_tables, results, runs),
     *(notebooks, site, data, fetch_command),
     *(warm_start, enlarger, gpu_check, *COMMANDS),
 ):

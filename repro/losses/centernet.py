@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -76,6 +77,8 @@ class CenterNetLoss:
         offset_weight: the weight of keypoints as offsets from the centre pixel.
         pixel_weight: the weight of the fractions of pixels, both of centres and keypoints.
     """
+
+    logits: ClassVar[tuple[str, ...]] = ("centres", "heatmaps")  # outputs that come before the sigmoid
 
     heatmap_weight: float = 1.0
     size_weight: float = 0.1

@@ -8,7 +8,7 @@ zero error.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -103,6 +103,8 @@ class DetectionOffsetLoss:
     Args:
         alpha: weight of the offsets, which the paper does not print.
     """
+
+    logits: ClassVar[tuple[str, ...]] = ("heatmaps",)  # outputs that come before the sigmoid
 
     alpha: float = 1.0
 

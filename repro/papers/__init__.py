@@ -3,6 +3,8 @@
 A paper of another package is named by the package's import name, as in ``make reproduce PAPER=wide_peaks TABLE=1``; this name
 is its key. The package holds what the folders of the papers here hold: ``PAPER`` in ``__init__``, ``TABLES`` in ``rows``,
 ``reported/table<N>.csv``, and, where it likes, ``notebooks/table<N>.ipynb``.
+
+A study (``papers.studies``) is taken for a paper with one table, which nobody has printed; its name is its key.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from repro.errors import ReproError
 from repro.papers import cal, fowkal, hgr, sahg, skeletal
 from repro.papers.spec import Paper
+from repro.papers.studies import Study, find_study
 
 
 class Papers(Mapping[str, Paper]):
@@ -24,7 +27,14 @@ class Papers(Mapping[str, Paper]):
 
     def __getitem__(self, key: str) -> Paper:
         """The paper of that key. Raises KeyError where there is none, ReproError where a package's is no paper."""
-        return self._own[key] if key in self._own else _imported(key)
+        if key in self._own:
+            return self._own[key]
+        study = self.study(key)
+        return _imported(key) if study is None else study.paper(self[study.base.paper].table(study.base.table))
+
+    def study(self, key: str) -> Study | None:
+        """The study of that name; None where it is that of a paper, or of nothing."""
+        return None if key in self._own else find_study(key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._own)
@@ -37,7 +47,10 @@ class Papers(Mapping[str, Paper]):
         return f"{__name__}.{key}" if key in self._own else key
 
     def folder(self, key: str) -> Path:
-        """The folder of that package."""
+        """The folder of that package, or the one that holds a study's file."""
+        study = self.study(key)
+        if study is not None and study.file is not None:
+            return study.file.parent
         return Path(str(importlib.import_module(self.module(key)).__file__)).parent
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from repro.errors import ReproError
+from repro.errors import ReproError, choice_error
 from repro.papers import PAPERS
 from repro.papers.printed import reported
-from repro.recipe import Network, Recipe
+from repro.papers.studies import RowName, Study
+from repro.recipe import Decoder, Encoder, Loss, Network, Recipe
 from repro.skeletons.skeleton import Skeleton
+from repro.support import serial
+from repro.support.part_text import parse_part
+
+_KINDS: dict[str, Any] = {"encoder": Encoder, "network": Network, "loss": Loss, "decoder": Decoder}
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,9 @@ def table_rows(paper: str, number: int) -> TableRows | None:
         ReproError: when the paper has no such table, or its rows are not those that are printed.
     """
     PAPERS[paper].table(number)
+    study = PAPERS.study(paper)
+    if study is not None:
+        return _rows_of_study(study)
     name = f"{PAPERS.module(paper)}.rows"
     if importlib.util.find_spec(name) is None:
         return None
@@ -149,6 +157,49 @@ def table_rows(paper: str, number: int) -> TableRows | None:
                 "column: name one."
             )
     return found
+
+
+def row_of(name: RowName) -> Row:
+    """A row by its name. Raises ReproError where it has no recipe."""
+    rows = runnable_rows(name.paper, name.table).rows
+    if name.row not in rows:
+        raise choice_error(f"row of table {name.table} of {name.paper}", name.row, rows)
+    return rows[name.row]
+
+
+def combined(recipe: Recipe, parts: Mapping[str, str], *, one_stage: bool = False) -> Recipe:
+    """A recipe with parts exchanged.
+
+    Args:
+        recipe: the recipe.
+        parts: ``encoder``, ``network``, ``loss`` and ``decoder``, as ``support.part_text`` reads them.
+        one_stage: whether a second stage of training is left out.
+
+    Raises:
+        ReproError: for a part that does not exist, or a value that it does not take.
+    """
+    given = {kind: serial.from_plain(_KINDS[kind], parse_part(text, kind), kind) for kind, text in parts.items()}
+    changed = recipe.but(method=recipe.method.but(**given)) if given else recipe
+    return changed.but(second_stage=None) if one_stage else changed
+
+
+def _rows_of_study(study: Study) -> TableRows:
+    """The rows of a study: its base and each combination, run as the table of its base is."""
+    base = runnable_rows(study.base.paper, study.base.table)
+    rows = {}
+    for slug, one in study.rows.items():
+        try:
+            recipe = combined(row_of(one.base).recipe, one.parts, one_stage=one.one_stage)
+        except ReproError as error:
+            raise ReproError(f"Row {slug!r} of the study {study.key}: {error}") from error
+        rows[slug] = Row(recipe)
+    kinds = {type(row.recipe.input) for row in rows.values()}
+    if len(kinds) > 1:
+        raise ReproError(
+            f"The study {study.key} has rows with crops of persons and rows with whole images, which cannot be compared: choose "
+            "bases of one approach."
+        )
+    return replace(base, rows=rows, extras={}, expected=(), headlines={}, stand_ins={}, note=study.note, detector=False)
 
 
 def runnable_rows(paper: str, number: int) -> TableRows:

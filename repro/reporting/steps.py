@@ -20,7 +20,7 @@ from repro.papers.spec import Column, TableSpec, printed_value
 from repro.reporting.intervals import Interval
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
-from repro.reporting.verdicts import sign_of, verdict
+from repro.reporting.verdicts import finding, sign_of, verdict
 
 UNJUDGED_SCALES = ("smoke",)  # whose numbers mean nothing
 
@@ -39,7 +39,7 @@ class Step:
         argued: whether the paper argues for the step without comparing the rows in the table.
         interval: ours; None where either row was not run.
         judges: whether this column judges the step.
-        verdict: one of ``VERDICTS``; "" where it does not judge.
+        verdict: one of ``VERDICTS``, of a study one of ``FINDINGS``; "" where it does not judge.
     """
 
     baseline: str
@@ -127,7 +127,10 @@ def make_step(
     one = measured.outcome
     says = float(sign) if sign is not None else says_of(one, baseline, row, label)
     interval = measured.interval(baseline, row, step_columns(measured)[label])
-    judges = judges and one.scale not in UNJUDGED_SCALES and says is not None and measured.start_alike(baseline, row)
+    judges = judges and one.scale not in UNJUDGED_SCALES and measured.start_alike(baseline, row)
+    judges = judges and (says is not None or is_study(one))
+    same = measured.one_training(baseline, row)
+    found = verdict(says, interval, one_training=same) if says is not None else finding(interval, one_training=same)
     return Step(
         baseline=baseline,
         row=row,
@@ -138,8 +141,13 @@ def make_step(
         argued=sign is not None,
         interval=interval,
         judges=judges,
-        verdict=verdict(says, interval, one_training=measured.one_training(baseline, row)) if judges else "",
+        verdict=found if judges else "",
     )
+
+
+def is_study(outcome: Outcome) -> bool:
+    """Whether the table is that of a study, which nobody has printed: its steps are found to be higher or lower."""
+    return PAPERS.study(outcome.paper) is not None
 
 
 def says_of(outcome: Outcome, baseline: str, row: str, label: str) -> float | None:
@@ -164,6 +172,8 @@ def printed_judge(measured: Measured, baseline: str, row: str, label: str = "", 
     wanted = [headline, *_standing_for(one, headline)]
     if not label and says_of(one, baseline, row, first):  # in its place, where the paper says something of it
         wanted += [first, *_standing_for(one, first)]
+    if is_study(one):
+        return _first_that_can(measured, baseline, row, [*wanted, METRICS["OKS"].label])
     said = [head for head in wanted if sign is not None or says_of(one, baseline, row, head) is not None]
     return _first_that_can(measured, baseline, row, said)
 

@@ -15,8 +15,8 @@ from repro.papers.spec import printed_value
 from repro.recipe import Recipe
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
-from repro.reporting.steps import Step, measured_columns, printed_change, steps_of
-from repro.reporting.verdicts import VERDICTS
+from repro.reporting.steps import Step, is_study, measured_columns, printed_change, steps_of
+from repro.reporting.verdicts import FINDINGS, VERDICTS
 
 STEP_COLUMNS = ("step printed", "step ours", "low", "high", "interval over", "error people", "error seeds")
 
@@ -207,7 +207,8 @@ def count_verdicts(measured: Measured) -> list[str]:
     if not judged:
         return []
     counts = Counter(one.verdict for one in judged)
-    return [f"{counts[name]} {name}: {meaning}" for name, meaning in VERDICTS.items()]
+    words = FINDINGS if is_study(measured.outcome) else VERDICTS
+    return [f"{counts[name]} {name}: {meaning}" for name, meaning in words.items()]
 
 
 def _shown_print(one: Step) -> str:
@@ -215,6 +216,8 @@ def _shown_print(one: Step) -> str:
     if one.argued:
         expected = f"expected {'+' if one.says and one.says > 0 else '-'}"
         return expected if one.printed is None else f"{_signed(one.printed)} ({expected})"
+    if one.judges and one.says is None:
+        return "not printed"
     return _signed(one.says) + (f" {one.judged_by}" if one.judged_by and one.says is not None else "")
 
 

@@ -13,6 +13,13 @@ VERDICTS = {
     NONE_EXPECTED: "the paper prints no change",
 }
 
+HIGHER, LOWER = "higher", "lower"
+FINDINGS = {  # of steps that nobody has printed
+    HIGHER: "the 95 % interval excludes zero, the row is above its baseline",
+    LOWER: "the 95 % interval excludes zero, the row is below its baseline",
+    UNDECIDED: VERDICTS[UNDECIDED],
+}
+
 
 def verdict(expected: float | None, interval: Interval | None, *, one_training: bool = False) -> str:
     """One of ``VERDICTS``, or "" where the paper says nothing of the step or nothing was run.
@@ -35,6 +42,12 @@ def verdict(expected: float | None, interval: Interval | None, *, one_training: 
     if not knows_both or not interval.excludes_zero:
         return UNDECIDED
     return CONFIRMED if (expected > 0) == (interval.mean > 0) else CONTRADICTED
+
+
+def finding(interval: Interval | None, *, one_training: bool = False) -> str:
+    """One of ``FINDINGS`` for a step that nobody has printed, by the rule of ``verdict``; "" where nothing was run."""
+    words = {CONFIRMED: HIGHER, CONTRADICTED: LOWER, UNDECIDED: UNDECIDED}
+    return words.get(verdict(1.0, interval, one_training=one_training), "")
 
 
 def sign_of(expected: float | None, interval: Interval | None) -> str:
