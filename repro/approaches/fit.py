@@ -49,7 +49,9 @@ class _Watched(dict[str, Tensor]):
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
+        if name not in self:
+            return default
+        return self[name]
 
     def items(self) -> Any:
         self.read |= set(self)
@@ -88,15 +90,18 @@ def check_fit(recipe: Recipe, skeleton: Skeleton) -> Fit:
         skeleton: of the keypoints.
 
     Raises:
-        ReproError: where they do not fit, with the reason: a part of the other approach, a loss or a decoder that reads what is not
-            there, maps of different sizes, an output that nothing teaches, logits read as heat, offsets in another unit.
+        ReproError: where they do not fit, with the reason: a part of the other approach, a loss or a decoder that reads what is
+            not there, maps of different sizes, an output that nothing teaches, logits read as heat, offsets in another unit.
     """
     small = _small(recipe)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         network = small.method.network.reduced().build(skeleton)
         batch = _fake_batch(small, skeleton)
-        outputs = {name: maps.float() for name, maps in _tried(small.method.network, network, normalise(batch["images"])).items()}
+        outputs = {
+            name: maps.float()
+            for name, maps in _tried(small.method.network, network, normalise(batch["images"])).items()
+        }
         targets = _make_targets(small, batch, outputs, skeleton)
         learned = _learned(small, outputs, targets)
         decoded, missed = _decoded(small, network, batch, outputs, targets, skeleton)
@@ -111,7 +116,9 @@ def _small(recipe: Recipe) -> Recipe:
     if isinstance(recipe.input, SceneInput):
         return recipe.but(input=replace(recipe.input, size=(SIDE, SIDE)))
     width, height = recipe.input.size
-    size = recipe.input.size if max(width, height) <= SIDE else (SIDE * 3 // 4, SIDE) if height > width else (SIDE, SIDE)
+    size = (
+        recipe.input.size if max(width, height) <= SIDE else (SIDE * 3 // 4, SIDE) if height > width else (SIDE, SIDE)
+    )
     return recipe.but(input=replace(recipe.input, size=size))
 
 
@@ -193,14 +200,18 @@ def _decoded(
         wanted = (PEOPLE, len(skeleton))
         if tuple(points.shape) != (*wanted, 2) or tuple(scores.shape) != wanted:
             raise ReproError(
-                f"{_name(decoder)} gives points {tuple(points.shape)} and scores {tuple(scores.shape)} of {PEOPLE} people, expected "
-                f"{(*wanted, 2)} and {wanted}: choose a decoder of the maps that {_name(method.network)} gives."
+                f"{_name(decoder)} gives points {tuple(points.shape)} and scores {tuple(scores.shape)} of {PEOPLE} people, "
+                f"expected {(*wanted, 2)} and {wanted}: choose a decoder of the maps that {_name(method.network)} gives."
             )
         return frozenset(asked.read), _missed(recipe, batch, outputs, targets, frozenset(asked.read))
 
 
 def _missed(
-    recipe: Recipe, batch: dict[str, Tensor], outputs: dict[str, Tensor], targets: dict[str, Tensor], read: frozenset[str]
+    recipe: Recipe,
+    batch: dict[str, Tensor],
+    outputs: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    read: frozenset[str],
 ) -> float | None:
     """Mean distance in px of the map from keypoints to what is decoded of their own targets; None where they are other maps."""
     if not all(name in targets and targets[name].shape == outputs[name].shape for name in read):
@@ -238,12 +249,12 @@ def _check_learned(
             continue
         if name in decoded:
             raise ReproError(
-                f"{_name(method.decoder)} reads {name!r}, which {losses} does not teach, so that it would stay random: choose a loss "
-                f"that reads {name!r}, or a decoder that does not."
+                f"{_name(method.decoder)} reads {name!r}, which {losses} does not teach, so that it would stay random: choose a "
+                f"loss that reads {name!r}, or a decoder that does not."
             )
         raise ReproError(
-            f"{_name(method.network)} gives {name!r}, which {losses} does not teach and nothing reads: choose a loss that reads it, "
-            "or a network without it."
+            f"{_name(method.network)} gives {name!r}, which {losses} does not teach and nothing reads: choose a loss that reads "
+            "it, or a network without it."
         )
 
 
@@ -254,8 +265,8 @@ def _check_logits(recipe: Recipe, decoded: frozenset[str]) -> None:
         given = sorted(set(getattr(loss, "logits", ())) & decoded)
         if given and not takes:
             raise ReproError(
-                f"{_name(loss)} teaches {given[0]!r} before the sigmoid, which {_name(decoder)} reads as heat: choose a decoder with "
-                "logits=True, or another loss."
+                f"{_name(loss)} teaches {given[0]!r} before the sigmoid, which {_name(decoder)} reads as heat: choose a decoder "
+                "with logits=True, or another loss."
             )
         if takes and not given:
             raise ReproError(
@@ -285,7 +296,8 @@ def _tried(part: Any, call: Any, *given: Any) -> Any:
 
 def _refuse_lacking(recipe: Recipe, loss: Any, asked: _Watched, wanted: _Watched, error: Exception) -> NoReturn:
     """The error for a loss that reads what is not there."""
-    kind, giver, maps = ("target", recipe.method.encoder, wanted)
+    giver: Any = recipe.method.encoder
+    kind, maps = "target", wanted
     if asked.lacking:
         kind, giver, maps = ("output", recipe.method.network, asked)
     what = "encoder" if kind == "target" else "network"
@@ -298,7 +310,9 @@ def _refuse_lacking(recipe: Recipe, loss: Any, asked: _Watched, wanted: _Watched
 def _refuse(part: Any, network: Any, error: Exception, encoder: Any = None) -> NoReturn:
     """The error for a part that fails on what it is given."""
     givers = _name(network) if encoder is None else f"{_name(network)} and {_name(encoder)}"
-    raise ReproError(f"{_name(part)} does not fit what {givers} gives ({_short(error)}): choose another one.") from error
+    raise ReproError(
+        f"{_name(part)} does not fit what {givers} gives ({_short(error)}): choose another one."
+    ) from error
 
 
 def _losses(recipe: Recipe) -> list[Any]:

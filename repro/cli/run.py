@@ -15,7 +15,9 @@ WITHOUT = ("paper", "table", "rows", "boxes", "weights")  # options of ``reprodu
 
 def _part(kind: str) -> click.Option:
     """The option that exchanges a part; it may be given several times."""
-    what = f"another {kind}, as in Name(key=value), module:Class or JSON; each that is given is combined with all others"
+    what = (
+        f"another {kind}, as in Name(key=value), module:Class or JSON; each that is given is combined with all others"
+    )
     return click.Option([f"--{kind}"], multiple=True, help=what)
 
 
@@ -42,9 +44,13 @@ def _run(
 
     parts = dict(zip(PARTS, (encoder, network, loss, decoder), strict=True))
     if bool(study) == bool(base):
-        raise ReproError("Give either --base, as in --base cal/8/dark-w32-64x48 --decoder Argmax, or --study with a file or a name.")
+        raise ReproError(
+            "Give either --base, as in --base cal/8/dark-w32-64x48 --decoder Argmax, or --study with a file or a name."
+        )
     if study and (name or question or one_stage or any(parts.values())):
-        raise ReproError("--study names a file that holds all combinations: leave the parts, --name, --question and --one-stage out.")
+        raise ReproError(
+            "--study names a file that holds all combinations: leave the parts, --name, --question and --one-stage out."
+        )
     if study:
         chosen = open_study(study)
     else:

@@ -49,8 +49,8 @@ class Papers(Mapping[str, Paper]):
     def folder(self, key: str) -> Path:
         """The folder of that package, or the one that holds a study's file."""
         study = self.study(key)
-        if study is not None and study.file is not None:
-            return study.file.parent
+        if study is not None:
+            return study.folder
         return Path(str(importlib.import_module(self.module(key)).__file__)).parent
 
 

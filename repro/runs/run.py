@@ -188,6 +188,11 @@ def make_training(recipe: Recipe, persons: SampleSet, world: World) -> Path:
     return folder(recipe)
 
 
+def begun_share(recipe: Recipe) -> float:
+    """The share of a recipe's last stage that an unfinished training has ended; 0 where none was begun."""
+    return 0.0 if is_trained(recipe) else _ended_epochs(recipe) / len(recipe.epochs)
+
+
 def _ended_epochs(recipe: Recipe) -> int:
     """How many epochs of a recipe's last stage an unfinished training has ended."""
     try:

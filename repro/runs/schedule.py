@@ -22,7 +22,7 @@ from repro.recipe import Recipe
 from repro.runs.costs import Cost, Counted, TaskProgress, task_cost, wall_seconds
 from repro.runs.files import restore_text
 from repro.runs.holds import hold_runs
-from repro.runs.run import Task, has_state, is_evaluated, is_intact, is_trained, make_task
+from repro.runs.run import Task, begun_share, has_state, is_evaluated, is_intact, is_trained, make_task
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.support import processes
 from repro.support.processes import available_cores
@@ -268,9 +268,19 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
     given = len(recipes) - len(trained)
     text += f", {done} of them complete already" if done else ""
+    text += said_begun([share for one in trainings.values() if (share := begun_share(one))])
     click.echo(text + (f", {given} evaluated with given weights" if given else "") + f", in {paths.runs()}")
     if fresh := sum(recipe.initialisation is None for recipe in trained):
         click.echo(
             f"{fresh} of them start from random weights: START=random or SCALE=paper was given, or their backbone has no warm "
             "start (`repro warm-start` makes that of an HRNet or a ResNet for a scale)."
         )
+
+
+def said_begun(shares: list[float]) -> str:
+    """The end of a sentence that tells of unfinished trainings: how much of each is done; "" for none."""
+    if not shares:
+        return ""
+    low, high = (int(100 * share) for share in (min(shares), max(shares)))
+    done = f"{low} % done" if low == high else f"{low} to {high} % done"
+    return f", {'one' if len(shares) == 1 else len(shares)} of them begun and {done}"

@@ -9,7 +9,9 @@ from typing import Any
 
 from repro.errors import ReproError
 
-HOW = "write a name as in Dark, with values as in Dark(kernel=9), a class of your own as in module:Class(size=3), or JSON"
+HOW = (
+    "write a name as in Dark, with values as in Dark(kernel=9), a class of your own as in module:Class(size=3), or JSON"
+)
 _CALL = re.compile(r"\s*(?P<name>[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*)?)\s*(?P<values>\(.*\))?\s*", re.DOTALL)
 _NAMES = {"true": True, "false": False, "null": None, "none": None}
 
@@ -18,8 +20,8 @@ def parse_part(text: str, where: str) -> dict[str, Any]:
     """The plain form of a part, as ``serial.from_plain`` takes it. Nothing of the text is executed.
 
     Args:
-        text: ``Name``, ``Name(key=value, ...)`` with numbers, strings, tuples and other parts as values, ``module:Class(...)``, or a
-            JSON object with a ``type``.
+        text: ``Name``, ``Name(key=value, ...)`` with numbers, strings, lists and other parts as values, ``module:Class(...)``, or
+            a JSON object with a ``type``.
         where: what it is, as errors name it.
 
     Raises:
@@ -34,7 +36,7 @@ def parse_part(text: str, where: str) -> dict[str, Any]:
         call = ast.parse(f"part{found['values'] or '()'}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ReproError(f"The {where} is {text!r:.200}, which cannot be read ({error}): {HOW}.") from error
-    if not isinstance(call, ast.Call):
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
         raise ReproError(f"The {where} is {text!r:.200}, which is no name with values: {HOW}.")
     return {"type": found["name"], **_keywords(call, text, where)}
 
@@ -45,14 +47,16 @@ def _parse_json(text: str, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ReproError(f"The {where} is {text!r:.200}, which is no JSON ({error}): {HOW}.") from error
     if not isinstance(plain.get("type"), str):
-        raise ReproError(f"The {where} is {text!r:.200}, which names no type: begin it with {{\"type\": \"Dark\"}}.")
+        raise ReproError(f'The {where} is {text!r:.200}, which names no type: begin it with {{"type": "Dark"}}.')
     return plain
 
 
 def _keywords(call: ast.Call, text: str, where: str) -> dict[str, Any]:
     """The values of a call by name."""
     if call.args or any(one.arg is None for one in call.keywords):
-        raise ReproError(f"The {where} is {text!r:.200}, which has a value without a name: name each, as in Dark(kernel=9).")
+        raise ReproError(
+            f"The {where} is {text!r:.200}, which has a value without a name: name each, as in Dark(kernel=9)."
+        )
     names = [str(one.arg) for one in call.keywords]
     if len(set(names)) < len(names):
         raise ReproError(f"The {where} is {text!r:.200}, which names a value twice: name each once.")

@@ -1,11 +1,13 @@
 """One progress bar over everything that a command makes: it counts estimated seconds, so that its time left is that of the whole.
 
-Where stderr is no terminal there is no bar; what it would say of a part with a label is then printed, a line each.
+Where stderr is no terminal there is no bar; what it would say of a part with a label is then printed, a line each, and every
+minute a line says how much is done and what is left.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
@@ -13,6 +15,7 @@ from typing import Any, cast
 from torch import nn
 from tqdm import tqdm
 
+EVERY = 60.0  # s between two lines where there is no bar
 FORMAT = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 
 
@@ -46,7 +49,10 @@ class Progress:
         self._bar = _Bar(total=max(seconds, 1e-9), disable=hidden, smoothing=0, bar_format=FORMAT)
         self._shown = shown
         self._start = self._end = self._done = 0.0
-        self._label = ""
+        self._label = self._said = ""
+        self._total, self._tells = seconds, bool(shown and seconds > 0 and self._bar.disable)
+        self._started = self._told = time.monotonic()
+        self._begun: tuple[float, float] | None = None  # (done, when) at the first step
 
     def __enter__(self) -> Progress:
         return self
@@ -67,7 +73,8 @@ class Progress:
         if not self._bar.disable:
             self._bar.set_description(text)
         elif self._shown and self._label:
-            tqdm.write(text)
+            _print(text)
+        self._said = text
 
     def add(self, seconds: float) -> None:
         """So many seconds more of the part are done."""
@@ -83,10 +90,38 @@ class Progress:
                 self._bar.begun = (self._bar.n, self._bar.format_dict["elapsed"])
         else:
             self._bar.refresh()  # its clock goes on
+        if self._tells:
+            self._tell(time.monotonic())
+
+    def _tell(self, now: float) -> None:
+        """A line, where the last one is a minute old."""
+        if self._begun is None and self._done > 0:
+            self._begun = (self._done, now)
+        if now - self._told < EVERY:
+            return
+        self._told, left = now, self._total - self._done
+        if self._begun is not None and self._done > self._begun[0]:
+            left *= (now - self._begun[1]) / (self._done - self._begun[0])
+        what = f"{self._said}: " if self._said else ""
+        share = min(99, int(100 * self._done / self._total))
+        _print(f"{what}{share} % of all done after {_long(now - self._started)}, about {_long(left)} left")
 
     def aside(self) -> AbstractContextManager:
         """Within it other lines can be printed: the bar is put away and drawn again below them."""
         return tqdm.external_write_mode(file=sys.stdout)
+
+
+def _print(text: str) -> None:
+    """Print a line that a log shows at once."""
+    tqdm.write(text)
+    sys.stdout.flush()
+
+
+def _long(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 100 * 60 else f"{seconds / 3600:.1f} hours"
 
 
 @contextmanager

@@ -112,10 +112,11 @@ def _check_name(name: str) -> None:
 
 def _slug(texts: Sequence[str], taken: Mapping[str, object], *, one_stage: bool) -> str:
     """A short name of a combination that no other has."""
-    words = [re.sub(r'[^\w.]+', "-", re.sub(r'\{\s*"type"\s*:\s*', "", text)).strip("-").lower() for text in texts]
+    words = [re.sub(r"[^\w.]+", "-", re.sub(r'\{\s*"type"\s*:\s*', "", text)).strip("-").lower() for text in texts]
     name = "-".join(word[:40] for word in words) or "one-stage"
     name += "-one-stage" if one_stage and texts else ""
-    return next(one for one in (name, *(f"{name}-{n}" for n in itertools.count(2))) if one not in taken)
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _question(base: RowName, kinds: Sequence[str], *, one_stage: bool) -> str:

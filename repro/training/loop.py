@@ -26,6 +26,7 @@ from repro.training.checkpoints import Ledger, load_state, open_ledger, replacin
 from repro.training.device import compile_network, network_products, prepare
 from repro.training.distributed import World, share_of_batch
 from repro.training.feed import Epochs, Feed, Lessons, Step
+from repro.training.follow import Board, board_of, write_csv
 from repro.training.precision import autocast
 from repro.training.returned import check_minimised, named
 from repro.training.schedule import learning_rate
@@ -69,9 +70,9 @@ def train(
     that the first one left in the folder ``before``. Bottom-up recipes take images in place of persons, which are counted in
     their stead.
 
-    Leaves ``model.safetensors``, ``snapshots/`` and ``log.jsonl`` (one line an epoch). Numbers are a function of the recipe,
-    the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every epoch ends with a
-    complete state on disk.
+    Leaves ``model.safetensors``, ``snapshots/``, ``log.jsonl`` (one line an epoch) and the same as ``log.csv``. Numbers are a
+    function of the recipe, the device and the number of threads: order and augmentation are drawn from (seed, epoch) and every
+    epoch ends with a complete state on disk.
 
     Raises:
         ReproError: when there are fewer persons than a batch holds, the loss stops being a number, or what an earlier call left
@@ -99,11 +100,12 @@ def train(
     feed = Feed(lessons, recipe, samples.skeleton, device)
     if job.world.compiled != "off":
         _compile(recipe, model, job.world)
-    for epoch in range(done, recipe.epochs.stop):
-        line = _train_epoch(recipe, model, optimiser, batches, feed, epoch, steps, job)
-        if job.world.leads:
-            _end_epoch(folder, recipe, line, network, optimiser, ledger)
-        job.world.wait()
+    with board_of(folder, done, wanted=job.world.leads) as board:
+        for epoch in range(done, recipe.epochs.stop):
+            line = _train_epoch(recipe, model, optimiser, batches, feed, epoch, steps, job)
+            if job.world.leads:
+                _end_epoch(folder, recipe, line, network, optimiser, ledger, board)
+            job.world.wait()
     if job.world.leads:
         save_weights(network, folder / "model.safetensors", {"recipe": recipe.training_key})
 
@@ -217,12 +219,15 @@ def _end_epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     ledger: Ledger,
+    board: Board,
 ) -> None:
     """Write the epoch's log line, its snapshot if one is due, and the state that training can go on from."""
     epoch = int(line["epoch"])
     ledger.log.append(json.dumps(line))
     with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(ledger.log[-1] + "\n")
+    write_csv(folder / "log.csv", ledger.log)
+    board.add(line)
     if epoch in snapshot_epochs(recipe.epochs):
         target = snapshot_file(folder, epoch)
         target.parent.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from repro.reporting.intervals import Interval
-from repro.reporting.verdicts import VERDICTS, sign_of, verdict
+from repro.reporting.verdicts import VERDICTS, finding, sign_of, verdict
 
 NAN = math.nan
 
@@ -69,3 +69,8 @@ def test_one_seed_decides_between_two_readings_of_one_training() -> None:
 )
 def test_the_sign_stands_beside_a_verdict(expected: float | None, interval: Interval | None, told: str) -> None:
     assert sign_of(expected, interval) == told
+
+
+def test_steps_that_nobody_printed_are_higher_or_lower_by_the_same_rule() -> None:
+    assert [finding(one) for one in (UP, DOWN, WIDE, None)] == ["higher", "lower", "undecided", ""]
+    assert finding(ONE_SEED) == "undecided" and finding(ONE_SEED, one_training=True) == "higher"

@@ -65,7 +65,7 @@ def test_a_run_holds_everything_about_itself(data, tiny_samples, places):
     assert place == places / "runs" / recipe.training_key
     assert json.loads((place / "recipe.json").read_text()) == recipe.to_plain()
     assert {p.name for p in place.iterdir()} == {
-        *("recipe.json", "run.json", "log.jsonl", "model.safetensors", "snapshots", "evaluations")
+        *("recipe.json", "run.json", "log.jsonl", "log.csv", "model.safetensors", "snapshots", "evaluations")
     }
     run = load_run(recipe)
     assert run.recipe == recipe

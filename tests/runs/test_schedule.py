@@ -14,7 +14,7 @@ from repro.errors import ReproError
 from repro.runs import schedule as tasks
 from repro.runs.costs import Cost
 from repro.runs.run import Task, folder, is_trained, load_run, make_task
-from repro.runs.schedule import Machine, announce, make_runs, pending_seconds, plan_tasks
+from repro.runs.schedule import Machine, announce, make_runs, pending_seconds, plan_tasks, said_begun
 from repro.support.progress import Progress
 
 from ..tiny_runs import BASELINE, SKELETAL, tiny_recipe
@@ -121,6 +121,28 @@ def test_what_is_complete_is_announced(data, tiny_samples, places, capsys):
     counted_line, start_line = capsys.readouterr().out.splitlines()
     assert counted_line == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}"
     assert start_line.startswith("3 of them start from random weights") and "repro warm-start" in start_line
+
+
+def test_what_was_begun_is_announced_with_its_share(data, tiny_samples, places, capsys):
+    begun, fresh = tiny_recipe(data, epochs=5), tiny_recipe(data, seed=1)
+    steps = []
+
+    def stop(crops):
+        steps.append(crops)
+        if len(steps) == 9:  # the first call tells what is done, then there are three steps an epoch: two epochs have ended
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_task(Task(begun), tiny_samples, ALONE, 0, stop)
+    announce([begun, fresh])
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said == f"2 runs from 2 trainings, one of them begun and 40 % done, in {places / 'runs'}"
+
+
+def test_shares_of_several_are_a_range():
+    assert said_begun([]) == ""
+    assert said_begun([0.4]) == ", one of them begun and 40 % done"
+    assert said_begun([0.75, 0.2, 0.5]) == ", 3 of them begun and 20 to 75 % done"
 
 
 def test_several_tables_are_announced_once(data, tiny_samples, places, capsys):

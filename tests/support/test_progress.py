@@ -10,6 +10,7 @@ import torch
 import tqdm.std
 from torch import nn
 
+from repro.support import progress as progress_module
 from repro.support.progress import Progress, pixels_seen
 
 
@@ -92,6 +93,51 @@ def test_without_a_terminal_there_is_a_line_for_what_is_done(capsys):
         progress.say("run 1/2")
     said = capsys.readouterr()
     assert said.out == "cal 2 · 7 runs, 2 at once\n" and said.err == ""
+
+
+def test_without_a_terminal_there_is_a_line_a_minute(capsys, monkeypatch):
+    now = [5000.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    with Progress(1000.0) as progress, progress.part("cal 2", 1000.0):
+        progress.say("7 runs, 2 at once")
+        now[0] += 20  # processes start
+        progress.reach(100.0)
+        now[0] += 39
+        progress.reach(148.0)  # 59 s: not yet
+        now[0] += 1
+        progress.reach(150.0)  # 50 in the 40 s since the first step: 850 are left
+        now[0] += 59
+        progress.reach(150.0)
+        now[0] += 1
+        progress.reach(150.0)  # nothing more in another minute: 50 in 100 s
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "cal 2 · 7 runs, 2 at once",
+        "cal 2 · 7 runs, 2 at once: 15 % of all done after 60 s, about 11 minutes left",
+        "cal 2 · 7 runs, 2 at once: 15 % of all done after 2 minutes, about 28 minutes left",
+    ]
+
+
+def test_times_are_said_in_fitting_units(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    with Progress(100_000.0) as progress, progress.part("", 100_000.0):
+        for seconds in (10.0, 36_000.0):
+            now[0] = seconds
+            progress.reach(seconds)
+    assert capsys.readouterr().out == "36 % of all done after 10.0 hours, about 17.8 hours left\n"
+
+
+def test_with_a_terminal_or_hidden_there_are_no_lines(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    with redirect_stderr(Terminal()), Progress(100.0) as progress, progress.part("cal 2", 100.0):
+        now[0] += 500
+        progress.reach(50.0)
+    with Progress(100.0, shown=False) as progress, progress.part("cal 2", 100.0):
+        now[0] += 500
+        progress.reach(50.0)
+    assert capsys.readouterr().out == ""
 
 
 def test_nothing_to_be_done_shows_no_bar():

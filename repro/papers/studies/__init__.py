@@ -99,6 +99,11 @@ class Study:
     file: Path | None = None
 
     @property
+    def folder(self) -> Path:
+        """Where its file lies, or will lie."""
+        return (paths.results() / self.key) if self.file is None else self.file.parent
+
+    @property
     def note(self) -> str:
         """What a reader of the table must know."""
         return (
@@ -117,8 +122,10 @@ class Study:
 
     def paper(self, printed: TableSpec) -> Paper:
         """The study as a paper with one table, whose columns are those of its base's table that are measured."""
-        columns = tuple(column for column in printed.columns if column.metric is not None and column.metric not in COUNTED)
-        table = TableSpec(NUMBER, self.question.rstrip("?. ") , self.settings, columns, "nowhere", "")
+        columns = tuple(
+            column for column in printed.columns if column.metric is not None and column.metric not in COUNTED
+        )
+        table = TableSpec(NUMBER, self.question.rstrip(" ?."), self.settings, columns, "nowhere", "")
         return Paper(self.key, f"Study {self.key}", (), (table,))
 
     def frame(self, table: TableSpec) -> pd.DataFrame:
@@ -129,7 +136,11 @@ class Study:
             cells = {"Base": one.base.row, "Stages": "one" if one.one_stage else "as base"}
             cells |= {part.capitalize(): one.parts.get(part, "as base") for part in PARTS}
             baseline = "" if slug == first else one.baseline or first
-            line = dict.fromkeys(table.header, "-") | {"row": slug, "kind": "own" if baseline else "rerun", "baseline": baseline}
+            line = dict.fromkeys(table.header, "-") | {
+                "row": slug,
+                "kind": "own" if baseline else "rerun",
+                "baseline": baseline,
+            }
             lines.append(line | {name: cells[name] for name in table.settings})
         return pd.DataFrame(lines, columns=list(table.header), dtype=str)
 
@@ -145,7 +156,9 @@ class Study:
         return "\n".join(lines) + "\n"
 
 
-def make_study(key: str, question: str, base: RowName, rows: Mapping[str, Combination], file: Path | None = None) -> Study:
+def make_study(
+    key: str, question: str, base: RowName, rows: Mapping[str, Combination], file: Path | None = None
+) -> Study:
     """A study whose first row is its base.
 
     Raises:
@@ -180,21 +193,24 @@ def read_study(file: Path, key: str) -> Study:
         raise choice_error(f"field of {file}", unknown[0], ("question", "base", "rows"))
     question, rows = content.get("question", ""), content.get("rows", {})
     if not (isinstance(question, str) and isinstance(content.get("base"), str) and isinstance(rows, dict)):
-        raise ReproError(f"The study {file} lacks a base, as in base = \"cal/8/dark-w32-64x48\", or its rows: add them.")
+        raise ReproError(f'The study {file} lacks a base, as in base = "cal/8/dark-w32-64x48", or its rows: add them.')
     base = RowName.parse(content["base"], f"base of {file}")
-    return make_study(key, question, base, {slug: _combination(one, base, f"{file}, row {slug}") for slug, one in rows.items()}, file)
+    combined = {slug: _combination(one, base, f"{file}, row {slug}") for slug, one in rows.items()}
+    return make_study(key, question, base, combined, file)
 
 
 def _combination(plain: Any, base: RowName, where: str) -> Combination:
     """A row of a file."""
     allowed = {**dict.fromkeys((*PARTS, "base", "baseline"), str), "one_stage": bool}
     if not isinstance(plain, dict):
-        raise ReproError(f"{where} is {plain!r}: give the parts that are exchanged, as in decoder = \"Argmax\".")
+        raise ReproError(f'{where} is {plain!r}: give the parts that are exchanged, as in decoder = "Argmax".')
     for name, value in plain.items():
         if name not in allowed:
             raise choice_error(f"field of {where}", name, allowed)
         if not isinstance(value, allowed[name]):
-            raise ReproError(f"{name} of {where} is {value!r}, expected {'true or false' if name == 'one_stage' else 'a text'}.")
+            raise ReproError(
+                f"{name} of {where} is {value!r}, expected {'true or false' if name == 'one_stage' else 'a text'}."
+            )
     own = RowName.parse(plain["base"], f"base of {where}") if "base" in plain else base
     parts = {part: plain[part] for part in PARTS if part in plain}
     return Combination(own, parts, plain.get("one_stage", False), plain.get("baseline", ""))
@@ -230,7 +246,9 @@ def write_study(study: Study) -> Path:
     file = paths.results() / study.key / FILE
     if study.file is None:
         if file.exists() and file.read_text(encoding="utf-8") != study.text():
-            raise ReproError(f"{file} holds another study of this name: give this one another name, as in --name {study.key}2.")
+            raise ReproError(
+                f"{file} holds another study of this name: give this one another name, as in --name {study.key}2."
+            )
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(study.text(), encoding="utf-8")
     return file
