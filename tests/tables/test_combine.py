@@ -89,7 +89,7 @@ def test_the_rows_of_committed_studies_fit(file):
 
 def test_a_plan_writes_nothing(folders):
     result = run("--base", BASE, "--decoder", "Argmax", "--name", "planned", "--plan")
-    assert result.exit_code == 0 and "planned 1: 2 runs from 1 trainings" in result.output
+    assert result.exit_code == 0 and "planned 1: 2 runs from 1 training" in result.output
     assert not (folders / "results" / "planned").exists()
 
 
