@@ -7,7 +7,10 @@ keypoints.
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +72,7 @@ def export_run(run: TrainedRun, path: str | Path) -> list[Path]:
     shown = NamedMaps(network, tuple(maps)).eval()
     example = torch.randn(BATCH, 3, height, width, generator=torch.Generator().manual_seed(0))
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch about its own ways
+    with replacing(target) as temporary, _quiet():
         try:
             _write(shown, example, temporary, target.suffix)
         except ImportError as error:
@@ -87,6 +89,19 @@ def export_run(run: TrainedRun, path: str | Path) -> list[Path]:
     about = target.with_suffix(".json")
     write_json(about, describe_export(run, {name: tuple(value.shape[1:]) for name, value in maps.items()}))
     return [target, about]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch and ONNX say of their own ways."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _write(network: nn.Module, example: Tensor, file: Path, suffix: str) -> None:

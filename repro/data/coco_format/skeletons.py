@@ -52,7 +52,7 @@ def own_skeleton(annotation_file: Path, toml: Path | None = None) -> Skeleton:
     name = said.get("name") or f"{kind}{len(names)}"
     if not isinstance(name, str):
         raise ReproError(f"{where}: name is {short(name)}, expected a short text as in 'hand21'.")
-    return Skeleton(
+    skeleton = Skeleton(
         name=name,
         keypoints=names,
         sigmas=_sigmas(said.get("sigmas", SIGMA), names, where),
@@ -60,6 +60,25 @@ def own_skeleton(annotation_file: Path, toml: Path | None = None) -> Skeleton:
         upper_body=_names(said["upper_body"], where, "upper_body") if said.get("upper_body") else (),
         pairs=_couples(pairs, names, where, "pairs"),
     )
+    _check_pairs(skeleton, where)
+    return skeleton
+
+
+def _check_pairs(skeleton: Skeleton, where: Path) -> None:
+    """Raise ReproError for a keypoint in two pairs, and for one called left without a right one."""
+    named = [name for pair in skeleton.pairs for name in pair]
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        raise ReproError(
+            f"{where}: pairs has {twice!r} more than once: a keypoint has one that a mirror exchanges it with."
+        )
+    for name in skeleton.keypoints:
+        other = "right_" + name.removeprefix("left_")
+        if name.startswith("left_") and name not in named and other not in skeleton.keypoints:
+            raise ReproError(
+                f"{where} has a keypoint {name!r} and none called {other!r}, which a mirror would make of it: name the pair in pairs "
+                "of a TOML, or call the keypoint otherwise."
+            )
 
 
 def sided_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -89,6 +89,7 @@ def test_a_toml_says_what_the_category_does_not(file, tmp_path):
         ('links = ["wrist"]', "expected a list of two names each"),
         ('keypoints = ["a", "a"]', "has 'a' more than once"),
         ("keypoints = 21", "expected a list of names"),
+        ('pairs = [["wrist", "thumb_1"], ["wrist", "thumb_2"]]', "'wrist' more than once"),
         ("name = 3", "name is 3, expected a short text"),
         ("= 1", "no readable TOML"),
     ],
@@ -98,6 +99,15 @@ def test_what_a_toml_says_wrong_is_told(file, tmp_path, text, why):
     toml.write_text(text, encoding="utf-8")
     with pytest.raises(ReproError, match=why):
         own_skeleton(file(category()), toml)
+
+
+def test_a_left_keypoint_without_a_right_one_is_told(file, tmp_path):
+    names = category(["left_horn", "horn_on_the_right"], [])
+    with pytest.raises(ReproError, match="'left_horn' and none called 'right_horn'"):
+        own_skeleton(file(names))
+    toml = tmp_path / "own.toml"
+    toml.write_text('pairs = [["left_horn", "horn_on_the_right"]]', encoding="utf-8")
+    assert own_skeleton(file(names), toml).flip_pairs == ((0, 1),)
 
 
 def test_keypoints_without_names_and_links_beyond_are_told(file, tmp_path):
