@@ -76,8 +76,8 @@ def _check_pairs(skeleton: Skeleton, where: Path) -> None:
         other = "right_" + name.removeprefix("left_")
         if name.startswith("left_") and name not in named and other not in skeleton.keypoints:
             raise ReproError(
-                f"{where} has a keypoint {name!r} and none called {other!r}, which a mirror would make of it: name the pair in pairs "
-                "of a TOML, or call the keypoint otherwise."
+                f"{where} has a keypoint {name!r} and none called {other!r}, which a mirror would make of it: name the pair in "
+                "pairs of a TOML, or call the keypoint otherwise."
             )
 
 
