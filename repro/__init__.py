@@ -1,7 +1,7 @@
 """Reproduces every table of five papers on heatmap-based human pose estimation on one backbone, data path and evaluator.
 
-``load_run`` and ``train`` give trained runs, which predict and are evaluated. What stands in ``__all__`` is brought in when it is
-asked for, so that ``import repro`` does not wait for torch.
+``load_run`` and ``train`` give trained runs, which predict and are evaluated; ``combine`` puts parts of papers together. What
+stands in ``__all__`` is brought in when it is asked for, so that ``import repro`` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from repro.api.combining import combine
     from repro.api.export import export_run
     from repro.api.pictures import draw_people, save_picture
     from repro.api.trained import TrainedRun, load_run
@@ -25,6 +26,7 @@ __all__ = [
     "Skeleton",
     "TrainedRun",
     "__version__",
+    "combine",
     "draw_people",
     "export_run",
     "load_run",
@@ -36,6 +38,7 @@ _PLACES = {
     "Recipe": "repro.recipe",
     "Skeleton": "repro.skeletons.skeleton",
     "TrainedRun": "repro.api.trained",
+    "combine": "repro.api.combining",
     "draw_people": "repro.api.pictures",
     "export_run": "repro.api.export",
     "load_run": "repro.api.trained",

@@ -32,7 +32,7 @@ def some_photograph() -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["docs/python.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/python.md", "docs/how-to/a-combination.md", "README.md"])
 def test_the_examples_run(page, tmp_path, monkeypatch):
     for name in ("runs", "results", "cache"):
         monkeypatch.setenv(f"REPRO_{name.upper()}", str(tmp_path / name))

@@ -9,6 +9,7 @@ from pathlib import Path
 from repro.api.find import Place
 from repro.api.trained import TrainedRun
 from repro.approaches.base import approach_of
+from repro.approaches.fit import check_fit
 from repro.approaches.samples import Samples, describe_samples
 from repro.data.catalogue import skeleton_given
 from repro.errors import ReproError
@@ -53,7 +54,7 @@ def train(
         threads: number of threads that a CPU trains with.
 
     Raises:
-        ReproError: for a row, data or recipe that cannot be trained.
+        ReproError: for a row, data or recipe that cannot be trained, and for parts of a recipe that do not fit.
     """
     machine = Machine(device=device, threads=threads, jobs=1)
     folders = tuple(None if given is None else Path(given) for given in (root, boxes))
@@ -113,4 +114,6 @@ def _opened(
             f"The recipe names {recipe.data.train_count} and {recipe.data.val_count} samples of {recipe.data.name}, and others "
             "were given: leave them out with recipe.but(data=None), or give those."
         )
+    if recipe.weights is None:
+        check_fit(recipe, samples.val.skeleton)
     return samples, recipe.but(data=about)
