@@ -85,7 +85,8 @@ class TrainedRun:
                 each photograph is taken as the box of one person. A bottom-up run finds people by itself and takes none.
 
         Returns:
-            the people of each photograph, also where there is one photograph.
+            the people of each photograph, also where there is one photograph; of boxes in their order, without those whose poses
+            NMS drops.
 
         Raises:
             ReproError: for a photograph or boxes that cannot be used.

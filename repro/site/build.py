@@ -115,7 +115,7 @@ def _run_sphinx(pages: Path, made: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "-q", "-j", jobs, "-c", str(SETTINGS), "-d", str(made.parent / "trees")]
     path = os.pathsep.join([str(paths.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
-    ran = subprocess.run([*command, str(pages), str(made)], env=environment, capture_output=True, text=True)
+    ran = subprocess.run([*command, str(pages), str(made)], env=environment, capture_output=True, text=True, encoding="utf-8")
     if ran.returncode:
         raise ReproError(f"Sphinx failed: {' '.join(ran.stderr.split()[-80:])}")
     if ran.stderr.strip():
