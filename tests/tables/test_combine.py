@@ -93,6 +93,7 @@ def test_a_plan_writes_nothing(folders):
     assert not (folders / "results" / "planned").exists()
 
 
+@pytest.mark.slow
 def test_a_study_leaves_a_result_folder(folders):
     parts = ("--decoder", "WeightedInference(n=5)", "--decoder", "Argmax", "--encoder", "OffsetField")
     result = run("--base", BASE, *parts, "--name", "mine", "--seeds", "0-1", "--question", "Are discs good?")
