@@ -71,6 +71,8 @@ help: ## list targets and variables
 	@echo "  JOBS           trainings side by side; 0 is one a core or GPU ($(JOBS))"
 	@echo "  WORKERS        processes a training reads images with ($(WORKERS)); more help with photographs that a GPU cannot hold"
 	@echo "  COMPILE        auto starts a network's kernels on a GPU as one graph; graphs, inductor, off ($(COMPILE))"
+	@echo "Variable of site"
+	@echo "  REPOSITORY     address that commits are linked at (none)"
 	@echo "Variable of test"
 	@echo "  TEST_JOBS      tests side by side, by file ($(TEST_JOBS))"
 	@echo "Variables of every target"
