@@ -56,7 +56,7 @@ def weighted(results):
 def test_a_study_is_a_paper_with_one_table_that_is_not_counted(weighted):
     paper = PAPERS[weighted]
     assert [table.number for table in paper.tables] == [1] and weighted not in list(PAPERS)
-    assert paper.table(1).settings == ("Base", "Decoder", "Stages")
+    assert paper.table(1).settings == ("Decoder", "Stages", "Base")
     assert [column.label for column in paper.table(1).columns][:2] == ["AP", "AP^50"]
     assert all(column.metric != "params_M" for column in paper.table(1).columns)
 

@@ -113,12 +113,13 @@ class Study:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The columns that describe a row: its base where there are several, and the parts that any row exchanges."""
+        """The columns that describe a row: the parts that any row exchanges, and its base, where there are several."""
         rows = self.rows.values()
         several = len({one.base for one in rows}) > 1
         changed = [part for part in PARTS if any(part in one.parts for one in rows)]
         stages = any(one.one_stage for one in rows)
-        return (*(("Base",) if several else ()), *map(str.capitalize, changed), *(("Stages",) if stages else ()))
+        columns = [*map(str.capitalize, changed), *(["Stages"] if stages else []), *(["Base"] if several else [])]
+        return tuple(columns)  # figures part long tables by the last ones
 
     def paper(self, printed: TableSpec) -> Paper:
         """The study as a paper with one table, whose columns are those of its base's table that are measured."""
