@@ -109,6 +109,18 @@ def gaussian_width(seeds: str, device: str) -> None:
     click.echo(f"Written to {run_gaussian_width(Machine(device), parse_seeds(seeds))}")
 
 
+@click.command("perfect-maps")
+@device_option
+@writing("REPRO_RESULTS")
+def perfect_maps(device: str) -> None:
+    """Measure perfect maps of the rows of sahg tables 2 to 4 (see notebooks/sahg/table2.ipynb)."""
+    from repro.experiments.perfect_maps import run_perfect_maps
+    from repro.runs.schedule import Machine
+
+    take_one_thread()
+    click.echo(f"Written to {run_perfect_maps(Machine(device))}")
+
+
 @click.command("overfit-photographs")
 @click.option("--data-root", required=True, help="folder of four photographs and test_coco_wholebody.json")
 @writing("REPRO_RUNS", "REPRO_RESULTS")
@@ -142,6 +154,7 @@ COMMANDS = (
     crop_convention,
     enlarged,
     gaussian_width,
+    perfect_maps,
     overfit_photographs,
     overfit_scenes,
 )
