@@ -1,9 +1,9 @@
 """Do the rows of sahg's tables 2 to 4 differ before anything is learned? Their perfect maps, grouped and measured.
 
-The rows differ in how wide the Gaussians of keypoints are and where these end. On maps of laptop scale, 64x64 px, that could decide
-by itself what grouping can read. A perfect map is the encoder's target in place of a network's output: where two rows' perfect
-maps differ as much as the paper's step, the step is not testable at that scale (``reporting.perfect``). Each row is measured with
-the table's basic sigma of 2 px and with others. What perfect maps do not tell is how hard a map is to learn.
+The rows differ in how wide the Gaussians of keypoints are and where these end. On maps of laptop scale, 64x64 px, that could
+decide by itself what grouping can read. A perfect map is the encoder's target in place of a network's output: where two rows'
+perfect maps differ as much as the paper's step, the step is not testable at that scale (``reporting.perfect``). Each row is
+measured with the table's basic sigma of 2 px and with others. What perfect maps do not tell is how hard a map is to learn.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from repro.approaches.samples import Samples
 from repro.approaches.top_down.measure import measure
 from repro.approaches.top_down.predict import predict_with
 from repro.approaches.top_down.samples import as_persons
-from repro.data.persons import PersonSet
+from repro.data.sample_set import SampleSet
 from repro.errors import ReproError
 from repro.models.checkpoints import load_weights
 from repro.recipe import PersonDecoder, Recipe
@@ -57,7 +57,7 @@ def check_trained(paper: str, number: int, recipes: dict[tuple[str, int], Recipe
         )
 
 
-def load_network(recipe: Recipe, persons: PersonSet, device: torch.device) -> nn.Module:
+def load_network(recipe: Recipe, persons: SampleSet, device: torch.device) -> nn.Module:
     """The trained network of a recipe, for the skeleton of ``persons``."""
     network = build_network(recipe, persons, device)
     load_weights(network, final_weights(recipe))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from repro.papers.claims import ClaimStep
 from repro.reporting.measured import Measured
 from repro.reporting.steps import Step, make_step, printed_judge, step_columns
-from repro.reporting.verdicts import CONFIRMED, CONTRADICTED, UNDECIDED
+from repro.reporting.verdicts import CONFIRMED, CONTRADICTED, NOT_TESTABLE, UNDECIDED
 
 DIVIDED, UNTRIED = "divided", "not tried"
 ON_CLAIMS = {
@@ -36,7 +36,7 @@ def judged_step(measured: Measured, step: ClaimStep) -> Step | None:
 
 def claim_verdict(verdicts: Iterable[str]) -> str:
     """One of ``ON_CLAIMS`` from the verdicts of a claim's steps that were run, "" for one that nothing could judge."""
-    found = list(verdicts)
+    found = [one for one in verdicts if one != NOT_TESTABLE]
     counts = Counter(found)
     if not found:
         return UNTRIED

@@ -20,7 +20,8 @@ from repro.papers.spec import Column, TableSpec, printed_value
 from repro.reporting.intervals import Interval
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
-from repro.reporting.verdicts import finding, sign_of, verdict
+from repro.reporting.perfect import decided_by_targets
+from repro.reporting.verdicts import NOT_TESTABLE, finding, sign_of, verdict
 
 UNJUDGED_SCALES = ("smoke",)  # whose numbers mean nothing
 
@@ -39,7 +40,7 @@ class Step:
         argued: whether the paper argues for the step without comparing the rows in the table.
         interval: ours; None where either row was not run.
         judges: whether this column judges the step.
-        verdict: one of ``VERDICTS``, of a study one of ``FINDINGS``; "" where it does not judge.
+        verdict: one of ``VERDICTS`` or ``RARE``, of a study one of ``FINDINGS``; "" where it does not judge.
     """
 
     baseline: str
@@ -131,6 +132,8 @@ def make_step(
     judges = judges and (says is not None or is_study(one))
     same = measured.one_training(baseline, row)
     found = verdict(says, interval, one_training=same) if says is not None else finding(interval, one_training=same)
+    if found and says is not None and decided_by_targets(one, baseline, row, step_columns(measured)[label], says):
+        found = NOT_TESTABLE
     return Step(
         baseline=baseline,
         row=row,

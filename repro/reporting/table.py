@@ -16,7 +16,7 @@ from repro.recipe import Recipe
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
 from repro.reporting.steps import Step, is_study, measured_columns, printed_change, steps_of
-from repro.reporting.verdicts import FINDINGS, VERDICTS
+from repro.reporting.verdicts import FINDINGS, RARE, VERDICTS
 
 STEP_COLUMNS = ("step printed", "step ours", "low", "high", "interval over", "error people", "error seeds")
 
@@ -208,6 +208,7 @@ def count_verdicts(measured: Measured) -> list[str]:
         return []
     counts = Counter(one.verdict for one in judged)
     words = FINDINGS if is_study(measured.outcome) else VERDICTS
+    words = words | {name: meaning for name, meaning in RARE.items() if counts[name]}
     return [f"{counts[name]} {name}: {meaning}" for name, meaning in words.items()]
 
 

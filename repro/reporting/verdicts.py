@@ -5,6 +5,7 @@ from __future__ import annotations
 from repro.reporting.intervals import Interval
 
 CONFIRMED, CONTRADICTED, UNDECIDED, NONE_EXPECTED = "confirmed", "contradicted", "undecided", "no effect expected"
+NOT_TESTABLE = "not testable at this scale"
 VERDICTS = {
     CONFIRMED: "the 95 % interval excludes zero, on the side that the paper says",
     CONTRADICTED: "the 95 % interval excludes zero, on the other side",
@@ -12,6 +13,7 @@ VERDICTS = {
     "could have seen, stand beside it",
     NONE_EXPECTED: "the paper prints no change",
 }
+RARE = {NOT_TESTABLE: "perfect maps of both rows differ by as much already, so that the encoder alone decides there"}
 
 HIGHER, LOWER = "higher", "lower"
 FINDINGS = {  # of steps that nobody has printed
@@ -22,7 +24,7 @@ FINDINGS = {  # of steps that nobody has printed
 
 
 def verdict(expected: float | None, interval: Interval | None, *, one_training: bool = False) -> str:
-    """One of ``VERDICTS``, or "" where the paper says nothing of the step or nothing was run.
+    """One of ``VERDICTS``, none of ``RARE``; "" where the paper says nothing of the step or nothing was run.
 
     An interval that knows one of both sources alone decides nothing. Seeds alone: all of them are evaluated on the same people.
     People alone, of one seed: where two trainings of the same recipe differ by as much as other people would change, it excludes

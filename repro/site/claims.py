@@ -7,11 +7,11 @@ from pathlib import Path
 
 from repro.reporting.claims import ON_CLAIMS
 from repro.reporting.labels import typeset
-from repro.reporting.verdicts import VERDICTS
+from repro.reporting.verdicts import RARE, VERDICTS
 from repro.site.markdown import verdict_text
 from repro.tables import claims_page
 
-WORDS = {*VERDICTS, *ON_CLAIMS, claims_page.UNJUDGED}
+WORDS = {*VERDICTS, *RARE, *ON_CLAIMS, claims_page.UNJUDGED}
 
 
 def write_claims(pages: Path, names: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from repro.encoders.scale_aware import ScaleAwareGaussian
 from repro.papers.sahg.examples import (
     PRINTED_SCALES,
     kernel,
+    keypoint_rates,
     missing_scales,
     optimise_map,
     peaks,
@@ -65,3 +66,8 @@ def test_each_change_alone_is_not_enough():
     assert float(kept[-1, 8, 8]) < 0.01
     loose, losses = optimise_map(forms["not learned through"], target, steps=400, rate=0.02)
     assert float(loose[-1].min()) < -1 and float(losses[-1]) < 0
+
+
+def test_rates_by_kind_are_the_mean_of_left_and_right():
+    metrics = {"pckh@0.5": 0.9, "pckh@0.5/left_hip": 0.4, "pckh@0.5/right_hip": 0.6, "pckh@0.5/head": 0.7, "pckh@0.1/head": 0.1}
+    assert keypoint_rates(metrics) == {"hip": 50.0, "head": 70.0}

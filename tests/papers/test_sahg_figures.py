@@ -66,3 +66,10 @@ def test_courses_show_loss_lowest_value_and_the_peak():
     figure = figures.optimisation_figure({"one": (maps, torch.tensor([4.0, 3.0]))}, target)
     shown = [axis.lines[0].get_ydata().tolist() for axis in figure.axes]
     assert shown == [[4, 3], [0, 9], [5, 14]]
+
+
+def test_rates_are_a_line_a_network_in_the_order_of_the_first():
+    figure = figures.rate_figure({"one": {"hip": 80.0, "wrist": 60.0}, "two": {"wrist": 70.0, "hip": 75.0}})
+    (axis,) = figure.axes
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["wrist", "hip"]
+    assert [list(line.get_ydata()) for line in axis.get_lines()] == [[60.0, 80.0], [70.0, 75.0]]

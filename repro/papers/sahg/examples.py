@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -93,3 +93,13 @@ def optimise_map(
         loss.backward()
         optimiser.step()
     return torch.stack(maps), torch.stack(losses)
+
+
+def keypoint_rates(metrics: Mapping[str, float], measure: str = "pckh@0.5") -> dict[str, float]:
+    """A rate by kind of keypoint, the mean of left and right, in %: of a run's metrics ``<measure>/<keypoint>``."""
+    kinds: dict[str, list[float]] = {}
+    for name, value in metrics.items():
+        kind, _, keypoint = name.partition("/")
+        if kind == measure and keypoint:
+            kinds.setdefault(keypoint.removeprefix("left_").removeprefix("right_"), []).append(100 * value)
+    return {kind: sum(values) / len(values) for kind, values in kinds.items()}

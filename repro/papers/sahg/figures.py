@@ -142,3 +142,17 @@ def optimisation_figure(courses: Mapping[str, tuple[Tensor, Tensor]], target: Te
     sns.despine()
     figure.tight_layout()
     return figure
+
+
+def rate_figure(rates: Mapping[str, Mapping[str, float]], label: str = "PCKh@0.5, %") -> Figure:
+    """A rate by kind of keypoint, a line a network (Fig. 2); kinds in the order of the first network's rates."""
+    first = next(iter(rates.values()))
+    kinds = sorted(first, key=lambda kind: first[kind])
+    figure, axis = plt.subplots(figsize=(7.5, 3.2))
+    for (name, own), colour in zip(rates.items(), sns.color_palette("bright"), strict=False):
+        axis.plot(kinds, [own[kind] for kind in kinds], "o-", color=colour, label=name, markersize=4)
+    axis.set(ylabel=label)
+    axis.legend(frameon=False, fontsize=8)
+    sns.despine()
+    figure.tight_layout()
+    return figure
