@@ -17,6 +17,7 @@ import matplotlib
 from repro import paths
 from repro.errors import ReproError
 from repro.papers import PAPERS
+from repro.papers.studies import NUMBER
 from repro.reporting.folders import committed_manifests, newest_folder
 from repro.reporting.outcome import Outcome
 from repro.site.claims import write_claims
@@ -62,8 +63,18 @@ def write_pages(pages: Path, address: str) -> None:
         own = [name for name in notebooks if name.startswith(f"notebooks/{key}-")]
         write_paper_page(paper, pages, lines[key], own)
     others = [name for name in notebooks if not re.match(rf"notebooks/({'|'.join(PAPERS)})-", name)]
+    studies: dict[str, list[str]] = {}
+    for key in studies_of({one["paper"] for one in committed_manifests().values()}):
+        views = folders_of(key, NUMBER)
+        names |= _write_tables(key, NUMBER, views, pages, address)
+        studies[page_name(key, NUMBER)] = table_lines(PAPERS[key], {NUMBER: views[0]})[0]
     write_claims(pages, names)
-    write_index(pages, lines, others)
+    write_index(pages, lines, others, studies)
+
+
+def studies_of(keys: set[str]) -> list[str]:
+    """Those of some keys that are studies, sorted."""
+    return sorted(key for key in keys if PAPERS.study(key) is not None)
 
 
 def _write_tables(paper: str, number: int, views: list[TableView], pages: Path, address: str) -> dict[str, str]:

@@ -79,13 +79,16 @@ def write_paper_page(paper: Paper, pages: Path, lines: list[list[str]], notebook
     target.write_text("\n".join(parts), encoding="utf-8")
 
 
-def write_index(pages: Path, lines: dict[str, list[list[str]]], others: list[str]) -> None:
+def write_index(
+    pages: Path, lines: dict[str, list[list[str]]], others: list[str], studies: dict[str, list[str]] | None = None
+) -> None:
     """Write the first page.
 
     Args:
         pages: folder of all pages.
         lines: the lines of ``table_lines``, by key of the paper.
         others: notebooks that belong to no paper.
+        studies: the line of each study, by the name of its page.
     """
     count = sum(map(len, lines.values()))
     parts = [
@@ -99,6 +102,9 @@ def write_index(pages: Path, lines: dict[str, list[list[str]]], others: list[str
     ]
     for key, paper in PAPERS.items():
         parts += [f"## [{paper.title}](/papers/{key}.md)\n", pipe_table(HEADS, lines[key])]
+    if studies:
+        parts += ["## Studies: parts of different papers together\n", pipe_table(HEADS, studies.values())]
+        parts.append(toctree(studies, caption="Studies", hidden=True))
     parts += [
         toctree(["claims"], hidden=True),
         toctree([f"papers/{key}" for key in PAPERS], caption="Papers", hidden=True),

@@ -8,10 +8,10 @@ import pytest
 from repro import paths
 from repro.errors import ReproError
 from repro.papers import PAPERS
-from repro.site.build import build_site, folders_of
+from repro.site.build import build_site, folders_of, studies_of
 from repro.site.claims import linked
 from repro.site.notebooks import copy_notebook, shown_notebooks
-from repro.site.overview import HEADS, made_with, table_lines
+from repro.site.overview import HEADS, made_with, table_lines, write_index
 from repro.site.table_page import curves_text, page_name, write_table_page
 
 
@@ -104,3 +104,14 @@ def test_claims_lead_to_pages_and_their_verdicts_are_marked():
     assert linked(text, {"cal/table8/one": "tables/cal-8"}) == (
         "| AP⁵⁰ | [laptop](/tables/cal-8.md) | [confirmed]{.verdict .confirmed} | [gpu] | [not tried]{.verdict .not-tried} |"
     )
+
+
+def test_studies_have_a_part_of_the_first_page(tmp_path):
+    assert studies_of({"cal", "best-pair", "nobody-knows"}) == ["best-pair"]
+    line = ["[best-pair 1](/tables/best-pair-1.md)", "Which pair?", "people, laptop, seeds 0–2", "", "none"]
+    lines = {key: [["", "", "", "", ""]] for key in PAPERS}
+    write_index(tmp_path, lines, [], {"tables/best-pair-1": line})
+    text = (tmp_path / "index.md").read_text(encoding="utf-8")
+    assert "| [best-pair 1](/tables/best-pair-1.md) | Which pair? |" in text and "\n/tables/best-pair-1\n" in text
+    write_index(tmp_path, lines, [])
+    assert "Studies" not in (tmp_path / "index.md").read_text(encoding="utf-8")
