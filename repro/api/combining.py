@@ -33,7 +33,8 @@ def combine(
 
     Args:
         base: a row, ``cal/8/dark-w32-64x48``.
-        encoder: in place of the row's: a text as ``Name(key=value)`` or ``module:Class``, or settings; None for the row's own.
+        encoder: the encoder in place of the row's: a text as ``Name(key=value)`` or ``module:Class``, or settings; None for
+            its own.
         network: the same.
         loss: the same.
         decoder: the same.

@@ -86,8 +86,8 @@ def check_fit(recipe: Recipe, skeleton: Skeleton) -> Fit:
     """Try the parts of a recipe's method together.
 
     Args:
-        recipe: at any size; a reduced network is shown small images.
-        skeleton: of the keypoints.
+        recipe: the recipe, at any size; a reduced network is shown small images.
+        skeleton: the skeleton of the keypoints.
 
     Raises:
         ReproError: where they do not fit, with the reason: a part of the other approach, a loss or a decoder that reads what is

@@ -42,11 +42,11 @@ def combinations(
 
     Args:
         base: a row, ``cal/8/dark-w32-64x48``.
-        parts: by ``encoder``, ``network``, ``loss`` and ``decoder`` the texts of those to try; each is combined with each of the
-            other kinds.
+        parts: the texts of the parts to try, by ``encoder``, ``network``, ``loss`` and ``decoder``; each is combined with each
+            of the other kinds.
         one_stage: whether combinations leave a second stage of training out.
-        name: of the study; empty for one that is made of what is combined.
-        question: that it answers; empty for none.
+        name: the name of the study; empty for one that is made of what is combined.
+        question: the question that it answers; empty for none.
 
     Raises:
         ReproError: where a part cannot be read, or nothing fits: with the reason.

@@ -44,7 +44,7 @@ class TensorBoard(Board):
     """The lines as curves over the epochs.
 
     Args:
-        folder: that takes them.
+        folder: the folder that takes them.
         done: epochs that were ended before; later ones of an earlier session are taken back.
 
     Raises:

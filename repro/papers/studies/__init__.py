@@ -86,10 +86,10 @@ class Study:
 
     Args:
         key: its name.
-        question: in one sentence.
+        question: the question, in one sentence.
         base: the row that combinations are compared with.
-        rows: by slug, the base first.
-        file: that it was read from; None before it is written.
+        rows: the rows by slug, the base first.
+        file: the file that it was read from; None before it is written.
     """
 
     key: str
