@@ -1,6 +1,6 @@
 """The printed training details of every row, compared with the recipe that it is run with at paper scale.
 
-``papers/<key>/printed.toml`` holds blocks; a later one overrides an earlier one field by field:
+``papers/<key>/printed.toml`` holds blocks; a later one overrides an earlier one field by field::
 
     [[details]]
     tables = [1, 2]                   # of the paper; all when left out
