@@ -8,8 +8,8 @@ from repro.cli.reproduce import reproduce
 from repro.errors import ReproError
 from repro.support import processes
 from repro.support.options import parse_switch
+from repro.support.part_text import KINDS
 
-PARTS = ("encoder", "network", "loss", "decoder")
 WITHOUT = ("paper", "table", "rows", "boxes", "weights")  # options of ``reproduce`` that a study does not take
 
 
@@ -42,7 +42,7 @@ def _run(
     from repro.papers.studies import write_study
     from repro.tables.combine import combinations, open_study
 
-    parts = dict(zip(PARTS, (encoder, network, loss, decoder), strict=True))
+    parts = dict(zip(KINDS, (encoder, network, loss, decoder), strict=True))
     if bool(study) == bool(base):
         raise ReproError(
             "Give either --base, as in --base cal/8/dark-w32-64x48 --decoder Argmax, or --study with a file or a name."
@@ -70,7 +70,7 @@ run = click.Command(
     help=_run.__doc__,
     params=[
         click.Option(["--base"], default="", help="row that is changed, and compared with, as cal/8/dark-w32-64x48"),
-        *map(_part, PARTS),
+        *map(_part, KINDS),
         click.Option(["--one-stage"], is_flag=True, help="leave a second stage of training out"),
         click.Option(["--study"], default="", help="file that names rows, or name of a study, in place of --base"),
         click.Option(["--name"], default="", help="of the folder of results; made of the combinations when empty"),

@@ -73,6 +73,15 @@ def smooth_around(heatmaps: Tensor, points: Tensor, size: int) -> Tensor:
     return taps @ torch.where(known, values, 0).double() @ taps.T
 
 
+def to_extremum(points: Tensor, dx: Tensor, dy: Tensor, dxx: Tensor, dyy: Tensor, dxy: Tensor) -> Tensor:
+    """Points (B, K, 2) moved to where a parabola with these derivatives (B, K) is level; not where the Hessian is singular."""
+    determinant = dxx * dyy - dxy * dxy
+    regular = determinant != 0
+    safe = torch.where(regular, determinant, 1)
+    step = torch.stack([-(dyy * dx - dxy * dy) / safe, -(dxx * dy - dxy * dx) / safe], -1)
+    return points + torch.where(regular[..., None], step, 0)
+
+
 def newton_step(logarithm: Tensor, points: Tensor) -> Tensor:
     """One Newton step toward the peak of ``logarithm``, by the official code's finite differences.
 
@@ -96,11 +105,7 @@ def newton_step(logarithm: Tensor, points: Tensor) -> Tensor:
     dxx = 0.25 * (at(2, 0) - 2 * at(0, 0) + at(-2, 0))
     dyy = 0.25 * (at(0, 2) - 2 * at(0, 0) + at(0, -2))
     dxy = 0.25 * (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1))
-    determinant = dxx * dyy - dxy * dxy
-    usable = inside(points, logarithm, 2) & (determinant != 0)
-    safe = torch.where(usable, determinant, 1)
-    step = torch.stack([-(dyy * dx - dxy * dy) / safe, -(dxx * dy - dxy * dx) / safe], -1)
-    return points + torch.where(usable[..., None], step, 0)
+    return torch.where(inside(points, logarithm, 2)[..., None], to_extremum(points, dx, dy, dxx, dyy, dxy), points)
 
 
 @dataclass(frozen=True, kw_only=True)

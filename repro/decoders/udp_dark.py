@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from repro.decoders.dark import to_extremum
 from repro.decoders.offset import gaussian_blur
 from repro.decoders.peaks import heatmap_peaks, values_at
 from repro.errors import ReproError
@@ -48,10 +49,7 @@ def three_point_step(logarithm: Tensor, points: Tensor) -> Tensor:
     dx, dy = 0.5 * (at(1, 0) - at(-1, 0)), 0.5 * (at(0, 1) - at(0, -1))
     dxx, dyy = at(1, 0) - 2 * middle + at(-1, 0), at(0, 1) - 2 * middle + at(0, -1)
     dxy = 0.5 * (at(1, 1) - at(1, 0) - at(0, 1) + 2 * middle - at(-1, 0) - at(0, -1) + at(-1, -1))
-    determinant = dxx * dyy - dxy * dxy
-    safe = torch.where(determinant != 0, determinant, 1)
-    step = torch.stack([-(dyy * dx - dxy * dy) / safe, -(dxx * dy - dxy * dx) / safe], -1)
-    return points + torch.where((determinant != 0)[..., None], step, 0)
+    return to_extremum(points, dx, dy, dxx, dyy, dxy)
 
 
 @dataclass(frozen=True, kw_only=True)

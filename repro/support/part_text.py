@@ -9,6 +9,7 @@ from typing import Any
 
 from repro.errors import ReproError
 
+KINDS = ("encoder", "network", "loss", "decoder")  # of parts of a method
 HOW = (
     "write a name as in Dark, with values as in Dark(kernel=9), a class of your own as in module:Class(size=3), or JSON"
 )

@@ -32,10 +32,10 @@ from repro import paths
 from repro.errors import ReproError, choice_error
 from repro.metrics.catalogue import COUNTED
 from repro.papers.spec import Paper, TableSpec
+from repro.support.part_text import KINDS
 
 HERE = Path(__file__).parent
 FILE = "study.toml"
-PARTS = ("encoder", "network", "loss", "decoder")
 NUMBER = 1  # of a study's one table
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _made: dict[str, Study] = {}  # that are planned and not written yet, by name
@@ -69,7 +69,7 @@ class Combination:
 
     Args:
         base: the row whose parts are exchanged.
-        parts: what they are exchanged for, by ``PARTS``, as ``support.part_text`` reads them.
+        parts: what they are exchanged for, by ``KINDS``, as ``support.part_text`` reads them.
         one_stage: whether a second stage of training is left out.
         baseline: slug of the row that it is compared with; "" for the study's base.
     """
@@ -116,7 +116,7 @@ class Study:
         """The columns that describe a row: the parts that any row exchanges, and its base, where there are several."""
         rows = self.rows.values()
         several = len({one.base for one in rows}) > 1
-        changed = [part for part in PARTS if any(part in one.parts for one in rows)]
+        changed = [part for part in KINDS if any(part in one.parts for one in rows)]
         stages = any(one.one_stage for one in rows)
         columns = [*map(str.capitalize, changed), *(["Stages"] if stages else []), *(["Base"] if several else [])]
         return tuple(columns)  # figures part long tables by the last ones
@@ -135,7 +135,7 @@ class Study:
         lines = []
         for slug, one in self.rows.items():
             cells = {"Base": one.base.row, "Stages": "one" if one.one_stage else "as base"}
-            cells |= {part.capitalize(): one.parts.get(part, "as base") for part in PARTS}
+            cells |= {part.capitalize(): one.parts.get(part, "as base") for part in KINDS}
             baseline = "" if slug == first else one.baseline or first
             line = dict.fromkeys(table.header, "-") | {
                 "row": slug,
@@ -202,7 +202,7 @@ def read_study(file: Path, key: str) -> Study:
 
 def _combination(plain: Any, base: RowName, where: str) -> Combination:
     """A row of a file."""
-    allowed = {**dict.fromkeys((*PARTS, "base", "baseline"), str), "one_stage": bool}
+    allowed = {**dict.fromkeys((*KINDS, "base", "baseline"), str), "one_stage": bool}
     if not isinstance(plain, dict):
         raise ReproError(f'{where} is {plain!r}: give the parts that are exchanged, as in decoder = "Argmax".')
     for name, value in plain.items():
@@ -213,7 +213,7 @@ def _combination(plain: Any, base: RowName, where: str) -> Combination:
                 f"{name} of {where} is {value!r}, expected {'true or false' if name == 'one_stage' else 'a text'}."
             )
     own = RowName.parse(plain["base"], f"base of {where}") if "base" in plain else base
-    parts = {part: plain[part] for part in PARTS if part in plain}
+    parts = {part: plain[part] for part in KINDS if part in plain}
     return Combination(own, parts, plain.get("one_stage", False), plain.get("baseline", ""))
 
 
