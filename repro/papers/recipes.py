@@ -93,8 +93,8 @@ class TableRows:
         note: what a reader must know of how this package runs the table.
         detector: whether rows that are evaluated on true boxes take a detector's where its file is given, which paper scale
             demands of photographs.
-        length: factor on the number of crops, or images, that a scale shows in a training: below 1 for a table of so many large
-            networks that it would not fit into the scale's time. All rows have the same, and the paper's own length stays.
+        length: factor on the number of crops, or images, that a scale with ``table_lengths`` shows in a training: below 1 for a
+            table of so many large networks that it would not fit into the scale's time. All rows have the same.
     """
 
     data: str

@@ -79,6 +79,7 @@ class Scale:
         scenes: sizes and numbers of bottom-up recipes.
         learning_rate: None for the paper's.
         whole_body: what is otherwise with the keypoints of hands and faces, see ``for_skeleton``.
+        table_lengths: whether tables of many large networks have the length of their own, ``TableRows.length``.
         length: factor on the length of trainings that a command asks for, one of ``scales.lengths.LENGTHS``; the numbers above
             are those at length 1.
     """
@@ -102,6 +103,7 @@ class Scale:
     scenes: SceneScale = SceneScale()
     learning_rate: float | None = None
     whole_body: WholeBodyScale = WholeBodyScale()
+    table_lengths: bool = False
     length: float = 1.0
 
     def for_skeleton(self, skeleton: Skeleton) -> Scale:
@@ -118,7 +120,9 @@ class Scale:
         )
 
     def lengthened(self, factor: float) -> Scale:
-        """The scale with so many times the crops and images in a training, where it says how many."""
+        """The scale with so many times the crops and images in a training, where tables have lengths of their own."""
+        if not self.table_lengths:
+            return self
         crops, drawn, images = (
             None if n is None else round(factor * n) for n in (self.crops, self.drawn_crops, self.scenes.crops)
         )
@@ -183,6 +187,7 @@ SCALES = {
             warm_up=200,
             precision="bfloat16",
             small_backbone=True,
+            table_lengths=True,
             whole_body=WholeBodyScale(people=WHOLE_BODY, drawn_crops=16_000, batch=8, learning_rate=1e-3),
             scenes=SceneScale(
                 area=320 * 320,

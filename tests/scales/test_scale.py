@@ -221,7 +221,8 @@ def test_a_table_can_be_shorter_than_its_scale() -> None:
     short = LAPTOP.lengthened(0.6)
     assert (short.crops, short.drawn_crops, short.scenes.crops) == (72_000, 14_400, 9600)
     assert short.lengthened(1 / 0.6) == LAPTOP
-    assert PAPER.lengthened(0.6) == PAPER  # the papers' epochs
+    for scale in (SCALES["smoke"], SCALES["gpu"], PAPER):  # seconds, a GPU, the papers' epochs
+        assert scale.lengthened(0.6) is scale
 
 
 def test_a_scale_has_settings_for_whole_bodies() -> None:

@@ -8,8 +8,8 @@ the modules that do it. Readings of the tables:
   "adaptive" is the adaptive convolution in both heads, "scoring" the scoring network. That the baseline has three branches in
   its heatmap head too is a reading. Rows 4 and 5 are one training. Regression quality is the AP of the regressed poses,
   heatmap quality that of keypoints found by the true poses as cues (``grouping.guided``).
-- **Tables 2, 3 and 5** show the full method, scoring included: the 67.8 of table 2 is the last row of table 4. At reduced scales
-  the networks of table 2 are shown three fifths of the images (``SHORT``), those of table 3 all.
+- **Tables 2, 3 and 5** show the full method, scoring included: the 67.8 of table 2 is the last row of table 4. At ``laptop``
+  the networks of table 2 are shown a quarter of the images (``SHORT``), those of table 3 all.
 - **Batch**: 12 images a GPU (10 on CrowdPose), by the repository on four GPUs for W32 and eight for W48; the paper states none.
 - **Steps** at 90 and 120 of 140 epochs, on CrowdPose at 200 and 260 of 300. The code's fall one epoch early.
 - **CrowdPose**: trained on training and validation together. No least area; the centre's sigma is 4 as on COCO, where the
@@ -55,7 +55,7 @@ from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 Reading = Literal["concatenated", "averaged"]
 SCALES = (0.5, 1.0, 2.0)  # of multi-scale testing
 SIDES = {32: 512, 48: 640}  # of the input, by the width of the HRNet
-SHORT = 0.25  # length of table 2, whose networks have to fit into the hour of all tables 2 on a laptop
+SHORT = 0.25  # length of tables whose networks have to fit into the hour of all tables 2 on a laptop
 
 
 def square(side: int) -> SceneInput:
@@ -266,8 +266,8 @@ TABLES = {
             *_gains(("hrhrnet-w48-ae", *_OWN)),
         ),
         stand_ins=JUDGED,
-        note="A held-out split stands for test-dev, whose labels are not public; the networks are those of table 2, at reduced "
-        "scales trained longer than there. "
+        note="A held-out split stands for test-dev, whose labels are not public; the networks are those of table 2, at "
+        "`laptop` trained longer than there. "
         f"{OKS_NOTE} {RANDOM}",
     ),
     4: TableRows(
