@@ -11,6 +11,7 @@ SCALE ?= laptop
 LENGTH ?=
 MINUTES ?=
 PLAN ?=
+KEEP ?= $(REPRO_KEEP)
 DATA ?= people
 DATA_ROOT ?=
 BOXES ?=
@@ -58,6 +59,7 @@ help: ## list targets and variables
 	@echo "  LENGTH         of all trainings: 1/8, 1/4, 1/2, 1, 2, 4 or 8 times the scale's (1)"
 	@echo "  MINUTES        that all may take here, instead: the largest LENGTH that fits is taken"
 	@echo "  PLAN           1 says trainings, steps, time or GPU-hours, memory and disk, and stops"
+	@echo "  KEEP           1 puts the result folder beside the committed ones; without it git ignores it, in results/local"
 	@echo "  DATA           people, coco, mpii, lspet, coco-wholebody, crowdpose or coco-format ($(DATA))"
 	@echo "  DATA_ROOT      folder of the data set; people needs none"
 	@echo "  SKELETON       TOML on own keypoints, for DATA=coco-format: links, pairs, sigmas that its files do not tell"
@@ -92,8 +94,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 environment: $(READY) ## make the environment; the other targets do so themselves
 
-reproduce: $(READY) ## reproduce a table into results/: make reproduce TABLE=2
-	@$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
+reproduce: $(READY) ## reproduce a table into results/local: make reproduce TABLE=2
+	@REPRO_KEEP=$(call quoted,KEEP) $(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
 		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --minutes $(call quoted,MINUTES) \
 		--plan=$(call quoted,PLAN) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --skeleton $(call quoted,SKELETON) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \

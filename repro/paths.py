@@ -1,7 +1,8 @@
 """Where things lie. Every path of the package starts here, so that nothing depends on the working directory.
 
 ``$REPRO_RUNS``, ``$REPRO_RESULTS`` and ``$REPRO_CACHE`` name other folders than those in the checkout: ``~`` is the home folder,
-a relative path is meant from the working directory.
+a relative path is meant from the working directory. New results go to ``local/`` in the checkout's folder of results, which git
+ignores; ``REPRO_KEEP=1`` puts them beside the committed ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _INSIDE = Path(__file__).resolve().parent / "notebooks"  # of a package that was installed
 NOTEBOOKS = _INSIDE if _INSIDE.is_dir() else ROOT / "notebooks"
 RESULTS = ROOT / "results"
+LOCAL = "local"  # in the checkout's folder of results: those of this machine
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # that the package brings: of warm starts and of the enlarger
 FOLDERS = {
     "REPRO_RUNS": "runs",
@@ -31,8 +33,34 @@ def runs() -> Path:
 
 
 def results() -> Path:
-    """The folder that new result folders go to: ``$REPRO_RESULTS``, or ``results/`` in the checkout. Raises ReproError."""
+    """The folder of results: ``$REPRO_RESULTS``, or ``results/`` in the checkout. Raises ReproError."""
     return _named("REPRO_RESULTS", RESULTS)
+
+
+def keeps_results() -> bool:
+    """Whether new results go beside the committed ones: ``REPRO_KEEP=1``. Raises ReproError for another value."""
+    given = os.environ.get("REPRO_KEEP", "").strip()
+    if given not in ("", "0", "1"):
+        raise ReproError(
+            f"REPRO_KEEP (KEEP of make) is {given!r:.200}, expected 1, which puts new results beside the committed ones, or nothing."
+        )
+    return given == "1"
+
+
+def result_places() -> tuple[Path, ...]:
+    """The folders that hold ``<paper>/table<N>/``: that of results and, in the checkout, ``local/`` in it."""
+    place = results()
+    return (place, place / LOCAL) if place.resolve() == RESULTS.resolve() else (place,)
+
+
+def new_results() -> Path:
+    """The one of ``result_places`` that new results go to. In the checkout that is ``local/``, unless they are to be kept."""
+    return result_places()[0 if keeps_results() else -1]
+
+
+def is_local(path: Path) -> bool:
+    """Whether a path lies in ``local/`` of the checkout's results, which git ignores."""
+    return path.resolve().is_relative_to((RESULTS / LOCAL).resolve())
 
 
 def cache() -> Path:

@@ -31,6 +31,7 @@ def test_help_lists_every_target_and_variable() -> None:
 
 
 def test_reproduce_hands_every_variable_to_the_command() -> None:
+    assert 'REPRO_KEEP="1" ' in make("-n", "reproduce", "TABLE=3", "KEEP=1")
     text = make("-n", "reproduce", "TABLE=3", "PAPER=skeletal", "ROW=hrnet", "SCALE=smoke", "LENGTH=1/2", "DATA=lspet",
                 "DATA_ROOT=/d", "BOXES=/b.json", "SEEDS=0-2", "START=random", "DEVICE=cpu", "THREADS=2", "JOBS=3",
                 "MINUTES=60", "PLAN=1", "STARTS=/s", "WEIGHTS=hrnet=/w.pth")  # fmt: skip

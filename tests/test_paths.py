@@ -81,3 +81,22 @@ def test_a_home_that_is_not_there_is_a_sentence(monkeypatch):
     assert paths.user_path("START", Path("a")) == Path("a")
     with pytest.raises(ReproError, match="START is '~nobody-of-this-name/a.pth'"):
         paths.user_path("START", "~nobody-of-this-name/a.pth")
+
+
+def test_new_results_go_where_git_ignores_them_unless_they_are_kept(monkeypatch, tmp_path):
+    for name in ("REPRO_RESULTS", "REPRO_KEEP"):
+        monkeypatch.delenv(name, raising=False)
+    assert paths.new_results() == paths.RESULTS / "local" and paths.is_local(paths.new_results() / "cal")
+    monkeypatch.setenv("REPRO_RESULTS", str(paths.RESULTS))  # as processes of a cluster and kernels are told
+    assert paths.new_results() == paths.RESULTS / "local"
+    monkeypatch.setenv("REPRO_KEEP", "1")
+    assert paths.new_results() == paths.RESULTS and not paths.is_local(paths.RESULTS / "cal")
+    monkeypatch.setenv("REPRO_KEEP", "0")
+    monkeypatch.setenv("REPRO_RESULTS", str(tmp_path))
+    assert paths.new_results() == tmp_path and paths.result_places() == (tmp_path,)
+
+
+def test_another_word_for_keeping_is_refused(monkeypatch):
+    monkeypatch.setenv("REPRO_KEEP", "yes")
+    with pytest.raises(ReproError, match="REPRO_KEEP .KEEP of make. is 'yes', expected 1"):
+        paths.new_results()

@@ -132,7 +132,7 @@ def job_environment() -> dict[str, str]:
     """The variables that jobs are given: the three folders, this package, and what numbers depend on."""
     own = str(paths.ROOT) if (paths.ROOT / "pyproject.toml").exists() else None
     code = os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
-    kept = ("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "REPRO_CACHE_LIMIT", "REPRO_COMMIT")
+    kept = ("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "REPRO_CACHE_LIMIT", "REPRO_COMMIT", "REPRO_KEEP")
     return {
         **{name: os.environ[name] for name in kept if os.environ.get(name)},
         **{name: str(folder) for name, folder in paths.folders().items()},

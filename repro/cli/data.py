@@ -43,7 +43,7 @@ def check(name: str, root: str, split: str, skeleton: str, decode: bool) -> None
 @click.option("--label", default="", help="name that the statistics are kept under; the data set's when empty")
 @writing("REPRO_RESULTS")
 def statistics(name: str, root: str, split: str, label: str) -> None:
-    """Print statistics of a data set's persons and keep them in results/people/statistics.json."""
+    """Print statistics of a data set's persons and keep them in people/statistics.json of the results."""
     import json
 
     from repro.data.catalogue import load_persons
@@ -51,7 +51,7 @@ def statistics(name: str, root: str, split: str, label: str) -> None:
     from repro.support.sealed import Damaged, read_json, write_json
 
     persons = load_persons(name, optional_path("DATA_ROOT", root), split, limit=12_000)
-    path = paths.results() / "people" / "statistics.json"
+    path = paths.new_results() / "people" / "statistics.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     known = read_json(path) if path.exists() else {}
     if not isinstance(known, dict):

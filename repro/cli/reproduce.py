@@ -201,7 +201,8 @@ def _make(requests: list[Request], machine: Machine, *, advise: bool) -> None:
     import matplotlib
 
     from repro.tables.last_step import check_notebooks
-    from repro.tables.reproduce import reproduce_tables, say_result, say_where
+    from repro.tables.reproduce import reproduce_tables
+    from repro.tables.say_results import say_result, say_where
 
     end_orderly()
     matplotlib.use("Agg")  # figures go to files; a notebook that reproduces keeps its own way of showing them

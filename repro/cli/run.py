@@ -37,7 +37,7 @@ def _run(
 ) -> None:
     """Put parts of different papers together, and compare them with a row that is called their base.
 
-    What does not fit is refused with the reason before anything is trained. Results lie in results/NAME/table1/.
+    What does not fit is refused with the reason before anything is trained. Results lie in results/local/NAME/table1/.
     """
     from repro.papers.studies import write_study
     from repro.tables.combine import combinations, open_study

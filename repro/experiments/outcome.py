@@ -16,8 +16,11 @@ KIND = "experiment"  # of the sealed files
 
 
 def keep(paper: str, name: str, found: dict[str, Any], machine: Machine) -> Path:
-    """Write ``results/<paper>/<name>.json``, sealed, with what was found and what it was computed with; returns its path."""
-    path = paths.results() / paper / f"{name}.json"
+    """Write ``<paper>/<name>.json`` in the folder of new results, sealed, with what was found and what it was computed with.
+
+    Returns its path.
+    """
+    path = paths.new_results() / paper / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_sealed(path, KIND, {**found, **describe(choose_device(machine.device)), "threads": machine.threads})
     return path

@@ -54,7 +54,7 @@ class Box:
     def _add_result(self, folder: Path) -> None:
         self._archives[-1].append(folder)
         name = f"results-{len(self._archives)}.tar.gz"
-        packed = _pack(self.folder / f".{name}", self._archives[-1], paths.results())
+        packed = _pack(self.folder / f".{name}", self._archives[-1], paths.new_results())
         if packed.stat().st_size > PACKED and len(self._archives[-1]) > 1:
             packed.unlink()
             self._archives[-1].pop()

@@ -1,5 +1,8 @@
 """Result folders: written under a hidden name and renamed when complete, so that one which is there is whole.
 
+New ones go to ``paths.new_results()``. A folder's name is its path relative to the results, as ``cal/table8/<version>`` for a
+committed one and ``local/cal/table8/<version>`` for one that git ignores.
+
 The manifest is sealed when the folder is complete, and holds the checksums of the files that are read again (``CHECKED``). Those
 of older folders carry none and are taken as they are.
 """
@@ -41,8 +44,8 @@ INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "
 
 
 def table_folder(paper: str, number: int) -> Path:
-    """Where the versions of a table lie."""
-    return paths.results() / paper / f"table{number}"
+    """Where new versions of a table go."""
+    return paths.new_results() / paper / f"table{number}"
 
 
 @contextmanager
@@ -52,10 +55,10 @@ def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
     Whatever ends the block early, Ctrl-C and a full disk included, the folder is removed. Where another process fills or has
     filled a folder of that version, this one's gets a number: ``folder_name`` tells. What killed processes left is removed.
     """
-    place = table_folder(paper, number)
-    with writable(paths.results(), "REPRO_RESULTS", "runs are kept and only the folder is made again"):
-        with locked(paths.results() / ".lock", "the index of results"):
-            remove_left(paths.results().glob("*/table*/.*.partial"))
+    root, place = paths.new_results(), table_folder(paper, number)
+    with writable(root, "REPRO_RESULTS", "runs are kept and only the folder is made again"):
+        with locked(root / ".lock", "the index of results"):
+            remove_left(root.glob("*/table*/.*.partial"))
             partial = place / f".{_free_version(place, version)}.{os.getpid()}.partial"
             partial.mkdir(parents=True)
             hold = Hold(partial)
@@ -68,7 +71,7 @@ def new_folder(paper: str, number: int, version: str) -> Iterator[Path]:
             raise
         finally:
             hold.close()
-        write_index()
+        write_index(root)
 
 
 def seal_folder(folder: Path) -> None:
@@ -140,29 +143,39 @@ def folder_name(folder: Path) -> str:
 
 
 def manifests() -> dict[str, dict[str, Any]]:
-    """The manifests of all result folders, by folder relative to the results, sorted; damaged ones are named and left out."""
+    """The manifests of all result folders by the folders' names, local ones last; damaged ones are said and left out."""
+    return {name_of(place / name): one for place in paths.result_places() for name, one in _manifests_in(place).items()}
+
+
+def name_of(folder: Path) -> str:
+    """The name of a result folder: its path relative to the results."""
+    return folder.relative_to(paths.results()).as_posix()
+
+
+def _manifests_in(place: Path) -> dict[str, dict[str, Any]]:
+    """The manifests of the result folders in one of ``paths.result_places``, by folder relative to it, sorted."""
     found = {}
-    for file in sorted(paths.results().glob("*/table*/*/manifest.json")):
+    for file in sorted(place.glob("*/table*/*/manifest.json")):
         if not file.parent.name.startswith("."):
             try:
-                found[file.parent.relative_to(paths.results()).as_posix()] = read_manifest(file.parent, named=True)
+                found[file.parent.relative_to(place).as_posix()] = read_manifest(file.parent, named=True)
             except Damaged as damaged:
                 tell(damaged, f"the folder is left out; {damaged.advice}")
     return found
 
 
-def write_index() -> None:
-    """Write ``results/index.csv``, one line a folder, from the manifests that are there."""
-    with locked(paths.results() / ".lock", "the index of results"):
-        index = paths.results() / "index.csv"
-        for left in paths.results().glob(".index.*"):  # by killed processes: only the one that has the lock writes
+def write_index(place: Path) -> None:
+    """Write ``index.csv`` of one of ``paths.result_places``, one line a folder, from the manifests that are there."""
+    with locked(place / ".lock", "the index of results"):
+        index = place / "index.csv"
+        for left in place.glob(".index.*"):  # by killed processes: only the one that has the lock writes
             left.unlink(missing_ok=True)
         temporary = index.with_name(f".index.{os.getpid()}.csv")
         try:
             with temporary.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, INDEX_COLUMNS, extrasaction="ignore", lineterminator="\n")
                 writer.writeheader()
-                for folder, manifest in manifests().items():
+                for folder, manifest in _manifests_in(place).items():
                     seeds = " ".join(map(str, manifest["seeds"]))
                     writer.writerow({**manifest, "folder": folder, "seeds": seeds, "rows": len(manifest["rows"])})
             os.replace(temporary, index)
@@ -171,9 +184,10 @@ def write_index() -> None:
 
 
 def committed_manifests() -> dict[str, dict[str, Any]]:
-    """The manifests of the result folders that git knows (committed or staged), where it knows any results; else of all."""
+    """The manifests of the result folders that git knows (committed or staged); where it knows none, of all that are not local."""
     known = known_to_git(paths.results())
-    return {name: m for name, m in manifests().items() if not known or f"{name}/manifest.json" in known}
+    own = _manifests_in(paths.results())
+    return {name: m for name, m in own.items() if not known or f"{name}/manifest.json" in known}
 
 
 def newest_folder(paper: str, number: int, data: str = "") -> Path:

@@ -18,16 +18,17 @@ class Uses:
     def __init__(self) -> None:
         self.folders: dict[str, set[str]] = {}  # by key; files of experiments count as folders
         self.rows: dict[str, set[str]] = {}  # by key of a recipe, as in skeletal/3/hrnet:0
-        for results in {paths.RESULTS, paths.results()}:
+        for results in {paths.RESULTS, paths.RESULTS / paths.LOCAL, *paths.result_places()}:
             for file in _files(results):
                 place = file.parent if file.name == "manifest.json" else file
-                self._read(file, place.relative_to(results).as_posix())
+                local = f"{paths.LOCAL}/" if paths.is_local(results) else ""
+                self._read(file, place.relative_to(results).as_posix(), local)
 
-    def _read(self, file: Path, name: str) -> None:
+    def _read(self, file: Path, name: str, local: str) -> None:
         """Every key in the text counts, so that what a damaged file names is not taken for unused."""
         text = file.read_text(encoding="utf-8", errors="replace")
         for key in _KEY.findall(text):
-            self.folders.setdefault(key, set()).add(name)
+            self.folders.setdefault(key, set()).add(local + name)
         for row, key in _recipes(text).items():
             self.rows.setdefault(key, set()).add(f"{name.split('/table')[0]}/{_number(name)}/{row}")
 

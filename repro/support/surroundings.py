@@ -19,9 +19,10 @@ def settle() -> None:
     - A user without a name, as in a container, gets its number for one: torch asks for the name of the user.
 
     Raises:
-        ReproError: for a folder that is none, and a commit that is none.
+        ReproError: for a folder that is none, and a commit that is none, and another REPRO_KEEP than 1.
     """
     stated_commit()
+    paths.keeps_results()
     folders = paths.folders()
     os.environ.update({name: str(folders[name]) for name in folders if name in os.environ})
     if "MPLBACKEND" in os.environ:

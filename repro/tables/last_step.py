@@ -31,10 +31,9 @@ def notebook_of(paper: str, number: int) -> Path:
     return own if own.is_file() else ANY_TABLE
 
 
-def shown_by(paper: str, number: int, version: str) -> tuple[Path, dict[str, Any]]:
-    """The notebook that shows a result folder, and its parameters."""
+def shown_by(paper: str, number: int, folder: str) -> tuple[Path, dict[str, Any]]:
+    """The notebook that shows a result folder, which is named relative to the results, and its parameters."""
     notebook, which = notebook_of(paper, number), {"paper": paper, "table": number}
-    folder = f"{paper}/table{number}/{version}"
     return notebook, {"folder": folder, **(which if notebook == ANY_TABLE else {})}
 
 

@@ -20,7 +20,7 @@ from repro.recipe import GivenWeights, Recipe
 from repro.reporting import examples, figures
 from repro.reporting.evidence_file import write_evidence
 from repro.reporting.factors import factor_log
-from repro.reporting.folders import folder_name, new_folder, table_folder
+from repro.reporting.folders import folder_name, name_of, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.protocol import protocol_of
@@ -171,7 +171,7 @@ def write_folder(
             write_examples(folder, outcome, recipes, samples)
             write_figures(folder, outcome)
         final = table_folder(request.paper, request.table) / folder_name(folder)
-        notebook, parameters = shown_by(request.paper, request.table, folder_name(folder))
+        notebook, parameters = shown_by(request.paper, request.table, name_of(final))
         try:
             run_notebook(notebook, folder / "notebook.ipynb", parameters)
         except (
@@ -268,17 +268,3 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
             figure.savefig(path, dpi=100)
             path.write_bytes(with_few_colours(path.read_bytes()))
         plt.close(figure)
-
-
-def say_result(folder: Path) -> None:
-    """Print the table's steps and where its results lie."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    click.echo((folder / "table.md").read_text(encoding="utf-8"))
-    click.echo(f"{manifest['minutes']} minutes; results in {folder}")
-
-
-def say_where(folders: list[Path]) -> None:
-    """Print where the results of several tables lie."""
-    click.echo("Results")
-    for folder in folders:
-        click.echo(f"  {folder.parent.parent.name} {folder.parent.name}  {folder}")

@@ -191,7 +191,7 @@ def open_table(
     Args:
         paper: its key.
         number: the number of the table.
-        folder: result folder relative to the results; empty for the newest one of this table on ``data``, or on any data set
+        folder: name of a result folder, as `repro results list` shows it; empty for the newest one of this table on ``data``, or on any data set
             where there is none. In a git checkout that is the newest one which git knows.
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
         data: data set.
@@ -262,9 +262,10 @@ def differences(outcome: Outcome) -> list[str]:
 
 def _find(name: str) -> Path:
     """A result folder by its name relative to the results; one that is still being filled counts too."""
-    final = paths.results() / name
-    unfinished = sorted(final.parent.glob(f".{glob.escape(final.name)}.*.partial"))
-    found = [place for place in (final, *reversed(unfinished)) if (place / "runs.json").is_file()]
+    found = []
+    for final in (place / name for place in paths.result_places()):
+        unfinished = sorted(final.parent.glob(f".{glob.escape(final.name)}.*.partial"))
+        found += [place for place in (final, *reversed(unfinished)) if (place / "runs.json").is_file()]
     if not found:
         raise ReproError(f"There is no result folder {name!r} under {paths.results().name}/: see `repro results list`.")
     return found[0]

@@ -15,6 +15,7 @@ import pytest
 from repro import paths
 from repro.errors import ReproError
 from repro.reporting.folders import (
+    committed_manifests,
     compare_folders,
     find_folder,
     folder_name,
@@ -104,7 +105,7 @@ def test_indexes_written_at_once_are_whole(tmp_path: Path) -> None:
         with new_folder("skeletal", 3, version) as folder:
             write_manifest(folder, version)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: write_index(), range(16)))
+        list(pool.map(lambda _: write_index(tmp_path), range(16)))
     assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == [f"skeletal/table3/{v}" for v in "abcdef"]
     assert not list(tmp_path.glob(".index*"))
 
@@ -126,7 +127,7 @@ def test_the_index_forgets_folders_that_are_gone(tmp_path: Path) -> None:
         with new_folder("skeletal", 3, version) as folder:
             write_manifest(folder, version)
     shutil.rmtree(tmp_path / "skeletal" / "table3" / "a")
-    write_index()
+    write_index(tmp_path)
     assert list(pd.read_csv(tmp_path / "index.csv")["folder"]) == ["skeletal/table3/b"]
 
 
@@ -147,7 +148,7 @@ def test_a_manifest_with_a_field_of_another_type_is_named_and_left_out(wrong, tm
         file = folder / "manifest.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | more))
     assert list(manifests()) == ["skeletal/table3/right"]
-    write_index()
+    write_index(tmp_path)
     assert str(tmp_path / "skeletal" / "table3" / "wrong" / "manifest.json") in capsys.readouterr().err
 
 
@@ -193,3 +194,55 @@ def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path, mo
     assert newest_folder("skeletal", 3).name == "old"
     subprocess.run(["git", "add", "skeletal/table3/new"], cwd=tmp_path, check=True)
     assert newest_folder("skeletal", 3).name == "new"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with one committed result folder and this project's .gitignore."""
+    for name in list(paths.FOLDERS) + ["REPRO_KEEP"]:
+        monkeypatch.delenv(name, raising=False)
+    place = tmp_path / "checkout"
+    place.mkdir()
+    shutil.copy(paths.ROOT / ".gitignore", place)
+    monkeypatch.setattr(paths, "ROOT", place)
+    monkeypatch.setattr(paths, "RESULTS", place / "results")
+    monkeypatch.setenv("REPRO_KEEP", "1")
+    with new_folder("skeletal", 3, "committed") as folder:
+        write_manifest(folder, "2026-01-01")
+    monkeypatch.delenv("REPRO_KEEP")
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", *words], cwd=place, check=True)
+    return place
+
+
+def changes(checkout: Path) -> str:
+    """What git says has changed in a checkout."""
+    return subprocess.run(["git", "status", "--porcelain"], cwd=checkout, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_new_folder_leaves_git_clean_and_committed_ones_stay_what_is_shown(checkout: Path) -> None:
+    with new_folder("skeletal", 3, "mine") as folder:
+        write_manifest(folder, "2026-01-02")
+    assert changes(checkout) == ""
+    assert list(manifests()) == ["skeletal/table3/committed", "local/skeletal/table3/mine"]
+    assert list(committed_manifests()) == ["skeletal/table3/committed"]
+    assert newest_folder("skeletal", 3).name == "committed"
+    mine = checkout / "results" / "local" / "skeletal" / "table3" / "mine"
+    assert find_folder("mine") == find_folder("skeletal/table3/mine") == find_folder("local/skeletal/table3/mine") == mine
+    assert list(pd.read_csv(checkout / "results" / "local" / "index.csv")["folder"]) == ["skeletal/table3/mine"]
+
+
+def test_local_folders_are_not_shown_either_where_git_is_not_there(checkout: Path) -> None:
+    shutil.rmtree(checkout / ".git")
+    with new_folder("skeletal", 3, "mine") as folder:
+        write_manifest(folder, "2026-01-02")
+    assert list(committed_manifests()) == ["skeletal/table3/committed"]
+
+
+def test_folders_that_are_kept_lie_beside_the_committed_ones(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRO_KEEP", "1")
+    with new_folder("skeletal", 3, "kept") as folder:
+        write_manifest(folder, "2026-01-02")
+    assert changes(checkout).split() == ["M", "results/index.csv", "??", "results/skeletal/table3/kept/"]
+    assert list(manifests()) == ["skeletal/table3/committed", "skeletal/table3/kept"]

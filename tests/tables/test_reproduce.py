@@ -11,7 +11,8 @@ from repro.runs.run import is_evaluated
 from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
 from repro.tables import reproduce
-from repro.tables.reproduce import reproduce_tables, say_where
+from repro.tables.reproduce import reproduce_tables
+from repro.tables.say_results import say_where
 from repro.tables.request import PlannedTable, Request
 
 from ..tiny_runs import BASELINE, tiny_recipe

@@ -1,7 +1,7 @@
 """Studies: parts of different papers put together, run and shown like a table that nobody has printed.
 
-A study is a TOML file. Those of this package lie here; ``repro run`` writes others to ``results/<name>/study.toml``, beside
-their result folders:
+A study is a TOML file. Those of this package lie here; ``repro run`` writes others to ``<name>/study.toml`` in the folder of new
+results, beside their result folders:
 
     question = "Which decoder is best at 64x48?"
     base = "cal/8/dark-w32-64x48"           # the row that all others are compared with, which is run too
@@ -101,7 +101,7 @@ class Study:
     @property
     def folder(self) -> Path:
         """Where its file lies, or will lie."""
-        return (paths.results() / self.key) if self.file is None else self.file.parent
+        return (paths.new_results() / self.key) if self.file is None else self.file.parent
 
     @property
     def note(self) -> str:
@@ -165,8 +165,8 @@ def make_study(
     Raises:
         ReproError: for a name that cannot be one, no combination, two that are equal, or a baseline that is no row.
     """
-    if not NAME.fullmatch(key):
-        raise ReproError(f"The name of the study is {key!r:.100}: give letters, digits, - and _, a small letter first.")
+    if not NAME.fullmatch(key) or key == paths.LOCAL:
+        raise ReproError(f"The name of the study is {key!r:.100}: give letters, digits, - and _, a small letter first, and not {paths.LOCAL}.")
     whole = {base.row: Combination(base), **rows}
     if len(whole) < len(rows) + 1:
         raise ReproError(f"The study {key} has a row {base.row!r}, which is its base: give the row another name.")
@@ -222,7 +222,7 @@ def find_study(key: str) -> Study | None:
     if key in _made:
         return _made[key]
     if NAME.fullmatch(key):
-        for file in (HERE / f"{key}.toml", paths.results() / key / FILE):
+        for file in (HERE / f"{key}.toml", *(place / key / FILE for place in paths.result_places())):
             if file.is_file():
                 return _read(file, key, file.stat().st_mtime_ns)
     return None
@@ -244,8 +244,8 @@ def write_study(study: Study) -> Path:
     Raises:
         ReproError: where another study of this name stands there.
     """
-    file = paths.results() / study.key / FILE
-    if study.file is None:
+    file = paths.new_results() / study.key / FILE
+    if study.file is None or (paths.keeps_results() and paths.is_local(study.file)):
         if file.exists() and file.read_text(encoding="utf-8") != study.text():
             raise ReproError(
                 f"{file} holds another study of this name: give this one another name, as in --name {study.key}2."
