@@ -11,7 +11,7 @@ SCALE ?= laptop
 LENGTH ?=
 MINUTES ?=
 PLAN ?=
-KEEP ?= $(REPRO_KEEP)
+KEEP ?=
 DATA ?= people
 DATA_ROOT ?=
 BOXES ?=
@@ -95,7 +95,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 environment: $(READY) ## make the environment; the other targets do so themselves
 
 reproduce: $(READY) ## reproduce a table into results/local: make reproduce TABLE=2
-	@REPRO_KEEP=$(call quoted,KEEP) $(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
+	@$(if $(KEEP),REPRO_KEEP=$(call quoted,KEEP) )$(BIN)repro reproduce --table $(call quoted,TABLE) --paper $(call quoted,PAPER) --row $(call quoted,ROW) \
 		--scale $(call quoted,SCALE) --length $(call quoted,LENGTH) --minutes $(call quoted,MINUTES) \
 		--plan=$(call quoted,PLAN) --data $(call quoted,DATA) --data-root $(call quoted,DATA_ROOT) \
 		--boxes $(call quoted,BOXES) --skeleton $(call quoted,SKELETON) --seeds $(call quoted,SEEDS) --start $(call quoted,START) \
