@@ -90,7 +90,7 @@ METRICS: dict[str, Metric] = {
         Metric("face_OKS", "face OKS", "oks", judges=True, beside=True),
         Metric("hand_OKS", "hand OKS", "oks", judges=True, beside=True),
         Metric("pckh@0.5", "PCKh@0.5", "pckh", judges=True),
-        Metric("pckh@0.1", "PCKh@0.1", "pckh", judges=True),  # the threshold is 0.11, see metrics.pck
+        Metric("pckh@0.1", "PCKh@0.11", "pckh", judges=True),  # as HRNet's code reads 0.1, see metrics.pck
         Metric("pckh@0.10", "PCKh@0.10", "pckh", beside=True),  # the second reading of the column before
         Metric("pck@0.2", "PCK@0.2 torso", "torso", beside=True),
         Metric("params_M", "#Params", "network", unit="M", higher=False),

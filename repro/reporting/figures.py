@@ -21,7 +21,7 @@ from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows, shown_rows
 from repro.reporting.colours import row_colours, row_styles
-from repro.reporting.labels import typeset
+from repro.reporting.labels import shown_label, typeset
 from repro.reporting.outcome import Outcome
 from repro.skeletons.draw import draw_pose
 from repro.skeletons.skeleton import Skeleton
@@ -53,7 +53,7 @@ def curve_metrics(outcome: Outcome) -> list[tuple[str, str]]:
     spec = PAPERS[outcome.paper].table(outcome.table)
     drawn = {name for run in outcome.runs for point in run.curve for name in point}
     have = {name for run in outcome.runs for name in run.metrics if name in drawn and outcome.values(run.row, name)}
-    printed = [(c.metric, c.label) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
+    printed = [(c.metric, shown_label(c.label)) for c in spec.columns if c.metric in have and c.metric not in COUNTED]
     extra = [("OKS", METRICS["OKS"].label)] if "OKS" in have else []
     return printed[:1] + extra
 

@@ -13,6 +13,7 @@ from repro.papers import PAPERS
 from repro.papers.recipes import shown_rows, table_rows
 from repro.papers.spec import printed_value
 from repro.recipe import Recipe
+from repro.reporting.labels import shown_label
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
 from repro.reporting.steps import Step, is_study, measured_columns, printed_change, steps_of
@@ -46,7 +47,7 @@ def long_table(measured: Measured) -> pd.DataFrame:
             "kind": printed.loc[row, "kind"],
             "baseline": baseline,
             **{name: printed.loc[row, name] for name in spec.settings},
-            "metric": label,
+            "metric": shown_label(label),
             "printed": printed_value(printed.loc[row, label]) if label in printed.columns else None,
             "ours": float(np.mean(values)) if values else None,
             "spread": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
@@ -86,7 +87,7 @@ def _of_step(
         "step": "argued" if step.argued else "printed",
         "judged": "yes" if step.judges else "",
         "verdict": step.verdict,
-        "judged by": step.judged_by,
+        "judged by": shown_label(step.judged_by),
     }
 
 
@@ -133,7 +134,7 @@ def steps_table(measured: Measured) -> pd.DataFrame:
     lines = [
         {
             "step": f"{one.baseline} → {one.row}",
-            "metric": one.label,
+            "metric": shown_label(one.label),
             "printed": _shown_print(one),
             **_shown_interval(one),
             "sign": one.sign,
@@ -150,7 +151,7 @@ def other_steps(measured: Measured) -> pd.DataFrame:
     lines = [
         {
             "step": f"{one.baseline} → {one.row}",
-            "metric": one.label,
+            "metric": shown_label(one.label),
             "printed": _shown_print(one),
             **_shown_interval(one),
         }
@@ -219,7 +220,7 @@ def _shown_print(one: Step) -> str:
         return expected if one.printed is None else f"{_signed(one.printed)} ({expected})"
     if one.judges and one.says is None:
         return "not printed"
-    return _signed(one.says) + (f" {one.judged_by}" if one.judged_by and one.says is not None else "")
+    return _signed(one.says) + (f" {shown_label(one.judged_by)}" if one.judged_by and one.says is not None else "")
 
 
 def _shown_interval(one: Step) -> dict[str, str]:

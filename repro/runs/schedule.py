@@ -270,11 +270,6 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     text += f", {done} of them complete already" if done else ""
     text += said_begun([share for one in trainings.values() if (share := begun_share(one))])
     click.echo(text + (f", {given} evaluated with given weights" if given else "") + f", in {paths.runs()}")
-    if fresh := sum(recipe.initialisation is None for recipe in trained):
-        click.echo(
-            f"{fresh} of them start from random weights: START=random or SCALE=paper was given, or their backbone has no warm "
-            "start (`repro warm-start` makes that of an HRNet or a ResNet for a scale)."
-        )
 
 
 def said_begun(shares: list[float]) -> str:

@@ -12,6 +12,7 @@ from repro.papers import PAPERS
 from repro.papers.claims import Claim, ClaimStep, claims_of
 from repro.reporting.claims import ON_CLAIMS, UNTRIED, claim_verdict, judged_step
 from repro.reporting.folders import committed_manifests
+from repro.reporting.labels import shown_label
 from repro.reporting.measured import Measured
 from repro.reporting.steps import UNJUDGED_SCALES, Step
 from repro.reporting.verdicts import VERDICTS
@@ -120,7 +121,7 @@ def _claim_lines(
         line = {
             "claim": "" if place else says,
             "step": f"table {step.table}: {step.baseline} → {step.row}",
-            "printed": f"{step.metric} " + ("not printed" if step.printed is None else f"{step.printed:+.1f}"),
+            "printed": f"{shown_label(step.metric)} " + ("not printed" if step.printed is None else f"{step.printed:+.1f}"),
         }
         for group, name in GROUPS.items():
             cell, told = _cells(step, folders[step.table][group])
@@ -143,7 +144,7 @@ def _cells(step: ClaimStep, folders: list[Shown]) -> tuple[str, str]:
 def _cell(step: ClaimStep, found: Step, one: Shown) -> str:
     interval = found.interval
     assert interval is not None, "only steps that were run are shown"
-    parts = [f"{interval.mean:+.2f}" + ("" if found.label == step.metric else f" {found.label}")]
+    parts = [f"{interval.mean:+.2f}" + ("" if found.label == step.metric else f" {shown_label(found.label)}")]
     if interval.over:
         parts.append(f"[{interval.low:+.2f}, {interval.high:+.2f}]")
     if interval.over != "people and seeds":

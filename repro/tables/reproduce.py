@@ -37,6 +37,7 @@ from repro.tables.last_step import check_last_step, keep_without_notebook, noteb
 from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
 from repro.tables.plan import counted_columns, outcome_skeleton, table_divisor
+from repro.tables.random_starts import said_random_starts
 from repro.tables.request import PlannedTable, Request, plan_tables
 from repro.tables.test_dev import write_test_dev
 from repro.training.checkpoints import write_json
@@ -79,6 +80,9 @@ def reproduce_tables(requests: list[Request], machine: Machine, *, advise: bool 
     trained = [table for table in tables if table.recipes]
     if trained:
         announce([recipe for table in trained for recipe in table.recipes.values()], len(trained))
+    if processes.leads():
+        for line in said_random_starts(trained):
+            click.echo(line)
     speeds = measured_speeds(tables, machine)
     own = [(table.recipes.values(), table.samples) for table in tables]
     seconds = pending_seconds(own, machine.kind, machine.side_by_side, speeds)

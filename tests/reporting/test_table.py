@@ -105,7 +105,7 @@ def test_one_metric_judges_a_step_and_the_others_are_not_counted() -> None:
     steps = steps_table(measured)
     assert steps[["step", "metric"]].values.tolist() == [
         ["hrnet → attention", "PCKh@0.5"],
-        ["attention → attention-weighted", "PCKh@0.1"],
+        ["attention → attention-weighted", "PCKh@0.11"],
     ]
     others = other_steps(measured).set_index(["step", "metric"])
     assert others.loc[("hrnet → attention", "mean OKS"), "printed"] == "–"

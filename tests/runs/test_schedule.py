@@ -118,9 +118,7 @@ def test_what_is_complete_is_announced(data, tiny_samples, places, capsys):
     first, second = tiny_recipe(data, epochs=1), tiny_recipe(data, seed=1)
     make_runs([first], tiny_samples, CPU)
     announce([first, first.but(method=BASELINE.but(decoder=Argmax())), second])
-    counted_line, start_line = capsys.readouterr().out.splitlines()
-    assert counted_line == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}"
-    assert start_line.startswith("3 of them start from random weights") and "repro warm-start" in start_line
+    assert capsys.readouterr().out.strip() == f"3 runs from 2 trainings, 1 of them complete already, in {places / 'runs'}"
 
 
 def test_what_was_begun_is_announced_with_its_share(data, tiny_samples, places, capsys):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from repro.reporting.labels import typeset
+from repro.reporting.labels import shown_label, typeset
 from repro.site.markdown import bullet_list, cell, folded, frame_table, image, toctree, verdict_text
 
 
@@ -37,3 +37,9 @@ def test_lists_of_pages_and_lines():
 def test_superscripts_are_raised_and_other_carets_stay():
     assert typeset("AP^50 AP^M AP^L AR^75") == "AP⁵⁰ APᴹ APᴸ AR⁷⁵"
     assert typeset("p^ AP^Mean") == "p^ AP^Mean"
+
+
+def test_pckh_is_called_by_the_threshold_that_it_is_measured_at():
+    assert [shown_label(label) for label in ("PCKh@0.5", "PCKh@0.1", "PCKh@0.10", "AP^50")] == [
+        *("PCKh@0.5", "PCKh@0.11", "PCKh@0.10", "AP^50")
+    ]

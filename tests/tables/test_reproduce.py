@@ -22,7 +22,7 @@ CPU = Machine(device="cpu", jobs=1)
 
 def request(paper: str, number: int) -> Request:
     """A table at smoke scale."""
-    return Request(paper, number, SCALES["smoke"], "people", None, (0,))
+    return Request(paper, number, SCALES["smoke"], "people", None, (0,), start="random")
 
 
 @pytest.fixture
