@@ -42,7 +42,8 @@ def keeps_results() -> bool:
     given = os.environ.get("REPRO_KEEP", "").strip()
     if given not in ("", "0", "1"):
         raise ReproError(
-            f"REPRO_KEEP (KEEP of make) is {given!r:.200}, expected 1, which puts new results beside the committed ones, or nothing."
+            f"REPRO_KEEP (KEEP of make) is {given!r:.200}, expected 1, which puts new results beside the committed ones, or "
+            "nothing."
         )
     return given == "1"
 

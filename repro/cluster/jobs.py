@@ -33,8 +33,8 @@ from repro.runs.schedule import Machine, pending_tasks
 from repro.support import processes
 from repro.support.locks import locked
 from repro.tables.reproduce import reproduce_tables
-from repro.tables.say_results import say_result
 from repro.tables.request import PlannedTable, Request, plan_tables
+from repro.tables.say_results import say_result
 from repro.training.distributed import join_world
 
 MOST_IN_VAIN = 5  # jobs in a row that end no epoch of a training

@@ -184,7 +184,7 @@ def write_index(place: Path) -> None:
 
 
 def committed_manifests() -> dict[str, dict[str, Any]]:
-    """The manifests of the result folders that git knows (committed or staged); where it knows none, of all that are not local."""
+    """The manifests of the folders that git knows (committed or staged); where it knows none, of all that are not local."""
     known = known_to_git(paths.results())
     own = _manifests_in(paths.results())
     return {name: m for name, m in own.items() if not known or f"{name}/manifest.json" in known}

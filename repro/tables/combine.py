@@ -82,8 +82,8 @@ def open_study(given: str) -> Study:
     if path.suffix == ".toml":
         study = read_study(path, path.parent.name if path.name == FILE else path.stem)
         _check_name(study.key)
-        known = (HERE / path.name, *(place / study.key / FILE for place in paths.result_places()))
-        if path.resolve() not in {one.resolve() for one in known}:
+        standing = (HERE / path.name, *(place / study.key / FILE for place in paths.result_places()))
+        if path.resolve() not in {one.resolve() for one in standing}:
             study = replace(study, file=None)
         keep_in_mind(study)
     else:

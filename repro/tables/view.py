@@ -191,8 +191,8 @@ def open_table(
     Args:
         paper: its key.
         number: the number of the table.
-        folder: name of a result folder, as `repro results list` shows it; empty for the newest one of this table on ``data``, or on any data set
-            where there is none. In a git checkout that is the newest one which git knows.
+        folder: name of a result folder, as `repro results list` shows it; empty for the newest one of this table on ``data``,
+            or on any data set where there is none. In a git checkout that is the newest one which git knows.
         scale: when given, the runs are made now, or loaded where they are complete, and a new result folder is written.
         data: data set.
         data_root: its folder, for runs that are made now.

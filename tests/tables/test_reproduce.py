@@ -12,8 +12,8 @@ from repro.runs.schedule import Machine
 from repro.scales.scale import SCALES
 from repro.tables import reproduce
 from repro.tables.reproduce import reproduce_tables
-from repro.tables.say_results import say_where
 from repro.tables.request import PlannedTable, Request
+from repro.tables.say_results import say_where
 
 from ..tiny_runs import BASELINE, tiny_recipe
 

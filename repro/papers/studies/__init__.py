@@ -166,7 +166,9 @@ def make_study(
         ReproError: for a name that cannot be one, no combination, two that are equal, or a baseline that is no row.
     """
     if not NAME.fullmatch(key) or key == paths.LOCAL:
-        raise ReproError(f"The name of the study is {key!r:.100}: give letters, digits, - and _, a small letter first, and not {paths.LOCAL}.")
+        raise ReproError(
+            f"The name of the study is {key!r:.100}: give letters, digits, - and _, a small letter first, and not {paths.LOCAL}."
+        )
     whole = {base.row: Combination(base), **rows}
     if len(whole) < len(rows) + 1:
         raise ReproError(f"The study {key} has a row {base.row!r}, which is its base: give the row another name.")
