@@ -1,20 +1,22 @@
-"""The 3x3 deformable convolution, with a form for CPUs that is several times as fast as torchvision's.
+"""The 3x3 deformable convolution, with forms for CPUs that are several times as fast as torchvision's.
 
 Dai et al., "Deformable Convolutional Networks", ICCV 2017; with a mask Zhu et al., "Deformable ConvNets v2", CVPR 2019.
 torchvision's operator is written for GPUs; on a CPU its gradient takes five times as long as its result, and its result two to
-four times as long as need be. There samples are gathered first and then multiplied by the weight as one matrix: by
-``embedding_bag`` from rows of features, or, where a gradient is wanted of few channels, by ``grid_sample``, whose gradient takes
-two fifths of the time at 16 channels and five sixths at 32. All forms give the same values up to rounding.
+four times as long as need be. There samples are taken first, by compiled loops (``models.sampling``), and then multiplied by the
+weight as one matrix. Where a network is exported, or numba is absent, they are gathered by ``embedding_bag``. All forms give the
+same values up to rounding.
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
-NARROW = 32  # channels up to which grid_sample's gradient is the faster: 16 2.5 times, 32 1.2 times, 48 no longer
+COMPILED = find_spec("numba") is not None
 
 
 def regular_grid(like: Tensor) -> Tensor:
@@ -54,8 +56,8 @@ def deformable_convolution(
     wide, offsets, weight = (t.to(dtype) for t in (x, offsets, weight))
     bias, mask = (t if t is None else t.to(dtype) for t in (bias, mask))
     if x.device.type == "cpu":
-        narrow = torch.is_grad_enabled() and x.shape[1] <= NARROW
-        form = interpolated_convolution if narrow else gathered_convolution
+        followed = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+        form = sampled_convolution if COMPILED and not followed else gathered_convolution
         out = form(wide, offsets, weight, bias=bias, mask=mask, dilation=dilation)
     else:
         out = deform_conv2d(wide, offsets, weight, bias, padding=dilation, dilation=dilation, mask=mask)
@@ -83,7 +85,7 @@ def gathered_convolution(
     return out.view(batch, height, width, outputs).permute(0, 3, 1, 2)
 
 
-def interpolated_convolution(
+def sampled_convolution(
     x: Tensor,
     offsets: Tensor,
     weight: Tensor,
@@ -92,22 +94,16 @@ def interpolated_convolution(
     mask: Tensor | None = None,
     dilation: int = 1,
 ) -> Tensor:
-    """``gathered_convolution`` by ``grid_sample``.
+    """``gathered_convolution`` by the compiled loops of ``models.sampling``."""
+    from repro.models.sampling import Sampled  # numba takes half a second to import
 
-    That takes positions as fractions of the size. The input is padded with zeros to powers of two, of which whole pixels are
-    exact fractions: otherwise rounding would choose the side from which the gradient on a whole pixel is taken.
-    """
-    batch, channels, height, width = x.shape
-    sides = [1 << (side - 1).bit_length() for side in (width, height)]
-    padded = F.pad(x, (0, sides[0] - width, 0, sides[1] - height))
-    positions = sampled_positions(offsets, dilation).permute(0, 3, 1, 2, 4)
-    fractions = (2 * positions + 1) / positions.new_tensor(sides) - 1
-    grid = fractions.reshape(batch, 9 * height, width, 2)
-    samples = F.grid_sample(padded, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    samples = samples.view(batch, channels, 9, height, width)
-    if mask is not None:
-        samples = samples * mask.contiguous().unsqueeze(1)
-    return F.conv2d(samples.flatten(1, 2), weight.reshape(len(weight), -1, 1, 1), bias)
+    batch, height, width = x.shape[0], *offsets.shape[-2:]
+    factors = x.new_ones(batch, 9, height, width) if mask is None else mask
+    rows = (t.permute(0, 2, 3, 1).contiguous() for t in (x, offsets, factors))
+    autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    samples = Sampled.apply(*rows, dilation, x.dtype == torch.float32 and autocast == torch.bfloat16)
+    matrix = weight.permute(0, 2, 3, 1).flatten(1)
+    return F.linear(samples.flatten(3), matrix, bias).permute(0, 3, 1, 2)
 
 
 def sampled_positions(offsets: Tensor, dilation: int) -> Tensor:

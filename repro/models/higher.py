@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from repro.errors import ReproError
@@ -19,6 +18,7 @@ from repro.models.backbones.hrnet import HRNet, HRNetBackbone
 from repro.models.base import OnBackbone
 from repro.models.heads.heatmap import heatmap_head
 from repro.models.heads.upsampled import UpsampledHeatmaps
+from repro.models.layers import joined
 from repro.skeletons.outputs import HEATMAPS, HEATMAPS_2X, TAGS, Output
 from repro.skeletons.skeleton import Skeleton
 
@@ -76,4 +76,4 @@ class HigherHRNet(HRNetBackbone):
         (features,) = self.features(images)
         maps = self.final_layer(features)
         heatmaps, tags = maps.chunk(2, dim=1)
-        return {"heatmaps": heatmaps, "tags": tags, "heatmaps_2x": self.upsampled(torch.cat([features, maps], dim=1))}
+        return {"heatmaps": heatmaps, "tags": tags, "heatmaps_2x": self.upsampled(joined(features, maps))}

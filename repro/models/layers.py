@@ -7,6 +7,7 @@ PyTorch's defaults). Attribute names are those of the official HRNet, so that it
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -69,3 +70,14 @@ class Bottleneck(nn.Module):
         out = F.relu(self.bn2(self.conv2(out)), inplace=True)
         out = self.bn3(self.conv3(out))
         return F.relu(out + self.downsample(x), inplace=True)
+
+
+def joined(features: Tensor, maps: Tensor) -> Tensor:
+    """Features (B, C, H, W) and maps (B, K, H, W) as (B, C + K, H, W), in memory as the features are.
+
+    Where they differ, ``torch.cat`` would bring the many channels of features into the order of the maps, and the convolution
+    after it would bring them back.
+    """
+    channels_last = features.is_contiguous(memory_format=torch.channels_last)
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.cat([features, maps.contiguous(memory_format=order)], dim=1)

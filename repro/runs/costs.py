@@ -40,7 +40,7 @@ from repro.runs.speeds import UNMEASURED, Speeds
 from repro.skeletons.skeleton import Skeleton
 
 MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 2e13}  # a second, of a forward pass
-LOOK_UPS = {"cpu": 1.8e8, "cuda": 1.2e10}  # values a second that deformable convolutions interpolate
+LOOK_UPS = {"cpu": 8e8, "cuda": 1.2e10}  # values a second that deformable convolutions interpolate
 STEP = 3  # forward passes that a step of training is worth
 PIXEL = {"cpu": 3e-7, "cuda": 4e-9}  # s: a pixel read, warped and turned into targets
 VALUE = {"cpu": 3e-8, "cuda": 3e-10}  # s: a value of a heatmap, in targets and loss

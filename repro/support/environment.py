@@ -13,7 +13,10 @@ from repro.support.checkout import code_state
 
 # Values of ONEDNN_MAX_CPU_ISA that forbid the instructions of native bfloat16 to the library that convolutions are computed with.
 WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
-PACKAGES = ("torch", "torchvision", "numpy", "opencv-python-headless", "pycocotools", "pandas", "seaborn", "papermill")
+PACKAGES = (
+    *("torch", "torchvision", "numpy", "numba", "opencv-python-headless"),
+    *("pycocotools", "pandas", "seaborn", "papermill"),
+)
 
 
 def versions() -> dict[str, str]:

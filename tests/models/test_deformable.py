@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
-from repro.models.deformable import corners, deformable_convolution, gathered_convolution, interpolated_convolution
+from repro.models.deformable import corners, deformable_convolution, gathered_convolution, sampled_convolution
 
 
 def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -24,7 +24,7 @@ def draw(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
     scale=st.sampled_from([0.0, 0.3, 3.0, 30.0]),
     dilation=st.integers(1, 3),
     masked=st.booleans(),
-    form=st.sampled_from([gathered_convolution, interpolated_convolution]),
+    form=st.sampled_from([gathered_convolution, sampled_convolution]),
     size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
 )
 def test_values_and_gradients_are_those_of_torchvision(seed, scale, dilation, masked, form, size):
@@ -90,3 +90,46 @@ def test_inside_autocast_the_product_has_its_precision(grad):
         expected = F.conv2d(x, weight, padding=1)
     assert found.dtype == expected.dtype == torch.bfloat16
     torch.testing.assert_close(found, expected, rtol=2**-7, atol=2**-7)
+
+
+@pytest.mark.parametrize("form", [gathered_convolution, sampled_convolution])
+def test_bfloat16_of_samples_is_the_nearest(form):
+    """A sample between 1 and 1 + 2^-5: the weight 1 shows it as autocast rounds it, 1 + 2^-7 being the next after 1."""
+    x = torch.tensor([1.0, 1 + 2**-5]).view(1, 1, 1, 2)
+    weight = torch.zeros(1, 1, 3, 3)
+    weight[0, 0, 1, 1] = 1
+    middles = {0.125: 1.0, 0.375: 1 + 2**-6}  # to the even one
+    for fraction in (0.124, 0.125, 0.126, 0.375, 0.376, 0.9):
+        offsets = torch.zeros(1, 18, 1, 2)
+        offsets[:, 9] = fraction  # dx of the central position
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = form(x, offsets, weight)
+        expected = middles.get(fraction, 1 + round(fraction * 4) * 2**-7)
+        assert found[0, 0, 0, 0].item() == expected, fraction
+
+
+def test_threads_share_the_images_of_a_batch():
+    x, offsets, weight = draw(3, 4, 5, 6), draw(3, 18, 5, 6, seed=1), draw(4, 4, 3, 3, seed=2)
+    found = []
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            out = sampled_convolution(x, offsets, weight)
+            found.append((out, *torch.autograd.grad(out.square().sum(), (x, offsets, weight))))
+    finally:
+        torch.set_num_threads(threads)
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_a_followed_network_gathers_its_samples():
+    """What is exported has operators of torch alone."""
+
+    def convolve(x: Tensor) -> Tensor:
+        return deformable_convolution(x, torch.full((1, 18, 4, 4), 0.25), torch.ones(2, 3, 3, 3))
+
+    x = draw(1, 3, 4, 4).detach().float()
+    traced = torch.jit.trace(convolve, x)
+    assert "embedding_bag" in str(traced.graph)
+    torch.testing.assert_close(traced(x), convolve(x))

@@ -41,26 +41,43 @@ def transformed_grid(transform: Tensor) -> Tensor:
     Raises:
         ReproError: when ``transform`` has not four channels.
     """
-    if transform.dim() != 4 or transform.shape[1] != 4:
-        raise ReproError(
-            f"The transform has shape {tuple(transform.shape)}: expected (B, 4, H, W), a 2x2 matrix a pixel."
-        )
+    _check_transform(transform)
     yy, yx, xy, xx = transform.unsqueeze(1).unbind(2)
     x, y = regular_grid(transform).T.view(2, -1, 1, 1)
     return torch.stack([xx * x + xy * y, yx * x + yy * y], dim=2)
 
 
+def _check_transform(transform: Tensor) -> None:
+    """Raise ReproError unless a transform has four channels."""
+    if transform.dim() != 4 or transform.shape[1] != 4:
+        raise ReproError(
+            f"The transform has shape {tuple(transform.shape)}: expected (B, 4, H, W), a 2x2 matrix a pixel."
+        )
+
+
 def sampling_offsets(transform: Tensor) -> Tensor:
     """What a deformable convolution adds to its regular positions: T G_t - G_t.
+
+    On a CPU it is one product of matrices, whose result lies in memory as ``models.sampling`` takes it; elsewhere products may be
+    rounded (``training.device``), and the same is computed number by number.
 
     Args:
         transform: (B, 4, H, W), see ``transformed_grid``.
 
     Returns:
         (B, 18, H, W), (dy, dx) for each position of the kernel in turn, row by row.
+
+    Raises:
+        ReproError: when ``transform`` has not four channels.
     """
-    regular = regular_grid(transform).view(1, -1, 2, 1, 1)
-    return (transformed_grid(transform) - regular).flip(2).flatten(1, 2)
+    _check_transform(transform)
+    regular = regular_grid(transform)
+    if transform.device.type != "cpu":
+        return (transformed_grid(transform) - regular.view(1, -1, 2, 1, 1)).flip(2).flatten(1, 2)
+    yx, zero = regular.flip(1), torch.zeros_like(regular)
+    weights = torch.stack([torch.cat([yx, zero], dim=1), torch.cat([zero, yx], dim=1)], dim=1).flatten(0, 1)  # (18, 4)
+    with torch.autocast("cpu", enabled=False):
+        return F.linear(transform.permute(0, 2, 3, 1), weights, -yx.flatten()).permute(0, 3, 1, 2)
 
 
 def sampling_positions(transform: Tensor, *, dilation: int = 1) -> Tensor:
