@@ -137,7 +137,7 @@ site: $(SITE) ## build a static site of the committed results, site/index.html; 
 
 bench: $(READY) ## measure speed and memory, see benchmarks/
 	for name in training_speed profile_steps evaluation decoders bottom_up_grouping bottom_up_targets mixture_mask \
-		people_drawing data_reading; do $(BIN)python benchmarks/$$name.py || exit 1; done
+		people_drawing data_loading; do $(BIN)python benchmarks/$$name.py || exit 1; done
 
 gpu-check: $(READY) ## use a GPU for MINUTES=8: its tests, its speeds, tables as long as the time allows
 	$(BIN)repro gpu-check --minutes "$(or $(MINUTES),8)" --scale "$(if $(filter-out laptop,$(SCALE)),$(SCALE),gpu)" --device "$(DEVICE)"

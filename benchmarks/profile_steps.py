@@ -143,7 +143,7 @@ def training(recipe: Recipe, samples: Samples) -> tuple[Stopwatch, int]:
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(loop, "_train_epoch", epoch),
-        watched(watch, parts, [("reading", batches, "training_epoch")]),
+        watched(watch, parts, [("loading", batches, "training_epoch")]),
     ):
         loop.train(plain, approach_of(plain), samples.train, Path(folder), loop.Job(World(0, 1, common.CPU)))
     return watch, len(samples.train) // optimisation.batch
@@ -157,13 +157,13 @@ def evaluation(recipe: Recipe, samples: Samples) -> Stopwatch:
     metrics = (scene_metrics, "measure_scenes") if scenes else (person_metrics, "measure")
     decoding = (module, "group_people") if scenes else (type(recipe.method.decoder), "__call__")
     parts = [("forward", type(network), "forward"), ("metric", *metrics), ("decoding", *decoding)]
-    with watched(watch, parts, [("reading", batches, "evaluation")]):
+    with watched(watch, parts, [("loading", batches, "evaluation")]):
         for _ in range(2):
             watch.seconds.clear()
             with watch.part("rest"):
                 if scenes:
-                    readings = module.readings_of(recipe)
-                    found = module.predict_scenes(network, samples.val, recipe, common.CPU, readings=readings)
+                    answers = module.answers_of(recipe)
+                    found = module.predict_scenes(network, samples.val, recipe, common.CPU, answers=answers)
                     scene_metrics.measure_scenes(samples.val, found)
                 else:
                     found = module.predict(network, samples.val, recipe, common.CPU)

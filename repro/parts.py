@@ -115,7 +115,7 @@ class Grouper(Part, Protocol):
     """
 
     @property
-    def readings(self) -> tuple[str, ...]:
+    def answers(self) -> tuple[str, ...]:
         """What can be asked of it, ``final`` first; others are measured beside it."""
 
     def people(self, shown: Shown) -> People:

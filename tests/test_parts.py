@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from repro import parts
-from repro.approaches.bottom_up.predict import group_people, readings_of
+from repro.approaches.bottom_up.predict import answers_of, group_people
 from repro.decoders.peaks import heatmap_peaks
 from repro.encoders.gaussian import GaussianHeatmap
 from repro.errors import ReproError
@@ -106,7 +106,7 @@ class Centred:
 class OnePerson:
     """The highest pixel of each map."""
 
-    readings: ClassVar[tuple[str, ...]] = ("final",)
+    answers: ClassVar[tuple[str, ...]] = ("final",)
 
     def people(self, shown):
         points, scores = heatmap_peaks(shown.at_one_scale(self)["heatmaps"])
@@ -168,7 +168,7 @@ def test_an_own_grouper_is_asked_for_people():
     scenes = tiny_scenes()
     recipe = scene_recipe(scene_data(scenes, scenes))
     recipe = recipe.but(method=recipe.method.but(decoder=OnePerson()))
-    assert readings_of(recipe) == ("final",)
+    assert answers_of(recipe) == ("final",)
     maps = torch.zeros(1, 14, 8, 8)
     maps[:, :, 3, 5] = 0.5
     people = group_people({1.0: {"heatmaps": maps}}, recipe, LSPET14)

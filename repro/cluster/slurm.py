@@ -1,4 +1,4 @@
-"""Slurm's programs: handing in scripts, and reading what squeue and sacct say of jobs.
+"""Slurm's programs: handing in scripts, and parsing what squeue and sacct say of jobs.
 
 Plain ``sbatch``, ``squeue`` and ``scontrol`` do: they are on every cluster, also where there is no accounting, without which
 ``sacct`` answers nothing.

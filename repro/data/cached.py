@@ -38,7 +38,7 @@ KIND = "decoded images"  # of the sealed manifest
 
 
 class DecodedImages:
-    """An ImageSource that reads from a complete cache; reading costs microseconds.
+    """An ImageSource that reads from a complete cache; which costs microseconds.
 
     It can be pickled: the pixels do not travel, each process maps the file when it first reads. Pixels are compared with their
     checksum when a process first reads them; those that do not fit are decoded again, and mended on disk where that can be

@@ -2,7 +2,7 @@
 
 A wrong ``area``, ``num_keypoints`` or ``image_id`` makes no error later, it makes an AP of 0. The checks read the raw
 files, so they work on files that ``load_persons`` refuses. An ``error`` makes numbers wrong or stops a run; a
-``warning`` is unusual, or is mended on reading.
+``warning`` is unusual, or is mended when it is loaded.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def check_data(
         skeleton: the skeleton of own keypoints; None for that which their files tell.
 
     Returns:
-        The problems, in the order of the files. Malformed files are reported, they raise nothing. What training would refuse on
-        reading is always among them.
+        The problems, in the order of the files. Malformed files are reported, they raise nothing. What training would refuse when
+        it loads them is always among them.
 
     Raises:
         ReproError: when the name or split is unknown or there is no such folder.
@@ -117,7 +117,7 @@ def _refusals(
             if chosen.images is not None:
                 load_images(name, root, split, skeleton=skeleton)
         except ReproError as error:
-            return [Problem(str(root), f"the split {split}", "reading", str(error))]
+            return [Problem(str(root), f"the split {split}", "loading", str(error))]
     return []
 
 

@@ -70,7 +70,7 @@ def look_at(files: Sequence[Path]) -> list[Look]:
     now = time.time()
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         looks = pool.map(_look, [files[n] for n in new])
-        for n, seen in zip(new, tqdm(looks, total=len(new), desc="Reading images", disable=len(new) < MANY or None),
+        for n, seen in zip(new, tqdm(looks, total=len(new), desc="Loading images", disable=len(new) < MANY or None),
                            strict=True):  # fmt: skip
             found[n] = seen
     changed = set()

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.bottom_up.measure import measure_scenes
 from repro.approaches.bottom_up.oracle import perfect_people
-from repro.approaches.bottom_up.predict import predict_scenes, readings_of
+from repro.approaches.bottom_up.predict import answers_of, predict_scenes
 from repro.data.cached import cache_images
 from repro.data.catalogue import load_images
 from repro.data.images import ImageSet
@@ -146,7 +146,7 @@ def overfit(images: ImageSet, recipe: Recipe) -> dict[str, Any]:
     started = time.perf_counter()
     network, log = learn(images, recipe)
     seconds = time.perf_counter() - started
-    found = predict_scenes(network, images, shown, torch.device("cpu"), readings=readings_of(shown))
+    found = predict_scenes(network, images, shown, torch.device("cpu"), answers=answers_of(shown))
     return {
         "images": len(images),
         "people": int((images.visibility > 0).any(1).sum()),

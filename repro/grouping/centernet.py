@@ -64,7 +64,7 @@ class CenterNetGrouper:
         logits: the heat comes before the sigmoid, as networks give it that train with the focal loss.
     """
 
-    readings: ClassVar[tuple[str, ...]] = ("final",)
+    answers: ClassVar[tuple[str, ...]] = ("final",)
 
     count: int = 100
     threshold: float = 0.1

@@ -50,7 +50,7 @@ class GuidedGrouper:
         ReproError: for an unknown output, an even window, or a number of people or candidates below 1.
     """
 
-    readings: ClassVar[tuple[str, ...]] = ("final", "regression", "heatmap")
+    answers: ClassVar[tuple[str, ...]] = ("final", "regression", "heatmap")
 
     max_people: int = 30
     candidates: int = 30
@@ -101,14 +101,14 @@ class GuidedGrouper:
     def people(self, shown: Shown) -> People:
         """The people of an image at one scale or several.
 
-        Of the readings, ``regression`` is the regressed poses alone, and ``heatmap`` the keypoints that the true poses, its
+        Of the answers, ``regression`` is the regressed poses alone, and ``heatmap`` the keypoints that the true poses, its
         ``cues``, find in the heatmaps (Table 4). Both keep the naive score, in whose order the released code measures the former.
         """
         several = MultiScale(
-            grouper=replace(self, output="regression" if shown.reading == "regression" else "final"),
-            reading=shown.several,
+            grouper=replace(self, output="regression" if shown.answer == "regression" else "final"),
+            several=shown.several,
         )
-        scorer = shown.scorer if shown.reading == "final" else None
+        scorer = shown.scorer if shown.answer == "final" else None
         return several(shown.scales, stride=shown.stride, described=shown.described, cues=shown.cues, scorer=scorer)
 
     def with_distances(self, ratio: float) -> GuidedGrouper:

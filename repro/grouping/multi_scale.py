@@ -1,8 +1,9 @@
 """Several scales of an image in one grouping (0.5, 1 and 2 in the papers).
 
-Two readings. ``concatenated``, of the released code of hgr: heatmaps are averaged at the input size of scale 1, the centre maps
-of other scales are scaled to scale 1's maximum and by 0.001, and the cues of all scales are put together, so that other
-scales add people but never outrank those of scale 1. The paper says that maps are averaged and nothing of this factor.
+They are combined in one of two ways. ``concatenated``, of the released code of hgr: heatmaps are averaged at the input size of
+scale 1, the centre maps of other scales are scaled to scale 1's maximum and by 0.001, and the cues of all scales are put
+together, so that other scales add people but never outrank those of scale 1. The paper says that maps are averaged and nothing
+of this factor.
 ``averaged``, the text of sahg: all maps are resized to the size of scale 1's and averaged, offsets too; these count in
 px of their own map, so they are multiplied by the ratio of the sizes.
 """
@@ -146,20 +147,20 @@ class MultiScale:
 
     Args:
         grouper: what groups in the end.
-        reading: ``concatenated`` or ``averaged``, see the module.
+        several: how scales are combined, ``concatenated`` or ``averaged``, see the module.
         decrease: factor on the centre heat of other scales than 1, for ``concatenated``.
 
     Raises:
-        ReproError: for an unknown reading.
+        ReproError: for an unknown way of combining scales.
     """
 
     grouper: CueGrouper
-    reading: Literal["concatenated", "averaged"] = "concatenated"
+    several: Literal["concatenated", "averaged"] = "concatenated"
     decrease: float = 0.001
 
     def __post_init__(self) -> None:
-        if self.reading not in ("concatenated", "averaged"):
-            raise choice_error("reading of several scales", self.reading, ("concatenated", "averaged"))
+        if self.several not in ("concatenated", "averaged"):
+            raise choice_error("way of combining scales", self.several, ("concatenated", "averaged"))
 
     def __call__(
         self,
@@ -182,7 +183,7 @@ class MultiScale:
             ReproError: when scale 1 is missing or a map has not the size that its scale demands.
         """
         _check_sizes(scales)
-        if len(scales) == 1 or self.reading == "averaged":
+        if len(scales) == 1 or self.several == "averaged":
             outputs = scales[1] if len(scales) == 1 else averaged_maps(scales, described)
             return self.grouper(outputs, stride=stride, cues=cues, scorer=scorer)
         found = cues or concatenated_cues(scales, stride=stride, grouper=self.grouper, decrease=self.decrease)

@@ -27,9 +27,9 @@ class Shown:
         stride: input px a px of maps whose network does not say otherwise.
         skeleton: the skeleton of the people.
         described: what the network says of its maps, by name.
-        several: how several scales become one, see ``grouping.multi_scale``.
-        reading: the one of the grouper's ``readings`` that is wanted.
-        cues: true poses to group by, for the reading ``heatmap``.
+        several: how several scales are combined, see ``grouping.multi_scale``.
+        answer: the one of the grouper's ``answers`` that is wanted.
+        cues: true poses to group by, for the answer ``heatmap``.
         scorer: gives people their scores; None for the grouper's own.
     """
 
@@ -38,7 +38,7 @@ class Shown:
     skeleton: Skeleton
     described: Mapping[str, Output] = field(default_factory=dict)
     several: Literal["concatenated", "averaged"] = "concatenated"
-    reading: str = "final"
+    answer: str = "final"
     cues: Cues | None = None
     scorer: Scorer | None = None
 

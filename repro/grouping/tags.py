@@ -128,7 +128,7 @@ class TagGrouper:
         shift: added to all points, in input px; 0.5 in the official code.
     """
 
-    readings: ClassVar[tuple[str, ...]] = ("final",)
+    answers: ClassVar[tuple[str, ...]] = ("final",)
 
     skeleton: Skeleton | None = None
     max_people: int = 30

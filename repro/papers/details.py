@@ -110,19 +110,19 @@ def _protocol_details(recipe: Recipe) -> dict[str, Any]:
     one = recipe.evaluation
     if isinstance(one, Evaluation):
         boxes = one.boxes if one.boxes == "truth" else "detector"
-        return {"boxes": boxes, "flip_test": one.flip, "scales": [1.0], "reading": "none", "split": "val"}
+        return {"boxes": boxes, "flip_test": one.flip, "scales": [1.0], "several_scales": "none", "split": "val"}
     several = len(one.scales) > 1
     return {
         "boxes": "none",
         "flip_test": one.flip,
         "scales": list(one.scales),
-        "reading": _reading(recipe) if several else "none",
+        "several_scales": _several_scales(recipe) if several else "none",
         "split": one.split,
     }
 
 
-def _reading(recipe: Recipe) -> str:
-    """How several scales become one; tags are averaged whatever the protocol says."""
+def _several_scales(recipe: Recipe) -> str:
+    """How several scales are combined; tags are averaged whatever the protocol says."""
     return "averaged" if isinstance(recipe.method.grouper, TagGrouper) else recipe.scene_evaluation.reading
 
 

@@ -31,7 +31,7 @@ GREY = 7  # place of grey among the colours: on poses it is the truth
 LONG_NAME = 40  # letters above which legends have one column
 FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
-READINGS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
+ANSWERS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
 
 
 def row_labels(outcome: Outcome) -> dict[str, str]:
@@ -167,26 +167,26 @@ def has_errors(outcome: Outcome) -> bool:
 
 
 def error_bars(outcome: Outcome) -> Figure:
-    """The share of each error among the keypoints of found people, a bar a row, a whisker over seeds, a panel a reading.
+    """The share of each error among the keypoints of found people, a bar a row, a whisker over seeds, a panel an answer.
 
     As Fig. 4 of hgr; the errors are those of ``metrics.diagnosis``.
     """
     labels, values = row_labels(outcome), []
     for run in outcome.runs:
         for name, value in run.metrics.items():
-            _, reading, error, *_ = (*name.split("/"), "", "")
+            _, answer, error, *_ = (*name.split("/"), "", "")
             if name.startswith("diagnosis/") and error in ERRORS and value is not None:
-                values.append({"reading": reading, "error": error, "share": 100 * value, "row": labels[run.row]})
+                values.append({"answer": answer, "error": error, "share": 100 * value, "row": labels[run.row]})
     if not values:
         return not_measured("The errors of keypoints are told apart for bottom-up methods alone.")
     frame, rows = pd.DataFrame(values), list(labels.values())
     palette = row_colours(rows)
-    readings = [reading for reading in READINGS if reading in set(frame["reading"])]
-    figure, axes = plt.subplots(1, len(readings), figsize=(min(9, 5 * len(readings)), 4.2), squeeze=False, sharey=True)
-    for axis, reading in zip(axes[0], readings, strict=True):
-        own = frame[frame["reading"] == reading]
+    answers = [answer for answer in ANSWERS if answer in set(frame["answer"])]
+    figure, axes = plt.subplots(1, len(answers), figsize=(min(9, 5 * len(answers)), 4.2), squeeze=False, sharey=True)
+    for axis, answer in zip(axes[0], answers, strict=True):
+        own = frame[frame["answer"] == answer]
         sns.barplot(own, x="error", y="share", hue="row", order=ERRORS, hue_order=rows, errorbar="sd", ax=axis, palette=palette)
-        axis.set(xlabel=None, ylabel="share of keypoints, %", title=READINGS[reading])
+        axis.set(xlabel=None, ylabel="share of keypoints, %", title=ANSWERS[answer])
         axis.get_legend().remove()
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.tight_layout(rect=(0, 0, 1, 0.98 - 0.05 * -(-len(names) // 2)))

@@ -58,7 +58,7 @@ class Measured:
         return any(before[seed] != after[seed] for seed in set(before) & set(after))
 
     def one_training(self, baseline: str, row: str) -> bool:
-        """Whether two rows are readings of the same trained networks."""
+        """Whether two rows are evaluations of the same trained networks."""
         keys = {(run.row, run.seed): run.training_key for run in self.outcome.runs}
         both = [(keys.get((baseline, seed)), keys.get((row, seed))) for seed in self.outcome.seeds]
         return bool(both) and all(before is not None and before == after for before, after in both)

@@ -83,7 +83,7 @@ def measured_columns(spec: TableSpec, outcome: Outcome) -> list[Column]:
         have -= {"pckh@0.10"}  # the second reading of a column that is not printed
     if "whole_AP" in taken:
         have -= {"AP"}  # the same
-    have -= {f"OKS_{reading}" for reading in ("regression", "heatmap") if f"AP_{reading}" not in taken}
+    have -= {f"OKS_{answer}" for answer in ("regression", "heatmap") if f"AP_{answer}" not in taken}
     return printed + [Column(one.label, one.key) for one in BESIDE if one.key in have - taken]
 
 

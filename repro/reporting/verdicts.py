@@ -28,8 +28,8 @@ def verdict(expected: float | None, interval: Interval | None, *, one_training: 
 
     An interval that knows one of both sources alone decides nothing. Seeds alone: all of them are evaluated on the same people.
     People alone, of one seed: where two trainings of the same recipe differ by as much as other people would change, it excludes
-    zero for 22 of 100 differences that mean nothing, and for more where they differ more. Two readings of one training have no
-    such difference.
+    zero for 22 of 100 differences that mean nothing, and for more where they differ more. Two evaluations of one training
+    have no such difference.
 
     Args:
         expected: change from baseline to row in the paper, of which the sign counts.

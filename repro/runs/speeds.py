@@ -31,7 +31,7 @@ class Speeds:
 
     Args:
         crops: seconds of a crop in training, by ``training_step``.
-        pixels: seconds of a pixel of evaluation, reading and decoding included, by ``evaluation_step``.
+        pixels: seconds of a pixel of evaluation, loading and decoding included, by ``evaluation_step``.
         training: factor on the estimate of a crop that was not measured.
         evaluation: factor on the estimate of a pixel that was not measured.
         memory: bytes that training takes on a GPU at its peak, by ``training_step``.

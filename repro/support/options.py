@@ -1,4 +1,4 @@
-"""What commands are given: options that several have, and the reading of numbers."""
+"""What commands are given: options that several have, and how numbers are parsed."""
 
 from __future__ import annotations
 

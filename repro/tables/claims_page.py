@@ -32,7 +32,7 @@ is what is compared. Where a metric stands behind ours, it stands in for the cla
 
 Intervals are over evaluation people and seeds together where the folder keeps evidence of single people. The others say what
 they know: *seeds alone* is too narrow by what other people would change, *people alone* (one seed) by another training.
-Neither decides, except between two readings of one training. *Earlier rule* marks folders whose recipes are no longer those of
+Neither decides, except between two evaluations of one training. *Earlier rule* marks folders whose recipes are no longer those of
 their scale; the heading of the table's notebook says what has changed. Notebooks inside folders show verdicts by the rule of the
 day when they were made.
 

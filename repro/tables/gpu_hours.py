@@ -208,5 +208,5 @@ def basis_text(pending: Sequence[Pending]) -> str:
     return (
         f"GPU-hours are assumed, to a factor of two: the networks' multiply-adds at {shares} of a GPU's peak in the recipe's "
         f"precision (float32 without TensorFloat-32), at most the 10^12 operations a second that the training loop was measured "
-        f"to do on an H200 in bfloat16 ({most}; benchmarks/gpu.csv). Reading images and grouping people come on top."
+        f"to do on an H200 in bfloat16 ({most}; benchmarks/gpu.csv). Loading images and grouping people come on top."
     )

@@ -1,8 +1,8 @@
 """Measuring this machine: a few steps of each network that a command trains, before it begins.
 
-Measured on a few drawn people, whatever the data set: a training step as ``training.loop`` does it, reading and targets
-included, and a pass of evaluation. What weighs most in the command comes first, and after some seconds the rest is left to the
-estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
+Measured on a few drawn people, whatever the data set: a training step as ``training.loop`` does it, loading of images and
+targets included, and a pass of evaluation. What weighs most in the command comes first, and after some seconds the rest is left
+to the estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
 estimated, in a sentence. Seconds are those of one training alone; side by side it takes longer, which the bar's pace shows.
 """
 
@@ -187,7 +187,7 @@ def _few_people(paper: str, number: int, scale: Scale, train: int, val: int) -> 
 def training_seconds(
     recipe: Recipe, network: nn.Module, samples: Samples, device: torch.device, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Seconds of a crop in training, reading and targets included, and on a GPU the bytes at the peak as ``memory``.
+    """Seconds of a crop in training, loading and targets included, and on a GPU the bytes at the peak as ``memory``.
 
     Args:
         recipe: the recipe whose batch is no larger than the samples.

@@ -123,7 +123,7 @@ def plan_tables(requests: list[Request], *, decode: bool = True) -> list[Planned
 
 
 def check_requests(requests: list[Request], *, planned: bool = False) -> None:
-    """Raise ReproError for a request that cannot be met, as far as can be told without reading a sample.
+    """Raise ReproError for a request that cannot be met, as far as can be told without loading a sample.
 
     A plan alone, ``planned``, does without the detector's file that a table needs.
     """

@@ -420,7 +420,7 @@ def test_mpii_samples_are_sound(samples, tmp_path):
 def test_sound_lspet_has_no_problems(make_lspet):
     root = make_lspet(lspet_joints(3), 3)
     assert check_data("lspet", root, "train", decode=True) == []
-    assert found("lspet", root, None) == [("the split val", "reading", "error")]
+    assert found("lspet", root, None) == [("the split val", "loading", "error")]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_perfect_maps_have_peaks_at_the_keypoints():
 
 
 def test_perfect_maps_give_everybody_back():
-    """Two people an image, all found by all readings."""
+    """Two people an image, all found by all answers."""
     images = tiny_scenes(3)
     recipe = scene_recipe(scene_data(images, images))
     found = perfect_people(images, recipe)

@@ -116,17 +116,17 @@ def test_regressed_poses_and_true_cues_keep_the_naive_score():
     """Regression quality is measured in that order, with a scoring network and without."""
     poses = crowd(5, 3, 17, 256.0)
 
-    def people(reading, scorer):
+    def people(answer, scorer):
         one = {1.0: rendered(poses, (64, 64), 4)}
         described = GuidedNetwork().outputs
-        cues = Cues(points=poses, scores=torch.ones(3)) if reading == "heatmap" else None
+        cues = Cues(points=poses, scores=torch.ones(3)) if answer == "heatmap" else None
         shown = Shown(
-            scales=one, stride=4, skeleton=COCO17, described=described, reading=reading, cues=cues, scorer=scorer
+            scales=one, stride=4, skeleton=COCO17, described=described, answer=answer, cues=cues, scorer=scorer
         )
         return GuidedGrouper().people(shown)
 
-    for reading in ("regression", "heatmap"):
-        plain, scored = people(reading, None), people(reading, lambda found: -found.points[:, 0, 0])
+    for answer in ("regression", "heatmap"):
+        plain, scored = people(answer, None), people(answer, lambda found: -found.points[:, 0, 0])
         torch.testing.assert_close(plain.scores, scored.scores, rtol=0, atol=0)
         torch.testing.assert_close(plain.points, scored.points, rtol=0, atol=0)
     assert (people("final", lambda found: -found.points[:, 0, 0]).scores < 0).all()

@@ -30,13 +30,13 @@ def scales_of(poses: torch.Tensor, side: int) -> dict[float, dict[str, torch.Ten
 
 
 @PROPERTY
-@given(seed=st.integers(0, 10**6), people=st.integers(1, 5), reading=st.sampled_from(["concatenated", "averaged"]))
-def test_people_of_all_scales_are_one(seed, people, reading):
+@given(seed=st.integers(0, 10**6), people=st.integers(1, 5), several=st.sampled_from(["concatenated", "averaged"]))
+def test_people_of_all_scales_are_one(seed, people, several):
     """Regressed joints of all scales agree, so that each person is found once, at scale 1."""
     poses = crowd(seed, people, 17, 256.0)
     grouper = GuidedGrouper(output="regression")
     described = {"heatmaps": HEATMAPS, "centres": CENTRES, "offsets": OFFSETS}
-    found = MultiScale(grouper=grouper, reading=reading)(scales_of(poses, 256), described=described)
+    found = MultiScale(grouper=grouper, several=several)(scales_of(poses, 256), described=described)
     assert len(found) == people
     assert nearest_error(found.points, poses).max() < 0.01
 
@@ -95,7 +95,7 @@ def test_truth_as_cue_at_several_scales():
 def test_errors():
     scales = scales_of(crowd(0, 1, 17, 128.0), 128)
     with pytest.raises(ReproError, match="averaged"):
-        MultiScale(grouper=GuidedGrouper(), reading="summed")
+        MultiScale(grouper=GuidedGrouper(), several="summed")
     with pytest.raises(ReproError, match="scale 1 must be"):
         MultiScale(grouper=GuidedGrouper())({0.5: scales[0.5]})
     with pytest.raises(ReproError, match="exact multiples"):

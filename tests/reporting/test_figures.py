@@ -133,7 +133,7 @@ def guided_outcome(rows: dict[str, dict[str, float]], paper: str = "hgr", table:
     return replace(make_outcome(), paper=paper, table=table, runs=runs)
 
 
-def test_errors_have_a_panel_a_reading_and_a_bar_a_row() -> None:
+def test_errors_have_a_panel_an_answer_and_a_bar_a_row() -> None:
     final = {f"diagnosis/final/{name}": share for name, share in (("jitter", 0.1), ("miss", 0.2), ("good", 0.7))}
     more = final | {"diagnosis/regression/swap": 0.05, "diagnosis/final/found": 0.9}
     outcome = guided_outcome({"baseline": {"diagnosis/final/miss": None}, "guidance": more, "guidance-tradeoff": final})

@@ -50,7 +50,7 @@ def test_each_verdict(expected: float | None, interval: Interval | None, told: s
     assert told in ("", *VERDICTS)
 
 
-def test_one_seed_decides_between_two_readings_of_one_training() -> None:
+def test_one_seed_decides_between_two_evaluations_of_one_training() -> None:
     assert verdict(0.3, ONE_SEED, one_training=True) == "confirmed"
     assert verdict(-0.3, ONE_SEED, one_training=True) == "contradicted"
     assert verdict(0.3, SEEDS_ALONE, one_training=True) == "undecided"

@@ -78,7 +78,7 @@ def test_a_pass_costs_its_multiply_adds_and_what_it_looks_up(data, monkeypatch):
 
 @pytest.fixture
 def unit(monkeypatch) -> None:
-    """A forward pass costs a second a pixel; reading and grouping are free."""
+    """A forward pass costs a second a pixel; loading and grouping are free."""
     monkeypatch.setattr(costs, "pass_seconds", lambda recipe, skeleton, kind: 1.0)
     monkeypatch.setattr(costs, "PIXEL", {"cpu": 0.0, "cuda": 0.0})
     monkeypatch.setattr(costs, "GROUPED", 0.0)

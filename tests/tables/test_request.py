@@ -20,7 +20,7 @@ FIRST = Request("cal", 1, SCALES["smoke"], "people", None, (0, 1), ("cal-w32-128
 
 @pytest.fixture
 def opened(tiny_samples, monkeypatch) -> list[tuple]:
-    """Replaces the reading of samples; the arguments of each call."""
+    """Replaces the loading of samples; the arguments of each call."""
     calls = []
 
     def table_samples(*asked, decode=True, train=True, own=None):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Container
 
 from repro.approaches.bottom_up.evaluate import CURVE_IMAGES, plain_evaluation
-from repro.approaches.bottom_up.predict import readings_of
+from repro.approaches.bottom_up.predict import answers_of
 from repro.approaches.work import Work, snapshot_count
 from repro.recipe import Recipe
 
@@ -28,7 +28,7 @@ def evaluation_work(
     if scoring is not None:
         once += training_images if scoring.images is None else min(scoring.images, training_images)
     sizes = sum(scale**2 for scale in recipe.scene_evaluation.scales if scale not in shown)
-    return Work(recipe, area * (once + images * sizes), once + images * len(readings_of(recipe)))
+    return Work(recipe, area * (once + images * sizes), once + images * len(answers_of(recipe)))
 
 
 def all_work(groups: list[list[Recipe]], images: int, training_images: int) -> list[Work]:

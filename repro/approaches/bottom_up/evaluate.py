@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from repro.approaches.bottom_up.measure import measure_scenes
-from repro.approaches.bottom_up.predict import Asked, predict_scenes, predict_scenes_with, readings_of
+from repro.approaches.bottom_up.predict import Asked, answers_of, predict_scenes, predict_scenes_with
 from repro.approaches.bottom_up.samples import as_images
 from repro.approaches.bottom_up.scoring import fit_scorer, scorer_name
 from repro.approaches.samples import Evaluated, Samples, Trained
@@ -54,7 +54,7 @@ def evaluate(
             if recipe.scene_evaluation.scoring is not None:
                 file = trained.folder / scorer_name(recipe)
                 scorer = fit_scorer(network, train, recipe, device, file, workers, file_checksum(final))
-            asked.append(Asked(recipe, readings_of(recipe), scorer))
+            asked.append(Asked(recipe, answers_of(recipe), scorer))
         found = predict_scenes_with(network, images, asked, device, workers=workers)
     for recipe, curve, people in zip(recipes, curves, found, strict=True):
         evidence: dict[str, Evidence] = {}

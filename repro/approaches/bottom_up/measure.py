@@ -27,29 +27,29 @@ def measure_scenes(
 
     Args:
         images: the evaluated set.
-        poses: people by reading, ``final`` among them.
+        poses: people by answer, ``final`` among them.
         index: positions of the images that were evaluated; None for all.
         evidence: takes what each AP and mean OKS rests on, image by image in the order of their ids; None to leave it out.
         oks_of: the found people that count in the mean OKS, see ``metrics.people_oks``.
 
     Returns:
         COCO's ten figures; of a set with CrowdPose's skeleton and crowd indices CrowdPose's nine, whose AP is by its own
-        areas; ``OKS``, the mean OKS of people (``metrics.people_oks``). Of the other readings ``AP_regression`` and
-        ``AP_heatmap``, ``OKS_regression`` and ``OKS_heatmap``. For each reading ``diagnosis/<reading>/<class>``, the share of
-        each class of ``metrics.diagnosis`` among the keypoints of matched people, and ``diagnosis/<reading>/found``, the share
+        areas; ``OKS``, the mean OKS of people (``metrics.people_oks``). Of the other answers ``AP_regression`` and
+        ``AP_heatmap``, ``OKS_regression`` and ``OKS_heatmap``. For each answer ``diagnosis/<answer>/<class>``, the share of
+        each class of ``metrics.diagnosis`` among the keypoints of matched people, and ``diagnosis/<answer>/found``, the share
         of people that are matched.
     """
     wanted = np.arange(len(images)) if index is None else index
     ids, sigmas = images.images.ids[wanted], images.skeleton.sigma_array
     chosen = set(ids.tolist())
     truth = [a for a in images.annotations if a["image_id"] in chosen]
-    results = {reading: as_results(images, one) for reading, one in poses.items()}
+    results = {answer: as_results(images, one) for answer, one in poses.items()}
     figures = evaluate_coco(truth, ids, results["final"], sigmas, evidence=evidence)
     if images.crowd_indices is not None and images.skeleton == CROWDPOSE14:
         crowd = dict(zip(ids.tolist(), images.crowd_indices[wanted].tolist(), strict=True))
         figures |= evaluate_crowdpose(truth, crowd, results["final"], sigmas, evidence=evidence)
-    for reading, found in results.items():
-        suffix = "" if reading == "final" else f"_{reading}"
+    for answer, found in results.items():
+        suffix = "" if answer == "final" else f"_{answer}"
         figures[f"OKS{suffix}"] = people_oks(truth, found, sigmas, oks_of)
         if evidence is not None:
             evidence[f"OKS{suffix}"] = people_evidence(truth, found, ids, sigmas, oks_of)
@@ -57,8 +57,8 @@ def measure_scenes(
             name = f"AP{suffix}"
             figures[name] = evaluate_coco(truth, ids, found, sigmas, evidence=evidence, name=name)["AP"]
         errors = diagnose(truth, found, images.skeleton)
-        figures |= {f"diagnosis/{reading}/{name}": share for name, share in errors.shares.items()}
-        figures[f"diagnosis/{reading}/found"] = errors.matched / errors.people if errors.people else float("nan")
+        figures |= {f"diagnosis/{answer}/{name}": share for name, share in errors.shares.items()}
+        figures[f"diagnosis/{answer}/found"] = errors.matched / errors.people if errors.people else float("nan")
     return figures
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repro.approaches.bottom_up.predict import ScenePoses, gather, group_people, readings_of, true_cues
+from repro.approaches.bottom_up.predict import ScenePoses, answers_of, gather, group_people, true_cues
 from repro.data.images import ImageSet
 from repro.data.scene_batches import SceneBatches
 from repro.encoders.centernet import CenterNetTargets
@@ -21,19 +21,19 @@ from repro.skeletons.skeleton import Skeleton
 
 
 def perfect_people(images: ImageSet, recipe: Recipe) -> dict[str, ScenePoses]:
-    """The people that a recipe's grouper finds in perfect maps of each image at one scale, by reading (see ``readings_of``)."""
+    """The people that a recipe's grouper finds in perfect maps of each image at one scale, by answer (see ``answers_of``)."""
     batches, starts = SceneBatches(images, recipe.scene_input), images.starts()
-    found: dict[str, list] = {reading: [] for reading in readings_of(recipe)}
+    found: dict[str, list] = {answer: [] for answer in answers_of(recipe)}
     for shown in batches.evaluation():
         image, (height, width) = int(shown.index[0]), shown.images[1.0].shape[1:3]
         people = batches.people(shown.index, shown.matrices, np.zeros(1, dtype=bool))
         maps = {1.0: perfect_maps(people, recipe, images.skeleton, (width, height))}
         inverse = torch.from_numpy(shown.inverses[0])
-        for reading, lines in found.items():
-            cues = true_cues(images, starts, image, shown.matrices[0]) if reading == "heatmap" else None
-            one = group_people(maps, recipe, images.skeleton, reading=reading, cues=cues)
+        for answer, lines in found.items():
+            cues = true_cues(images, starts, image, shown.matrices[0]) if answer == "heatmap" else None
+            one = group_people(maps, recipe, images.skeleton, answer=answer, cues=cues)
             lines.append((image, one.mapped(inverse)))
-    return {reading: gather(lines, len(images.skeleton)) for reading, lines in found.items()}
+    return {answer: gather(lines, len(images.skeleton)) for answer, lines in found.items()}
 
 
 def perfect_maps(

@@ -54,10 +54,10 @@ def load_poses(run: Kept) -> ScenePoses:
     return ScenePoses(*run.arrays("image_index", "points", "keypoint_scores", "scores").values())
 
 
-def readings_of(recipe: Recipe) -> tuple[str, ...]:
+def answers_of(recipe: Recipe) -> tuple[str, ...]:
     """What is measured of a recipe's network: ``final``; of heatmap-guided ones also ``regression``, the regressed poses alone,
     and ``heatmap``, the keypoints that the true poses find in the heatmaps (Table 4 of Sun et al.)."""
-    return recipe.method.grouper.readings
+    return recipe.method.grouper.answers
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Asked:
     """What is asked of a network's maps.
 
     Args:
-        recipe: its grouper and its reading of the scales are followed.
-        readings: some of ``readings_of``.
+        recipe: its grouper and its way of combining scales are followed.
+        answers: some of ``answers_of``.
         scorer: gives people of ``final`` their scores; None for the naive score.
     """
 
     recipe: Recipe
-    readings: Sequence[str] = ("final",)
+    answers: Sequence[str] = ("final",)
     scorer: Scorer | None = None
 
 
@@ -81,17 +81,17 @@ def predict_scenes(
     recipe: Recipe,
     device: torch.device,
     *,
-    readings: Sequence[str] = ("final",),
+    answers: Sequence[str] = ("final",),
     index: np.ndarray | None = None,
     scorer: Scorer | None = None,
     workers: int = 0,
     residence: Residence | None = None,
 ) -> dict[str, ScenePoses]:
-    """The people of images by reading, by a recipe's grouper and protocol (flip test, scales, their reading).
+    """The people of images by answer, by a recipe's grouper and protocol (flip test, scales, how these are combined).
 
     The arguments are those of ``Asked`` and of ``predict_scenes_with``.
     """
-    asked = [Asked(recipe, readings, scorer)]
+    asked = [Asked(recipe, answers, scorer)]
     return predict_scenes_with(network, images, asked, device, index=index, workers=workers, residence=residence)[0]
 
 
@@ -118,7 +118,7 @@ def predict_scenes_with(
         residence: the place for images that are shown again; None for this call alone.
 
     Returns:
-        the people by reading, for each that asked.
+        the people by answer, for each that asked.
     """
     network.eval()
     prepare_evaluation(device)
@@ -147,8 +147,8 @@ def predict_scenes_with(
         people = [(image, result()) for image, result in grouped]
     return [
         {
-            reading: gather([(image, found[number][reading]) for image, found in people], len(images.skeleton))
-            for reading in one.readings
+            answer: gather([(image, found[number][answer]) for image, found in people], len(images.skeleton))
+            for answer in one.answers
         }
         for number, one in enumerate(asked)
     ]
@@ -157,13 +157,13 @@ def predict_scenes_with(
 def _people(
     asked: Asked, images: ImageSet, starts: np.ndarray, shown: EvaluationScenes, i: int, maps: Scales
 ) -> dict[str, People]:
-    """The people of the i-th image shown, in image px and by reading, from its maps at the scales of all recipes."""
+    """The people of the i-th image shown, in image px and by answer, from its maps at the scales of all recipes."""
     people, image = {}, int(shown.index[i])
     own = {scale: maps[scale] for scale in asked.recipe.scene_evaluation.scales}
-    for reading in asked.readings:
-        cues = true_cues(images, starts, image, shown.matrices[i]) if reading == "heatmap" else None
-        one = group_people(own, asked.recipe, images.skeleton, reading=reading, cues=cues, scorer=asked.scorer)
-        people[reading] = one.mapped(torch.from_numpy(shown.inverses[i]))
+    for answer in asked.answers:
+        cues = true_cues(images, starts, image, shown.matrices[i]) if answer == "heatmap" else None
+        one = group_people(own, asked.recipe, images.skeleton, answer=answer, cues=cues, scorer=asked.scorer)
+        people[answer] = one.mapped(torch.from_numpy(shown.inverses[i]))
     return people
 
 
@@ -205,7 +205,7 @@ def group_people(
     recipe: Recipe,
     skeleton: Skeleton,
     *,
-    reading: str = "final",
+    answer: str = "final",
     cues: Cues | None = None,
     scorer: Scorer | None = None,
 ) -> People:
@@ -213,9 +213,9 @@ def group_people(
 
     Args:
         scales: a mapping from the scale to the maps of the image, a batch of one.
-        recipe: the recipe for grouper, stride and the reading of several scales.
+        recipe: the recipe for grouper, stride and how several scales are combined.
         skeleton: the skeleton of the people.
-        reading: one of the grouper's ``readings``.
+        answer: one of the grouper's ``answers``.
         cues: true poses, for ``heatmap``.
         scorer: the scoring network, see ``Asked``.
 
@@ -228,7 +228,7 @@ def group_people(
         skeleton=skeleton,
         described=recipe.method.network.outputs,
         several=recipe.scene_evaluation.reading,
-        reading=reading,
+        answer=answer,
         cues=cues,
         scorer=scorer,
     )

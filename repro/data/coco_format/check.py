@@ -27,7 +27,7 @@ class Rules:
         keypoints: names of those in the field ``keypoints``.
         counted: ``num_keypoints`` counts the first so many of them; None for all.
         areas: whether the official files have an ``area``.
-        mend: whether exchanged widths and heights are mended on reading.
+        mend: whether exchanged widths and heights are mended when loaded.
         whole_body: whether further keypoints are in fields of their own.
     """
 
@@ -89,7 +89,7 @@ def _check_names(persons: list[dict[str, Any]], rules: Rules) -> Found:
     for category in persons:
         order, fault = keypoint_order(category, rules.keypoints, partly=rules.whole_body)
         if order is not None:
-            fault = "names the keypoints in another order: they are put into the data set's on reading"
+            fault = "names the keypoints in another order: they are put into the data set's when loaded"
         if fault:
             yield f"category {category['id']}", "keypoints", fault, "error" if order is None else "warning"
 
@@ -187,7 +187,7 @@ def _check_person(item: str, annotation: dict[str, Any], size: Size | None, rule
         yield item, "keypoints", f"{fault}: x, y, v of {len(rules.keypoints)} keypoints", "error"
     else:
         if given and keypoints is not given:
-            yield item, "keypoints", "is a list of lists and joined on reading, other tools stop here", "warning"
+            yield item, "keypoints", "is a list of lists and joined when loaded, other tools stop here", "warning"
         points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
         count = int((points[:, 2] > 0).sum())
         yield from _check_points(item, points, size)
@@ -214,7 +214,7 @@ def _check_points(item: str, points: np.ndarray, size: Size | None) -> Found:
 def _check_count(item: str, annotation: dict[str, Any], count: int) -> Found:
     """Whether ``num_keypoints`` is the number of labelled keypoints."""
     if annotation.get("num_keypoints") is None:
-        yield item, "num_keypoints", "is missing and counted on reading, other tools stop here", "warning"
+        yield item, "num_keypoints", "is missing and counted when loaded, other tools stop here", "warning"
     elif annotation["num_keypoints"] != count:
         message = f"is {short(annotation['num_keypoints'])}, but {count} keypoints have v > 0"
         yield item, "num_keypoints", message, "error"

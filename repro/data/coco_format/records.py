@@ -1,6 +1,6 @@
 """Annotation files in COCO's format (COCO, COCO-WholeBody, CrowdPose and their like), read once into one shape.
 
-After reading all ids are whole numbers, everything else is numbers, crowds are 0 or 1, keypoints are flat lists in the order of
+Once loaded, all ids are whole numbers, everything else is numbers, crowds are 0 or 1, keypoints are flat lists in the order of
 the skeleton and the category of persons is 1. Training, evaluation and fingerprints see these values and no others. What is not
 a number is refused by file, item and field; what may be missing (``iscrowd``, ``num_keypoints``, ``area``) may also be null.
 """
@@ -30,7 +30,7 @@ from repro.data.values import (
 )
 from repro.errors import ReproError
 
-PERSON = 1  # the category of persons after reading
+PERSON = 1  # the category of persons once loaded
 ALIASES = {"top_head": "head", "head_top": "head"}  # other names of keypoints
 
 

@@ -1,1 +1,1 @@
-"""The layouts of data sets: reading them and checking them."""
+"""The layouts of data sets: loading and checking them."""

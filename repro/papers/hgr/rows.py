@@ -18,7 +18,7 @@ the modules that do it. Readings of the tables:
 - **CenterNet** is its own recipe of three times the usual length: DLA 320 epochs (270, 300) at 5e-4 in batches of 128,
   Hourglass 150 (130) at 2.5e-4 in batches of 24; crops without rotation, 0.6 to 1.3 times as large as the image, here as its
   shorter side, there its longer one; colours change (``data.colour_augment``). The flip test is aligned for all methods.
-- **Multi-scale testing** is the released code's reading: cues of all scales together, other scales' centres below those of
+- **Multi-scale testing** is the released code's: cues of all scales together, other scales' centres below those of
   scale 1 (``grouping.multi_scale``).
 - **Footnote 4** of Section 4.2 gives 0.3 of the baseline's gain over CenterNet-HG to centres at the mean of the keypoints: an
   extra row of table 4 is the baseline with the box's centre.
@@ -52,7 +52,7 @@ from repro.papers.recipes import Expected, Extra, Row, TableRows
 from repro.recipe import Method, Optimisation, Recipe, SceneEvaluation, Scoring
 from repro.skeletons.skeleton import COCO17, CROWDPOSE14
 
-Reading = Literal["concatenated", "averaged"]
+Several = Literal["concatenated", "averaged"]
 SCALES = (0.5, 1.0, 2.0)  # of multi-scale testing
 SIDES = {32: 512, 48: 640}  # of the input, by the width of the HRNet
 SHORT = 0.25  # length of tables whose networks have to fit into the hour of all tables 2 on a laptop
@@ -153,9 +153,9 @@ def centernet(backbone: DLA | Hourglass) -> Recipe:
     )
 
 
-def multi(recipe: Recipe, reading: Reading = "concatenated") -> Recipe:
+def multi(recipe: Recipe, several: Several = "concatenated") -> Recipe:
     """The recipe tested at three scales."""
-    return recipe.but(evaluation=replace(recipe.scene_evaluation, scales=SCALES, reading=reading))
+    return recipe.but(evaluation=replace(recipe.scene_evaluation, scales=SCALES, reading=several))
 
 
 def rows_of(
@@ -163,7 +163,7 @@ def rows_of(
     *,
     testing: tuple[str, ...] = ("", "-multi"),
     split: Literal["val", "test"] = "val",
-    reading: Reading = "concatenated",
+    several: Several = "concatenated",
 ) -> dict[str, Row]:
     """Rows of single-scale and multi-scale testing, by slug.
 
@@ -171,12 +171,12 @@ def rows_of(
         recipes: the recipes by the slug of their single-scale row.
         testing: what is put behind the slugs: nothing for one scale, ``-multi`` for several.
         split: the split to evaluate on.
-        reading: how several scales become one.
+        several: how the maps of several scales are combined, see ``grouping.multi_scale``.
     """
     rows = {}
     for suffix in testing:
         for slug, recipe in recipes.items():
-            tested = multi(recipe, reading) if suffix else recipe
+            tested = multi(recipe, several) if suffix else recipe
             rows[slug + suffix] = Row(tested.but(evaluation=replace(tested.scene_evaluation, split=split)))
     return rows
 

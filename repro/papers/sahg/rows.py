@@ -108,7 +108,7 @@ TABLES = {
                 split="test",
             ),
             **rows_of(
-                {"sahg-w32": recipe(sahg(), redistributed=THETA, scoring=True)}, split="test", reading="averaged"
+                {"sahg-w32": recipe(sahg(), redistributed=THETA, scoring=True)}, split="test", several="averaged"
             ),
         },
         "A held-out split stands for test-dev, whose labels are not public; the network of the own rows is that of table 2's "

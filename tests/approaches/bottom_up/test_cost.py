@@ -9,7 +9,7 @@ from ...tiny_scenes import SIDE, scene_data, scene_recipe, tiny_scenes
 
 def test_evaluation_of_scenes_shows_few_images_to_snapshots_and_all_scales_at_the_end():
     scenes = tiny_scenes(2)
-    recipe = scene_recipe(scene_data(scenes, scenes))  # two epochs, two snapshots, no flip, three readings
+    recipe = scene_recipe(scene_data(scenes, scenes))  # two epochs, two snapshots, no flip, three answers
     assert evaluation_work(recipe, 400, 2000) == Work(recipe, SIDE**2 * (2 * 100 + 400), 2 * 100 + 3 * 400)
     scored = SceneEvaluation(scales=(0.5, 1.0, 2.0), scoring=Scoring(images=800))
     found = evaluation_work(recipe.but(evaluation=scored), 400, 2000)

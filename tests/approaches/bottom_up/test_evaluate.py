@@ -77,7 +77,7 @@ def test_rows_that_differ_in_scoring_alone_share_a_learning_curve(scenes, recipe
 
 
 def test_rows_of_one_flip_test_are_evaluated_together(recipe):
-    """Scales, scoring and the reading of several scales are read from the same maps; other flip tests see other images."""
+    """Scales, scoring and how several scales are combined are read from the same maps; other flip tests see other images."""
     several = recipe.but(evaluation=replace(recipe.evaluation, scales=(0.5, 1.0), reading="averaged"))
     other = recipe.but(evaluation=replace(recipe.evaluation, flip=not recipe.evaluation.flip))
     task = Task(recipe, (recipe, scored(recipe), other, several))

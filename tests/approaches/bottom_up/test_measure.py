@@ -25,7 +25,7 @@ def test_poses_that_are_all_wrong_give_nothing(scenes):
 
 
 @pytest.mark.parametrize("skeleton", [LSPET14, CROWDPOSE14])
-def test_each_reading_has_the_mean_oks_of_its_people(skeleton):
+def test_each_answer_has_the_mean_oks_of_its_people(skeleton):
     scenes = tiny_scenes(4, skeleton=skeleton)  # eight people
     right = true_poses(scenes)
     half = replace(right, points=scenes.keypoints + np.where(np.arange(8) % 2, 0.0, 500.0)[:, None, None])

@@ -15,11 +15,11 @@ from repro.approaches.bottom_up.measure import measure_scenes
 from repro.approaches.bottom_up.predict import (
     Asked,
     ScenePoses,
+    answers_of,
     gather,
     group_people,
     predict_scenes,
     predict_scenes_with,
-    readings_of,
     true_cues,
 )
 from repro.data.scene_batches import SceneBatches
@@ -73,12 +73,12 @@ def recipe(scenes):
 
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 2.0)])
-@pytest.mark.parametrize("reading", ["concatenated", "averaged"])
-def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
-    recipe = recipe.but(evaluation=SceneEvaluation(flip=False, scales=scales, reading=reading))
-    readings = readings_of(recipe)
-    assert readings == ("final", "regression", "heatmap")
-    found = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings)
+@pytest.mark.parametrize("several", ["concatenated", "averaged"])
+def test_right_maps_give_the_right_people(scenes, recipe, scales, several):
+    recipe = recipe.but(evaluation=SceneEvaluation(flip=False, scales=scales, reading=several))
+    answers = answers_of(recipe)
+    assert answers == ("final", "regression", "heatmap")
+    found = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, answers=answers)
     figures = measure_scenes(scenes, found)
     assert figures["AP"] == figures["AP_regression"] == figures["AP_heatmap"] == figures["AR"] == 1.0
     assert figures["diagnosis/final/good"] == figures["diagnosis/heatmap/found"] == 1.0
@@ -93,8 +93,8 @@ def test_right_maps_give_the_right_people(scenes, recipe, scales, reading):
 def test_recipes_share_the_scales_that_they_read(scenes, recipe):
     """Ten images are two passes at each of three scales, each with its mirror image: 12 in place of 4 + 12 + 8."""
     asked = [
-        Asked(recipe.but(evaluation=SceneEvaluation(scales=scales, reading=reading)), readings)
-        for scales, reading, readings in (
+        Asked(recipe.but(evaluation=SceneEvaluation(scales=scales, reading=several)), answers)
+        for scales, several, answers in (
             ((1.0,), "concatenated", ("final", "regression")),
             ((0.5, 1.0, 2.0), "averaged", ("final",)),
             ((2.0, 1.0), "concatenated", ("final", "heatmap")),
@@ -106,24 +106,24 @@ def test_recipes_share_the_scales_that_they_read(scenes, recipe):
     together = predict_scenes_with(network, scenes, asked, CPU)
     assert len(passes) == 12
     for one, found in zip(asked, together, strict=True):
-        alone = predict_scenes(network, scenes, one.recipe, CPU, readings=one.readings)
-        assert list(found) == list(alone) == list(one.readings)
-        for reading, poses in alone.items():
+        alone = predict_scenes(network, scenes, one.recipe, CPU, answers=one.answers)
+        assert list(found) == list(alone) == list(one.answers)
+        for answer, poses in alone.items():
             for name, column in vars(poses).items():
-                np.testing.assert_array_equal(vars(found[reading])[name], column)
+                np.testing.assert_array_equal(vars(found[answer])[name], column)
     assert len(passes) == 12 + 4 + 12 + 8
 
 
 def test_people_are_grouped_the_same_beside_a_gpu(scenes, recipe, monkeypatch):
     recipe = recipe.but(evaluation=SceneEvaluation(flip=False))
-    alone = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
+    alone = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, answers=answers_of(recipe))
     in_turn = predict._grouping
     monkeypatch.setattr(predict, "_grouping", lambda device: in_turn(torch.device("cuda")))
     monkeypatch.setattr(predict, "MOST_THREADS", 2)
-    beside = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, readings=readings_of(recipe))
-    for reading, poses in alone.items():
+    beside = predict_scenes(Oracle(scenes, recipe), scenes, recipe, CPU, answers=answers_of(recipe))
+    for answer, poses in alone.items():
         for name, column in vars(poses).items():
-            np.testing.assert_array_equal(getattr(beside[reading], name), column)
+            np.testing.assert_array_equal(getattr(beside[answer], name), column)
 
 
 def test_a_grouper_that_fails_beside_a_gpu_is_heard():
@@ -165,7 +165,7 @@ def test_true_cues_are_labelled_people_in_input_px(scenes):
 
 def test_centernet_has_no_rule_for_several_scales(scenes, recipe):
     recipe = recipe.but(method=recipe.method.but(decoder=CenterNetGrouper()))
-    assert readings_of(recipe) == ("final",)
+    assert answers_of(recipe) == ("final",)
     both = recipe.but(evaluation=SceneEvaluation(scales=(1.0, 2.0)))
     with pytest.raises(ReproError, match="CenterNetGrouper groups one scale"):
         group_people({1.0: {}, 2.0: {}}, both, scenes.skeleton)
@@ -198,7 +198,7 @@ def test_a_network_learns_two_scenes_by_heart(device):
     for step in range(200):
         optimiser.param_groups[0]["lr"] = 3e-3 if step < 150 else 3e-4
         train_step(recipe, network, optimiser, Step(batch), feed)
-    found = predict_scenes(network, scenes, recipe, device, readings=readings_of(recipe))
+    found = predict_scenes(network, scenes, recipe, device, answers=answers_of(recipe))
     figures = measure_scenes(scenes, found)
     assert figures["AP"] > 0.6 and figures["AP_regression"] > 0.6 and figures["AP_heatmap"] > 0.6
 

@@ -1,8 +1,8 @@
-"""Seconds to read a data set with all its checks, beside the plain reading of its JSON: what a start costs.
+"""Seconds to load a data set with all its checks, beside the plain parsing of its JSON: what a start costs.
 
 Measured are a file in COCO's format as large as that of its training split (150,000 persons in 52,000 images) and a look at 2000
 photographs of 640 x 480 px, the first one, which reads their bytes, and a second one. Prints a table and writes it to
-``benchmarks/data_reading.csv`` with the machine it was measured on. Run it on a quiet machine.
+``benchmarks/data_loading.csv`` with the machine it was measured on. Run it on a quiet machine.
 """
 
 from __future__ import annotations
