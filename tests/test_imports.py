@@ -50,17 +50,35 @@ def sources(root: Path) -> dict[str, Path]:
 
 
 def imports_of(name: str, file: Path, modules: set[str]) -> Iterator[Import]:
-    """What a module imports of the package, within functions and for types too."""
+    """What a module imports of the package, within functions, for types and by ``import_module`` too."""
     package = name if file.stem == "__init__" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (Import(node.lineno, one.name, "", "") for one in node.names if one.name in modules)
+            yield from (Import(node.lineno, one.name, "", one.asname or "") for one in node.names if one.name in modules)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             source = ".".join([*above, *([node.module] if node.module else [])])
             for one in node.names if source.split(".")[0] == "repro" else ():
                 whole = f"{source}.{one.name}"
                 yield Import(node.lineno, whole if whole in modules else source, one.name, one.asname or one.name)
+        elif isinstance(node, ast.Assign | ast.Call):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            found = called_import(node.value if isinstance(node, ast.Assign) else node, package)
+            if found in modules:
+                yield Import(node.lineno, found, "", target.id if isinstance(target, ast.Name) else "")
+
+
+def called_import(node: ast.AST, package: str) -> str:
+    """The module that ``import_module("repro.x")`` brings in, of an f-string the folder; '' for other expressions."""
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "importlib.import_module", "__import__")):
+        return ""
+    given = node.args[0] if node.args else None
+    parts = given.values if isinstance(given, ast.JoinedStr) else [given]
+    text = parts[0].value if isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, str) else ""
+    text = text if len(parts) == 1 else text.rpartition(".")[0]
+    dots = len(text) - len(text.lstrip("."))
+    above = package.split(".")[: len(package.split(".")) - dots + 1] if dots else []
+    return ".".join([*above, *filter(None, [text[dots:]])])
 
 
 def folder(module: str) -> str:
@@ -92,15 +110,46 @@ def private_names(graph: dict[str, list[Import]], files: dict[str, Path]) -> dic
     found = {}
     for name, imports in graph.items():
         for one in imports:
-            if one.name.startswith("_"):
+            if is_private(one.name):
                 found[name, f"{one.module}.{one.name}"] = f"{name}, line {one.line}, imports {one.name} of {one.module}."
-        given = {one.known: one.module for one in imports if one.name and one.module.endswith(f".{one.name}")}
+        package = name if files[name].stem == "__init__" else name.rpartition(".")[0]
+        known = {one.known: whole_name(one) for one in imports if one.known}
+        known |= {one.module: one.module for one in imports if not one.known}  # import repro.x
         for node in ast.walk(ast.parse(files[name].read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in given:
-                module, attribute = given[node.value.id], node.attr
-                if attribute.startswith("_") and not attribute.startswith("__"):
+            owner, attribute = attribute_of(node)
+            if is_private(attribute) and owner is not None:
+                module = called_import(owner, package) or resolved(ast.unparse(owner), known)
+                if module.split(".")[0] == "repro" and module != name:
                     found[name, f"{module}.{attribute}"] = f"{name}, line {node.lineno}, uses {attribute} of {module}."
     return found
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def whole_name(one: Import) -> str:
+    """The dotted name of what an import brings in: a module, or something in it."""
+    is_module = not one.name or one.module.endswith(f".{one.name}")
+    return one.module if is_module else f"{one.module}.{one.name}"
+
+
+def attribute_of(node: ast.AST) -> tuple[ast.AST | None, str]:
+    """The owner and the name of an attribute, also in ``getattr(owner, "name")``."""
+    if isinstance(node, ast.Attribute):
+        return node.value, node.attr
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr" and len(node.args) > 1:
+        return node.args[0], node.args[1].value if isinstance(node.args[1], ast.Constant) else ""
+    return None, ""
+
+
+def resolved(dotted: str, known: dict[str, str]) -> str:
+    """What a dotted name of a module's text means, by the longest imported name that it begins with; '' where by none."""
+    parts = dotted.split(".")
+    for stop in range(len(parts), 0, -1):
+        if (start := ".".join(parts[:stop])) in known:
+            return ".".join([known[start], *parts[stop:]])
+    return ""
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -180,7 +229,7 @@ def package(tmp_path):
 
     def write(**texts: str) -> tuple[dict[str, Path], dict[str, list[Import]]]:
         for path, text in texts.items():
-            file = tmp_path / "repro" / f"{path.replace('__', '/')}.py"
+            file = tmp_path / "repro" / f"{path.replace('__', '/').replace('INIT', '__init__')}.py"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         files = sources(tmp_path)
@@ -215,6 +264,42 @@ def test_private_names_are_found_imported_and_as_attributes(package):
     assert sorted(private_names(graph, files)) == [
         ("repro.data.crops", "repro.data.boxes._area"),
         ("repro.data.crops", "repro.data.boxes._side"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from repro.data import boxes\nboxes._side", "import repro.data.boxes as b\nb._side",
+     "import repro.data.boxes\nrepro.data.boxes._side",
+     "import repro.data as d\nd.boxes._side", "from repro import data\ndata.boxes._side", "from . import boxes\nboxes._side",
+     "import importlib\nb = importlib.import_module('repro.data.boxes')\nb._side",
+     "from importlib import import_module\nimport_module('repro.data.boxes')._side",
+     "from repro.data import boxes\ngetattr(boxes, '_side')",
+     "from importlib import import_module\nimport_module('.boxes', 'repro.data')._side"],
+)  # fmt: skip
+def test_private_names_are_found_by_whatever_name_their_module_has(text, package):
+    files, graph = package(data__crops=text, data__boxes="_side = 1\n", data__INIT="")
+    assert list(private_names(graph, files)) == [("repro.data.crops", "repro.data.boxes._side")]
+
+
+def test_private_names_of_classes_are_found_and_those_of_ones_own_are_not(package):
+    files, graph = package(
+        data__crops="from repro.data.boxes import Box\nBox._new()\nown = Box()\nown._side\nself._own\n",
+        data__boxes="class Box:\n    _new = 1\n",
+    )
+    assert list(private_names(graph, files)) == [("repro.data.crops", "repro.data.boxes.Box._new")]
+
+
+def test_modules_that_are_imported_by_a_call_count_as_imported(package):
+    _, graph = package(
+        data__boxes="import importlib\nimportlib.import_module('repro.training.loop')\n",
+        data__crops="from importlib import import_module\nimport_module(f'repro.papers.{key}')\nimport_module(key)\n",
+        training__loop="",
+        papers__INIT="",
+    )
+    assert sorted(against_order(graph)) == [
+        ("repro.data.boxes", "repro.training.loop"),
+        ("repro.data.crops", "repro.papers"),
     ]
 
 
