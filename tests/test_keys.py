@@ -1,4 +1,7 @@
-"""The keys of all runs are what they were: else complete runs would be made again and committed results belong to nothing."""
+"""The keys of all runs are what they were: else complete runs would be made again and committed results belong to nothing.
+
+Those that were changed on purpose since they were pinned, and why: ``docs/decisions/changed-keys.md``.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ def test_keys_are_what_they_were(group, places):
     changed = {row for row in pinned if pinned[row] != now.get(row)}
     assert not changed, (
         f"Other keys of {group}: {', '.join(sorted(changed))}. Undo what changed them (a default, a name, a rule of a scale, "
-        "what is drawn); if the numbers of these runs must change, raise REVISION or take the old lines out of "
-        "tests/pins/keys.json by hand."
+        "what is drawn); if the numbers of these runs must change, raise REVISION, or take the old lines out of "
+        "tests/pins/keys.json by hand and say why in docs/decisions/changed-keys.md."
     )
     assert now.keys() <= pinned.keys(), f"New rows in {group}: pin them with `python tests/pin_keys.py`."
 
