@@ -329,7 +329,7 @@ class SceneEvaluation:
     Args:
         flip: whether maps are averaged with those of the mirror image.
         scales: the scales of the image that maps are made at, 1 among them: (0.5, 1, 2) for multi-scale testing.
-        reading: how several scales are combined, see ``grouping.multi_scale``, which calls it ``several``; the name is part of keys.
+        reading: how several scales are combined, see ``grouping.multi_scale``, which calls it ``several``; keys hold the name.
         scoring: the network that scores people; None for the naive score.
         split: ``val``, or ``test``: the held-out split of drawn people and of CrowdPose; COCO's test-dev has no public labels,
             there its val stands for it.
