@@ -1,7 +1,7 @@
 """What the machine at hand needs for a step of training and for evaluation: ``tables.measuring`` finds it, a cache keeps it.
 
 ``cache/speeds.json`` holds seconds by kind of machine (processor or GPU, version of torch, threads, native bfloat16) and by
-step. Remove it where the machine has become another one, or was busy otherwise when it was measured.
+step, with the time when they were measured. Kept ones are tried again before they are relied on (``tables.measuring``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class Speeds:
 
 
 UNMEASURED = Speeds()
+AT = "at"  # beside the seconds of a step: when they were measured, in seconds since 1970; steps of one command share it
 
 
 def training_step(recipe: Recipe, skeleton: Skeleton) -> str:
@@ -106,10 +108,12 @@ def _is_sound(seconds: Any) -> bool:
     return isinstance(seconds, dict) and all(isinstance(s, (int, float)) and 0 < s < math.inf for s in seconds.values())
 
 
-def keep_speeds(machine: str, measured: dict[str, dict[str, float]]) -> None:
-    """Add what was measured on a machine to the file. Raises OSError where it cannot be written."""
+def keep_speeds(machine: str, measured: dict[str, dict[str, float]], gone: Collection[str] = ()) -> None:
+    """Add what was measured on a machine to the file, and leave steps out that are ``gone``. Raises OSError where it cannot be
+    written."""
     known = _read_all()
-    known[machine] = {**read_speeds(machine), **measured}
+    kept = {step: seconds for step, seconds in read_speeds(machine).items() if step not in gone}
+    known[machine] = {**kept, **measured}
     speeds_file().parent.mkdir(parents=True, exist_ok=True)
     with replacing(speeds_file()) as temporary:
         temporary.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -4,11 +4,15 @@ Measured on a few drawn people, whatever the data set: a training step as ``trai
 targets included, and a pass of evaluation. What weighs most in the command comes first, and after some seconds the rest is left
 to the estimate, corrected by what the measured steps took of theirs. Nothing here may fail a run: what cannot be measured is
 estimated, in a sentence. Seconds are those of one training alone; side by side it takes longer, which the bar's pace shows.
+
+What was measured is kept. A machine that was busy then, or is now, takes other seconds: so of the steps that were measured
+together the one that weighs most is measured again by each command, and where it differs all of them are.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -27,6 +31,7 @@ from repro.runs.costs import Cost, crop_seconds, shown_pixel_seconds, task_cost
 from repro.runs.run import Task, evaluated_together
 from repro.runs.schedule import Machine, pending_tasks
 from repro.runs.speeds import (
+    AT,
     UNMEASURED,
     Speeds,
     evaluation_step,
@@ -51,6 +56,7 @@ SHARE = 0.1  # of a command that measuring may take, by the estimate alone
 LONGEST = {"cpu": 0.3, "cuda": 2.0}  # s: a step that is estimated longer is measured with fewer crops, but at least FEWEST
 FEWEST = 4
 REPEATED = 0.4  # s: that a step is repeated for; once at least
+AGREES = 1.3  # factor that a kept step may differ by from what it takes now
 SHOWN = {"cpu": 16, "cuda": 64}  # persons that a pass of evaluation is measured with, and a quarter as many whole images
 
 
@@ -76,7 +82,7 @@ class Work:
 
 
 def measured_speeds(tables: Iterable[PlannedTable], machine: Machine) -> Speeds:
-    """The speeds of the steps that are still to be made for tables; from the cache where it has them.
+    """The speeds of the steps that are still to be made for tables; from the cache where it has them and they are still right.
 
     Nothing is measured for what is estimated to take less than ``TINY`` seconds, and under ``torchrun``, whose processes have to
     agree, nothing is read either.
@@ -86,15 +92,41 @@ def measured_speeds(tables: Iterable[PlannedTable], machine: Machine) -> Speeds:
         return UNMEASURED
     name = machine_name(choose_device(machine.device), machine.threads)
     known = read_speeds(name)
-    missing = {step: work for step, work in works.items() if step not in known}
-    if missing and total >= TINY:
-        found = _measure_all(missing, machine, min(BUDGET, SHARE * total))
-        known |= found
+    if total < TINY:
+        return speeds_of(works, known)
+    stopwatch = _Stopwatch(machine, min(BUDGET, SHARE * total))
+    with _as_before(machine.threads):
+        gone = _outdated(works, known, stopwatch)
+        known = {step: seconds for step, seconds in known.items() if step not in gone}
+        found = stopwatch.take({step: work for step, work in works.items() if step not in known})
+    stopwatch.say()
+    if found or gone:
         try:
-            keep_speeds(name, found)
+            keep_speeds(name, found, gone)
         except OSError as error:
             click.echo(f"What was measured cannot be kept ({error}).", err=True)
-    return speeds_of(works, known)
+    return speeds_of(works, known | found)
+
+
+def _outdated(works: dict[str, Work], known: dict[str, dict[str, float]], stopwatch: _Stopwatch) -> set[str]:
+    """The steps that were kept at a time when the machine was as fast or as busy as it is not now, of this command and of others.
+
+    Of the steps that were measured together the heaviest is measured again.
+    """
+    gone: set[str] = set()
+    for at in {known[step].get(AT, 0.0) for step in works if step in known}:
+        together = {step for step, seconds in known.items() if seconds.get(AT, 0.0) == at}
+        heaviest = max(together & set(works), key=lambda step: works[step].weight)
+        now = stopwatch.seconds(heaviest, works[heaviest])
+        if now is not None and not _agree(now, known[heaviest]):
+            gone |= together
+    return gone
+
+
+def _agree(now: dict[str, float], before: dict[str, float]) -> bool:
+    """Whether two measurements of a step, seconds of a crop or of a pixel, differ by less than ``AGREES``."""
+    unit = "crop" if "crop" in now else "pixel"
+    return 1 / AGREES < now[unit] / before.get(unit, math.inf) < AGREES
 
 
 def pending_work(tables: Iterable[PlannedTable], kind: str) -> tuple[dict[str, Work], float]:
@@ -126,25 +158,43 @@ def _add_work(works: dict[str, Work], task: Task, cost: Cost, table: PlannedTabl
         work.weight += cost.evaluation / len(shown)
 
 
-def _measure_all(works: dict[str, Work], machine: Machine, budget: float) -> dict[str, dict[str, float]]:
-    """Measure steps, those that weigh most first, for about so many seconds; say how long it took and what failed."""
-    started, found, failed = time.perf_counter(), {}, []
-    with _as_before(machine.threads):
-        for step, work in sorted(works.items(), key=lambda one: -one[1].weight):
-            if time.perf_counter() - started > budget:
-                break
+class _Stopwatch:
+    """Measures steps, each once, for about ``budget`` seconds."""
+
+    def __init__(self, machine: Machine, budget: float) -> None:
+        self.machine, self.budget, self.started = machine, budget, time.perf_counter()
+        self.taken: dict[str, dict[str, float]] = {}
+        self.failed: list[str] = []
+        self.left = 0
+
+    def seconds(self, step: str, work: Work) -> dict[str, float] | None:
+        """What a step takes now; None where it cannot be measured, or the time for measuring is over."""
+        if step not in self.taken and time.perf_counter() - self.started <= self.budget:
             try:
-                found[step] = _measure(work, machine)
+                self.taken[step] = _measure(work, self.machine)
             except Exception as error:  # whatever it is, the training itself will tell
-                failed.append(f"{type(error).__name__}: {error}".splitlines()[0][:200])
-    if machine.kind == "cuda":
-        torch.cuda.empty_cache()  # the trainings are made in other processes
-    left = len(works) - len(found)
-    text = f"Measuring this machine took {time.perf_counter() - started:.0f} s ({len(found)} kinds of steps"
-    click.echo(text + (f"; {left} more are estimated)." if left else ")."))
-    if failed:
-        click.echo(f"{len(failed)} of them could not be measured, the first by {failed[0]}", err=True)
-    return found
+                self.failed.append(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+        return self.taken.get(step)
+
+    def take(self, works: dict[str, Work]) -> dict[str, dict[str, float]]:
+        """Measure steps, those that weigh most first, and put the time to them; the rest is left to the estimate."""
+        found, now = {}, time.time()
+        for step, work in sorted(works.items(), key=lambda one: -one[1].weight):
+            seconds = self.seconds(step, work)
+            if seconds is not None:
+                found[step] = {**seconds, AT: now}
+        self.left += len(works) - len(found)
+        return found
+
+    def say(self) -> None:
+        """Say how long it took and what failed."""
+        if self.machine.kind == "cuda":
+            torch.cuda.empty_cache()  # the trainings are made in other processes
+        kinds = f"{len(self.taken)} kind{'' if len(self.taken) == 1 else 's'} of steps"
+        text = f"Measuring this machine took {time.perf_counter() - self.started:.0f} s ({kinds}"
+        click.echo(text + (f"; {self.left} more are estimated)." if self.left else ")."))
+        if self.failed:
+            click.echo(f"{len(self.failed)} of them could not be measured, the first by {self.failed[0]}", err=True)
 
 
 @contextmanager

@@ -170,19 +170,67 @@ def test_steps_are_measured_once_and_kept(table, measured, capsys):
     assert sorted(measured) == ["evaluation", "evaluation", "training", "training"]
     assert set(made.crops.values()) == {1.0} and set(made.pixels.values()) == {1e-3}
     assert "Measuring this machine took 0 s (4 kinds of steps)." in capsys.readouterr().out
-    assert measured_speeds([table], ALONE) == made and len(measured) == 4
-    assert capsys.readouterr().out == ""
+    assert measured_speeds([table], ALONE) == made and len(measured) == 5  # one of them is tried again
+    assert "Measuring this machine took 0 s (1 kind of steps)." in capsys.readouterr().out
     measured_speeds([table], replace(ALONE, threads=2))  # another machine, as far as speed goes
-    assert len(measured) == 8
+    assert len(measured) == 9
+
+
+@pytest.mark.parametrize(("factor", "again"), [(1.25, 1), (1.35, 4), (4.0, 4), (1 / 1.25, 1), (1 / 4, 4)])
+def test_what_was_measured_on_a_busy_machine_is_measured_again(factor, again, table, measured, places, monkeypatch):
+    quiet = measured_speeds([table], ALONE)
+    file = speeds.speeds_file()
+    known = json.loads(file.read_text())
+    (steps,) = known.values()
+    steps["of another command"] = {"crop": 9.0, "at": next(iter(steps.values()))["at"]}
+    steps["of another time"] = {"crop": 9.0, "at": 5.0}
+    for seconds in steps.values():
+        seconds.update({unit: factor * value for unit, value in seconds.items() if unit != "at"})
+    file.write_text(json.dumps(known))
+    measured.clear()
+    made = measured_speeds([table], ALONE)
+    assert len(measured) == again
+    own = set(quiet.crops)
+    if again == 1:  # what is kept is right enough
+        assert {made.crops[step] for step in own} == {factor} and "of another command" in made.crops
+        return
+    assert {made.crops[step] for step in own} == {1.0} and set(made.pixels.values()) == {1e-3}
+    assert "of another command" not in made.crops and "of another time" in made.crops
+    (left,) = json.loads(file.read_text()).values()
+    assert set(left) == {*quiet.crops, *quiet.pixels, "of another time"}
+
+
+def test_steps_that_were_measured_at_different_times_are_tried_each(table, measured):
+    measured_speeds([table], ALONE)
+    file = speeds.speeds_file()
+    known = json.loads(file.read_text())
+    (steps,) = known.values()
+    busy = [step for step, seconds in steps.items() if "pixel" in seconds]
+    for step in busy:
+        steps[step] = {"pixel": 1.0, "at": 5.0}
+    file.write_text(json.dumps(known))
+    measured.clear()
+    assert set(measured_speeds([table], ALONE).pixels.values()) == {1e-3}
+    assert sorted(measured) == ["evaluation", "evaluation", "training"]
+
+
+def test_a_kept_step_that_cannot_be_tried_again_is_taken(table, measured, monkeypatch):
+    made = measured_speeds([table], ALONE)
+
+    def fail(work, machine):
+        raise RuntimeError("busy")
+
+    monkeypatch.setattr(measuring, "_measure", fail)
+    assert measured_speeds([table], ALONE) == made
 
 
 def test_what_weighs_most_is_measured_first_and_the_rest_left(table, measured, monkeypatch, capsys):
     monkeypatch.setattr(measuring, "BUDGET", -1.0)
     assert measured_speeds([table], ALONE).crops == {}
     assert "(0 kinds of steps; 4 more are estimated)" in capsys.readouterr().out
-    clock = iter([0.0, 0.0, 99.0, 99.0])
+    clock = iter([0.0, 0.0, 99.0, 99.0, 99.0, 99.0])
     monkeypatch.setattr(measuring, "BUDGET", 15.0)
-    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(measuring, "time", SimpleNamespace(perf_counter=lambda: next(clock), time=lambda: 5.0))
     made = measured_speeds([table], ALONE)
     works, _ = pending_work([table], "cpu")
     heaviest = max(works, key=lambda step: works[step].weight)
@@ -192,7 +240,8 @@ def test_what_weighs_most_is_measured_first_and_the_rest_left(table, measured, m
 def test_measuring_takes_a_tenth_of_a_command_at_most(table, measured, monkeypatch):
     monkeypatch.setattr(measuring, "SHARE", 0.1)
     asked = []
-    monkeypatch.setattr(measuring, "_measure_all", lambda works, machine, budget: asked.append(budget) or {})
+    stopwatch = measuring._Stopwatch
+    monkeypatch.setattr(measuring, "_Stopwatch", lambda machine, budget: asked.append(budget) or stopwatch(machine, budget))
     _, total = pending_work([table], "cpu")
     measured_speeds([table], ALONE)
     assert asked == [pytest.approx(total / 10)]
@@ -234,7 +283,8 @@ def test_real_steps_are_measured_without_a_trace(places, data):
     (table,) = outline_tables([request])
     works, _ = pending_work([table], "cpu")
     state = torch.get_rng_state()
-    found = measuring._measure_all(works, ALONE, 60.0)
+    with measuring._as_before(1):
+        found = measuring._Stopwatch(ALONE, 60.0).take(works)
     assert set(found) == set(works) and all(value > 0 for one in found.values() for value in one.values())
     assert torch.equal(state, torch.get_rng_state()) and not (places / "runs").exists()
 
