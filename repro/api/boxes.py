@@ -1,7 +1,7 @@
 """Boxes of the people in photographs: from a file in COCO's result format, or from torchvision's detectors.
 
-The weights of a detector are not fetched without being asked for: they are looked for where torchvision keeps them,
-``torch.hub.get_dir()/checkpoints``.
+The weights of a detector are not fetched without being asked for (``repro fetch detector-weights``): they are looked for where
+torchvision keeps them, ``torch.hub.get_dir()/checkpoints``.
 """
 
 from __future__ import annotations
@@ -62,9 +62,14 @@ def known_detectors() -> dict[str, tuple[Callable[..., Any], str]]:
     return found
 
 
+def detector_folder() -> Path:
+    """Where torchvision keeps weights."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
 def detector_file(name: str = "") -> tuple[str, Path] | None:
     """The name and the weights of a detector that is there; None for none. ``name`` is one of ``known_detectors``, or empty."""
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    folder = detector_folder()
     for known, (_, file) in known_detectors().items():
         if name in ("", known) and (folder / file).is_file():
             return known, folder / file

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from repro.api.boxes import Detector, boxes_of_file, detector_file, known_detectors, load_detector
+from repro.api.boxes import Detector, boxes_of_file, detector_file, detector_folder, known_detectors, load_detector
 from repro.api.pictures import draw_people, save_picture
 from repro.api.sources import VideoFile, frames_of, opened_video
 from repro.api.trained import TrainedRun
@@ -68,14 +68,14 @@ def _detected(run: TrainedRun, given: str) -> Boxes:
         detect: Detector = load_detector(*found, run.device)
         return Boxes(f"boxes of torchvision's {found[0]}", lambda names, images: list(detect(images)))
     if not given:
-        why = "no detector's weights are here" if "left_shoulder" in run.skeleton.keypoints else "these are no people"
+        why = "no detector's weights are here (`repro fetch detector-weights`)" if "left_shoulder" in run.skeleton.keypoints else "these are no people"
         return Boxes(
             f"each photograph is one person, because no boxes were given and {why}", lambda names, images: None
         )
     files = " or ".join(file for known, (_, file) in known_detectors().items() if name in ("", known))
     raise ReproError(
-        f"The weights of the detector are not here: put {files}, as torchvision publishes it, into "
-        "torch.hub.get_dir()/checkpoints (~/.cache/torch/hub/checkpoints), or give boxes in a file, or BOXES=whole."
+        f"The weights of the detector are not here: put {files}, as torchvision publishes it, into {detector_folder()}, as by "
+        f"`repro fetch detector-weights --root {detector_folder()}`, or give boxes in a file, or --boxes whole."
     )
 
 

@@ -1,4 +1,4 @@
-"""Where ImageNet weights and published pose weights lie.
+"""Where ImageNet weights, published pose weights and those of detectors lie.
 
 The names of torchvision's and of MMPose's files end in the first eight hexadecimal digits of their SHA-256. HRNet's ImageNet
 files have such endings too, but nothing says that these are of a SHA-256, so they are not held against it.
@@ -25,18 +25,28 @@ def _of_name(file: str) -> str:
     return f"sha256:{found[1]}"
 
 
-def _resnet(depth: int, file: str, mebibytes: float) -> Item:
+def _torchvision(name: str, what: str, file: str, mebibytes: float, *, terms: str, page: str) -> Item:
     return Item(
-        f"resnet{depth}-imagenet",
-        f"ResNet-{depth} trained on ImageNet (torchvision, V1)",
+        name,
+        f"{what} (torchvision, V1)",
         file,
-        "code BSD 3-Clause; ImageNet's terms",
+        f"code BSD 3-Clause; {terms}",
         "address and size from torchvision's source, checksum from the file's name",
         f"https://download.pytorch.org/models/{file}",
-        f"https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet{depth}.html",
+        f"https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.{page}.html",
         about=round(mebibytes * 2**20),
         checksum=_of_name(file),
     )
+
+
+def _resnet(depth: int, file: str, mebibytes: float) -> Item:
+    what, page = f"ResNet-{depth} trained on ImageNet", f"resnet{depth}"
+    return _torchvision(f"resnet{depth}-imagenet", what, file, mebibytes, terms="ImageNet's terms", page=page)
+
+
+def _detector(network: str, what: str, file: str, mebibytes: float) -> Item:
+    page = f"detection.{network}_resnet50_fpn"
+    return _torchvision(f"{network}-coco", what, file, mebibytes, terms="COCO's terms", page=page)
 
 
 def _start(width: int, file: str) -> Item:
@@ -79,6 +89,10 @@ IMAGENET = (
     _resnet(50, "resnet50-0676ba61.pth", 97.781),
     _resnet(101, "resnet101-63fe2227.pth", 170.511),
     _resnet(152, "resnet152-394f9c45.pth", 230.434),
+)
+DETECTORS = (
+    _detector("keypointrcnn", "Keypoint R-CNN trained on COCO", "keypointrcnn_resnet50_fpn_coco-fc266e95.pth", 226.054),
+    _detector("fasterrcnn", "Faster R-CNN trained on COCO", "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth", 159.743),
 )
 _V1 = "v1/body_2d_keypoint/topdown_heatmap/coco"
 MMPOSE = (
@@ -145,6 +159,13 @@ WEIGHTS = (
         "backbones trained on ImageNet, which the papers start from",
         IMAGENET,
         "STARTS={root} starts each row from the file of its backbone; START={root}/hrnet_w32-36af842e.pth all rows from one.",
+    ),
+    Bundle(
+        "detector-weights",
+        "detectors of people, for `repro predict --boxes detector`; one of them is enough",
+        DETECTORS,
+        "`repro predict` looks for them in ~/.cache/torch/hub/checkpoints ($TORCH_HOME/hub/checkpoints where that is set): copy "
+        "them from {root} to there, on the machine that predicts.",
     ),
     Bundle(
         "mmpose-weights",

@@ -146,6 +146,20 @@ def test_the_resnets_are_those_of_torchvision(depth):
     assert item.checksum == "sha256:" + weights.url[-12:-4]
 
 
+@pytest.mark.parametrize("name", ["keypointrcnn", "fasterrcnn"])
+def test_the_detectors_are_those_that_prediction_looks_for(name):
+    from torchvision.models import get_model_weights
+
+    from repro.api.boxes import known_detectors
+
+    weights = get_model_weights(f"{name}_resnet50_fpn").COCO_V1
+    (item,) = chosen(f"{name}-coco").items
+    assert item in chosen("detector-weights").items and item.file == known_detectors()[name][1]
+    assert item.url == weights.url
+    assert item.about == round(weights.meta["_file_size"] * 2**20)
+    assert item.checksum == "sha256:" + weights.url[-12:-4]
+
+
 @pytest.mark.parametrize(
     ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (19_336_861_798, "19.3 GB"), (None, "size unknown")]
 )
