@@ -40,7 +40,7 @@ def diff_results(first: str, second: str) -> None:
     from repro.reporting.folders import compare_folders, find_folder
 
     changed, fields = compare_folders(find_folder(first), find_folder(second))
-    click.echo("Numbers: none differ." if changed.empty else changed.to_string(index=False))
+    click.echo("Numbers: none differ." if changed.empty else changed.to_string(index=False, na_rep="–"))
     for name, (a, b) in fields.items():
         click.echo(f"{name}:\n  A {a}\n  B {b}")
 

@@ -35,6 +35,7 @@ from repro.support.sealed import (
     write_json,
 )
 
+MOST_NAMED = 4  # folders that a sentence names
 KIND = "result folder"  # of the sealed manifest
 SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds
 CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
@@ -209,15 +210,30 @@ def newest_folder(paper: str, number: int, data: str = "") -> Path:
 
 
 def find_folder(name: str) -> Path:
-    """A result folder by its path, or by the end of its name. Raises ReproError, with those there are, for another."""
+    """A result folder by its path, or by its name or the last part of it. Raises ReproError, with how to choose, for another."""
     given = Path(name)
     if (given / "manifest.json").exists():
         return given
-    matches = [folder for folder in manifests() if folder == name or folder.endswith("/" + name)]
+    known = manifests()
+    matches = [folder for folder in known if folder == name or folder.endswith("/" + name)]
     if len(matches) != 1:
-        known = ", ".join(manifests()) or "none yet"
-        raise ReproError(f"{name!r} names {len(matches)} result folders, expected one of: {known}.")
+        raise ReproError(_how_to_choose(name, matches, known))
     return paths.results() / matches[0]
+
+
+def _how_to_choose(name: str, matches: list[str], known: dict[str, dict[str, Any]]) -> str:
+    """Why a name names no result folder or several, with the newest of those that it may mean."""
+    if not known:
+        return f"There is no result folder {name!r:.200}, and none at all yet: run `make reproduce PAPER=skeletal TABLE=3`."
+    said = f"{name!r} names {len(matches)} result folders" if matches else f"There is no result folder {name!r:.200}"
+    meant = matches or [folder for folder in known if name in folder]
+    newest = sorted(meant or known, key=lambda folder: (known[folder]["created"], folder), reverse=True)
+    more = f" and {len(newest) - MOST_NAMED} more" if len(newest) > MOST_NAMED else ""
+    which = "of these" if matches else f"whose names have {name!r} in them" if meant else "that there are"
+    return (
+        f"{said}: give one folder of one table, by its name as `repro results list` shows it or by the last part of that. Those "
+        f"{which}, the newest first: {', '.join(newest[:MOST_NAMED])}{more}."
+    )
 
 
 def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, tuple[Any, Any]]]:
@@ -226,9 +242,18 @@ def compare_folders(first: Path, second: Path) -> tuple[pd.DataFrame, dict[str, 
     Returns:
         the lines of the two tables side by side where our numbers or verdicts differ, one a row, baseline and metric, so that
         steps which the paper argues for are among them; and the fields of the manifests that differ, as (first, second).
+
+    Raises:
+        ReproError: for folders of different tables, and for damaged ones.
     """
     keys = ["row", "baseline", "metric"]
     manifest_a, manifest_b = (_without_seal(read_manifest(folder)) for folder in (first, second))
+    tables_of = [f"{one['paper']} table {one['table']}" for one in (manifest_a, manifest_b)]
+    if tables_of[0] != tables_of[1]:
+        raise ReproError(
+            f"{first.name} is of {tables_of[0]} and {second.name} of {tables_of[1]}: give two folders of one table, as "
+            "`repro results list` shows them."
+        )
     tables = [_read_table(folder / "table.csv")[[*keys, "ours", "spread", "verdict"]] for folder in (first, second)]
     both = tables[0].merge(tables[1], on=keys, how="outer", suffixes=(" A", " B"), sort=False)
     same = _equal(both["ours A"], both["ours B"]) & _equal(both["verdict A"], both["verdict B"])

@@ -66,7 +66,7 @@ def run(*arguments: str) -> Result:
         ),
         (("data", "check", "imagenet"), "choose one of people, coco, mpii, lspet, coco-wholebody, crowdpose, coco-format."),
         (("data", "preview", "a.png", "--kind", "cats"), "choose one of persons, scenes."),
-        (("results", "diff", "a", "b"), "'a' names 0 result folders"),
+        (("results", "diff", "a", "b"), "There is no result folder 'a'"),
         (("transfer", "--data", "coco", "--data-root", "/"), "data is 'coco', whose joints are not those of Leeds"),
         (("transfer", "--data", "people", "--data-root", "/"), "choose one of lspet."),
         ((*REPRODUCE, "--seeds", "0,,1"), "expected numbers as in 0 or 0,1,2 or 0-2."),

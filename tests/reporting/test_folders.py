@@ -96,8 +96,29 @@ def test_a_folder_is_found_by_the_end_of_its_name() -> None:
     with new_folder("skeletal", 3, "one") as folder:
         write_manifest(folder, "2026-01-01")
     assert find_folder("one") == find_folder("skeletal/table3/one") == newest_folder("skeletal", 3)
-    with pytest.raises(ReproError, match="names 0 result folders, expected one of: skeletal/table3/one"):
+    with pytest.raises(ReproError, match="There is no result folder 'ne': give one folder .*in them.*: skeletal/table3/one.$"):
         find_folder("ne")
+
+
+def test_a_name_that_many_folders_have_a_part_of_is_told_how_to_choose() -> None:
+    with pytest.raises(ReproError, match="no result folder 'smoke', and none at all yet: run `make reproduce"):
+        find_folder("smoke")
+    for number in range(9):
+        with new_folder("skeletal", 3, f"laptop-{number}") as folder:
+            write_manifest(folder, f"2026-01-0{number + 1}")
+    with pytest.raises(ReproError) as refused:
+        find_folder("laptop")
+    assert str(refused.value) == (
+        "There is no result folder 'laptop': give one folder of one table, by its name as `repro results list` shows it or by the "
+        "last part of that. Those whose names have 'laptop' in them, the newest first: skeletal/table3/laptop-8, "
+        "skeletal/table3/laptop-7, skeletal/table3/laptop-6, skeletal/table3/laptop-5 and 5 more."
+    )
+    with pytest.raises(ReproError, match="'smoke': .* Those that there are, the newest first: skeletal/table3/laptop-8, "):
+        find_folder("smoke")
+    with new_folder("cal", 3, "laptop-8") as folder:
+        write_manifest(folder, "2026-01-01", paper="cal")
+    with pytest.raises(ReproError, match="'laptop-8' names 2 result folders: .* of these, .*: skeletal/table3/.*, cal/table3/"):
+        find_folder("laptop-8")
 
 
 def test_indexes_written_at_once_are_whole(tmp_path: Path) -> None:
@@ -181,6 +202,15 @@ def test_steps_that_the_paper_argues_for_are_compared_too(tmp_path: Path) -> Non
     changed, _ = compare_folders(find_folder("a"), find_folder("b"))
     shown = changed[["row", "baseline", "verdict A", "verdict B"]].values.tolist()
     assert shown == [["udp", "hrnet", "undecided", "contradicted"]]
+
+
+def test_folders_of_different_tables_are_not_compared() -> None:
+    for version, number in (("a", 3), ("b", 2)):
+        with new_folder("skeletal", number, version) as folder:
+            write_manifest(folder, "2026-01-01", table=number)
+            write_table(folder, {("own", "PCKh"): (1.0, "")})
+    with pytest.raises(ReproError, match="a is of skeletal table 3 and b of skeletal table 2: give two folders of one table"):
+        compare_folders(find_folder("a"), find_folder("b"))
 
 
 def test_a_local_reproduction_does_not_hide_the_committed_one(tmp_path: Path, monkeypatch) -> None:
