@@ -1,6 +1,6 @@
 """A few evaluated persons, or images with all their people, that a result folder keeps for the figure of predicted poses.
 
-``examples.json`` holds truth and predictions in crop coordinates. The crops themselves lie beside it as JPEG files only
+``examples.json`` holds truth, areas and predictions in crop coordinates. The crops themselves lie beside it as JPEG files only
 where the data set's images may be passed on; else they go to ``private/``, which git ignores.
 """
 
@@ -33,6 +33,7 @@ def write_examples(examples: list[Example], folder: Path, *, images: bool) -> No
                 "truth": example.truth.round(2).tolist(),
                 "visibility": example.visibility.tolist(),
                 "poses": {row: points.round(2).tolist() for row, points in example.poses.items()},
+                **({} if example.areas is None else {"areas": np.round(example.areas, 1).tolist()}),
             }
         )
     (folder / "examples.json").write_text(json.dumps(plain) + "\n", encoding="utf-8")
@@ -59,6 +60,7 @@ def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
                 poses={row: np.array(points).reshape(shape) for row, points in one["poses"].items()},
                 image=_read_crop(place / f"example{number}"),
                 size=tuple(one["size"]),
+                areas=np.array(one["areas"]) if "areas" in one else None,
             )
         )
     return examples

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from io import BytesIO
-from pathlib import Path
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.approaches.base import approach_of
-from repro.approaches.examples import Example
 from repro.metrics.catalogue import COUNTED, METRICS
 from repro.papers import PAPERS
 from repro.papers.recipes import runnable_rows, shown_rows
 from repro.reporting.colours import row_colours, row_styles
 from repro.reporting.labels import shown_label, typeset
 from repro.reporting.outcome import Outcome
-from repro.skeletons.draw import draw_pose
-from repro.skeletons.skeleton import Skeleton
 
 MOST_ROWS = 8  # that one picture shows side by side
 GREY = 7  # place of grey among the colours: on poses it is the truth
@@ -231,43 +223,7 @@ def not_measured(why: str) -> Figure:
     return figure
 
 
-def save_photograph(figure: Figure, target: Path | BytesIO) -> None:
-    """Save a figure that shows images as JPEG, small enough to be kept: a PNG of it would be ten times as large."""
-    figure.savefig(target, format="jpeg", dpi=60, pil_kwargs={"quality": 70})
-
-
 def pose_labels(outcome: Outcome) -> dict[str, str]:
     """The rows whose poses are drawn and what they are called: the largest group of ``row_groups``, MOST_ROWS at most."""
     labels, largest = row_labels(outcome), max(row_groups(outcome).values(), key=len)
     return {row: labels[row] for row in list(largest)[:MOST_ROWS]}
-
-
-def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleton) -> Figure:
-    """Examples in columns, the rows of ``labels`` below each other: the truth in grey, the prediction in colour."""
-    rows = list(labels)
-    shape = (1.9 * len(examples) + 1.2, 1.9 * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3)
-    figure, axes = plt.subplots(len(rows), len(examples), figsize=shape, squeeze=False)
-    coloured = [color for i, color in enumerate(sns.color_palette(n_colors=len(rows) + 1).as_hex()) if i != GREY]
-    for line, (row, color) in enumerate(zip(rows, coloured[: len(rows)], strict=True)):
-        for axis, example in zip(axes[line], examples, strict=True):
-            _draw_example(axis, example, row, skeleton, color)
-        axes[line][0].set_ylabel(textwrap.fill(labels[row], 18), fontsize=8, rotation=0, ha="right", va="center")
-    figure.tight_layout(pad=0.3)
-    return figure
-
-
-def _draw_example(axis: Axes, example: Example, row: str, skeleton: Skeleton, color: str) -> None:
-    width, height = example.size
-    thin = 0.4 if len(skeleton) > FINE else 1.0
-    if example.image is not None:
-        axis.imshow(example.image)
-    if example.truth.ndim == 2:
-        shown = example.visibility > 0
-        draw_pose(axis, example.truth, shown, skeleton, "0.75", 2.6 * thin)
-        draw_pose(axis, example.poses[row], shown, skeleton, color, 1.3 * thin)
-    else:
-        for truth, visibility in zip(example.truth, example.visibility, strict=True):
-            draw_pose(axis, truth, visibility > 0, skeleton, "0.75", 2.6)
-        for pose in example.poses[row]:
-            draw_pose(axis, pose, np.ones(len(pose), dtype=bool), skeleton, color, 1.0)
-    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[], aspect="equal")

@@ -18,6 +18,7 @@ from repro.reporting.examples import read_examples
 from repro.reporting.folders import read_manifest
 from repro.reporting.labels import typeset
 from repro.reporting.outcome import Outcome
+from repro.reporting.pose_sheet import pose_grid, save_photograph
 from repro.site.markdown import bullet_list, cell, folded, frame_table, image, pipe_table, toctree
 from repro.site.source import commit_text, parts_of
 from repro.tables.plan import outcome_skeleton
@@ -111,7 +112,7 @@ def _figures(view: TableView, pages: Path, name: str) -> list[str]:
     if (view.folder / "examples.json").exists():
         skeleton = outcome_skeleton(view.outcome)
         labels = figures.pose_labels(view.outcome)
-        drawn.append(("poses", figures.pose_grid(read_examples(view.folder), labels, skeleton), poses_text(labels)))
+        drawn.append(("poses", pose_grid(read_examples(view.folder), labels, skeleton), poses_text(labels)))
     if figures.has_keypoints(view.outcome):
         drawn.append(
             ("keypoints", figures.keypoint_bars(view.outcome), bars_text("Similarity of each kind of keypoint", view))
@@ -124,7 +125,7 @@ def _figures(view: TableView, pages: Path, name: str) -> list[str]:
     for kind, figure, alt in drawn:
         file = place / f"{name}-{kind}.{'jpg' if kind == 'poses' else 'png'}"
         if kind == "poses":
-            figure.savefig(file, dpi=110, pil_kwargs={"quality": 80})
+            save_photograph(figure, file)
         else:
             figure.savefig(file, dpi=100)
         plt.close(figure)
@@ -152,7 +153,8 @@ def curves_text(outcome: Outcome) -> str:
 
 def poses_text(labels: dict[str, str]) -> str:
     """The sheet of poses in words."""
-    return f"Poses of a few evaluation images: the truth in grey, and row by row those of {', '.join(labels.values())}."
+    rows = ", ".join(labels.values())
+    return f"Poses of a few evaluation images: the truth in grey, and those of each row with their similarity to it: {rows}."
 
 
 def bars_text(what: str, view: TableView) -> str:

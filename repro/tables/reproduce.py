@@ -23,6 +23,7 @@ from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, name_of, new_folder, table_folder
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
+from repro.reporting.pose_sheet import pose_grid, save_photograph
 from repro.reporting.protocol import protocol_of
 from repro.reporting.table_files import write_tables
 from repro.runs.costs import WRITTEN
@@ -256,7 +257,7 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
     skeleton = outcome_skeleton(outcome)
     drawn = {
         folder / "figures" / "learning_curves.png": figures.learning_curves(outcome),
-        folder / "figures" / "poses.jpg": figures.pose_grid(examples.read_examples(folder), labels, skeleton),
+        folder / "figures" / "poses.jpg": pose_grid(examples.read_examples(folder), labels, skeleton),
     }
     if figures.has_keypoints(outcome):
         drawn[folder / "figures" / "keypoints.png"] = figures.keypoint_bars(outcome)
@@ -264,10 +265,10 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
         drawn[folder / "figures" / "errors.png"] = figures.error_bars(outcome)
     if (folder / "private").exists():
         own = examples.read_examples(folder, private=True)
-        drawn[folder / "private" / "poses.jpg"] = figures.pose_grid(own, labels, skeleton)
+        drawn[folder / "private" / "poses.jpg"] = pose_grid(own, labels, skeleton)
     for path, figure in drawn.items():
         if path.suffix == ".jpg":
-            figures.save_photograph(figure, path)
+            save_photograph(figure, path)
         else:
             figure.savefig(path, dpi=100)
             path.write_bytes(with_few_colours(path.read_bytes()))

@@ -28,6 +28,7 @@ from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
+from repro.reporting.pose_sheet import pose_grid, save_photograph
 from repro.reporting.protocol import protocol_of
 from repro.runs.schedule import Machine
 from repro.scales.scale import get_scale
@@ -143,9 +144,9 @@ class TableView:
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
         skeleton = outcome_skeleton(self.outcome)
-        figure = figures.pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton)
+        figure = pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton)
         photograph = io.BytesIO()
-        figures.save_photograph(figure, photograph)
+        save_photograph(figure, photograph)
         plt.close(figure)
         display(Image(photograph.getvalue()))
 

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from repro.approaches.examples import similarities
 from repro.approaches.top_down.examples import choose_persons, draw_examples
 from repro.approaches.top_down.predict import Poses
+from repro.metrics.oks import oks
 from repro.reporting.examples import read_examples, write_examples
+from repro.skeletons.skeleton import LSPET14
 
 ALL = np.ones(8, dtype=bool)
 
@@ -82,3 +85,31 @@ def test_photographs_that_may_not_be_passed_on_are_kept_apart(examples, tmp_path
     for kept, example in zip(read_examples(tmp_path, private=True), examples, strict=True):
         assert close(kept.image, example.image)
     assert set(json.loads((tmp_path / "examples.json").read_text())[0]) == {"size", "truth", "visibility", "poses"}
+
+
+def test_the_area_of_a_person_is_that_in_its_crop_and_is_kept(examples, val_persons, tmp_path) -> None:
+    for example, person in zip(examples, choose_persons(val_persons, ALL), strict=True):
+        factor = np.linalg.norm(example.truth[0] - example.truth[1]) / np.linalg.norm(
+            val_persons.keypoints[person, 0] - val_persons.keypoints[person, 1]
+        )
+        assert example.areas == pytest.approx(val_persons.areas[person] * factor**2)
+    write_examples(examples, tmp_path, images=True)
+    again = read_examples(tmp_path)
+    assert [float(one.areas) for one in again] == pytest.approx([one.areas for one in examples], abs=0.05)
+
+
+def test_a_pose_is_scored_by_its_similarity(examples) -> None:
+    for example in examples:
+        assert similarities(example, "right", LSPET14) == pytest.approx(1.0)
+        by_hand = oks(example.poses["off"], example.truth, example.visibility, example.areas, LSPET14.sigma_array)
+        assert similarities(example, "off", LSPET14) == pytest.approx(by_hand) and 0 < by_hand < 1
+
+
+def test_an_area_that_was_not_kept_is_half_of_the_box_around_the_labelled_joints(examples) -> None:
+    truth = np.zeros((14, 2))
+    truth[:3] = [[0, 0], [10, 20], [500, 500]]
+    visibility = np.zeros(14)
+    visibility[:2] = 2
+    example = replace(examples[0], truth=truth, visibility=visibility, areas=None, poses={"off": truth + 3.0})
+    by_hand = oks(truth + 3.0, truth, visibility, np.array(0.53 * 200.0), LSPET14.sigma_array)
+    assert similarities(example, "off", LSPET14) == pytest.approx(by_hand)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from repro.reporting.figures import (
     Example,
@@ -18,12 +20,12 @@ from repro.reporting.figures import (
     keypoint_bars,
     learning_curves,
     measured_on,
-    pose_grid,
     pose_labels,
     row_groups,
     row_labels,
     settings_label,
 )
+from repro.reporting.pose_sheet import pose_grid, save_photograph
 from repro.skeletons.skeleton import LSPET14
 
 from .sample_outcome import PCKH, make_outcome
@@ -226,3 +228,29 @@ def test_all_people_of_an_image_are_drawn() -> None:
     example = Example(people[:2], np.full((2, 14), 2), dict.fromkeys(labels, people), None, (64, 64))
     figure = pose_grid([example], labels, LSPET14)
     assert all(len(axis.lines) == 5 * len(LSPET14.links) for axis in figure.axes)
+
+
+def test_a_sheet_of_six_is_1400_px_wide_and_each_pose_has_its_score() -> None:
+    labels = row_labels(make_outcome())
+    truth = np.random.default_rng(0).uniform(0, 60, (14, 2))
+    poses = dict(zip(labels, (truth, truth + 1000.0, np.full((14, 2), np.nan)), strict=True))
+    person = Example(truth, np.full(14, 2), poses, np.zeros((64, 64, 3), np.uint8), (64, 64), areas=900.0)
+    figure = pose_grid([person] * 6, labels, LSPET14)
+    written = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert written == 6 * [["1.00"]] + 6 * [["0.00"]] + 6 * [[]]
+    made = BytesIO()
+    save_photograph(figure, made)
+    assert Image.open(made).width == 1400
+    assert "0.53" not in figure.texts[0].get_text()
+
+
+def test_people_of_an_image_have_the_score_of_the_person_that_they_are_most_like() -> None:
+    labels = row_labels(make_outcome())
+    people = np.random.default_rng(0).uniform(0, 60, (2, 14, 2)) + [[[0, 0]], [[500, 0]]]
+    poses = dict.fromkeys(labels, people[[1, 0, 1]])
+    example = Example(people, np.full((2, 14), 2), poses, None, (640, 64))
+    figure = pose_grid([example], labels, LSPET14)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.00"] * 3
+    assert "0.53 of the box" in figure.texts[0].get_text()
+    none = replace(example, truth=people[:0], visibility=np.zeros((0, 14)))
+    assert not pose_grid([none], labels, LSPET14).axes[0].texts

@@ -96,7 +96,7 @@ def test_a_folder_is_found_by_the_end_of_its_name() -> None:
     with new_folder("skeletal", 3, "one") as folder:
         write_manifest(folder, "2026-01-01")
     assert find_folder("one") == find_folder("skeletal/table3/one") == newest_folder("skeletal", 3)
-    with pytest.raises(ReproError, match="There is no result folder 'ne': give one folder .*in them.*: skeletal/table3/one.$"):
+    with pytest.raises(ReproError, match="There is no result folder 'ne': give .*in them.*: skeletal/table3/one.$"):
         find_folder("ne")
 
 

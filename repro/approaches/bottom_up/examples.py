@@ -52,4 +52,5 @@ def _draw_example(images: ImageSet, image: int, own: np.ndarray, poses: dict[str
         poses=found,
         image=cv2.warpAffine(images.images.read(image), factor * np.eye(2, 3), size),
         size=size,
+        areas=images.areas[own] * factor**2,
     )

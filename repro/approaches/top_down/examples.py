@@ -67,6 +67,7 @@ def draw_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) ->
             poses={row: points[i] for row, points in found.items()},
             image=cv2.warpAffine(persons.images.read(int(persons.image_index[person])), matrices[i], size),
             size=size,
+            areas=float(persons.areas[person] * abs(np.linalg.det(matrices[i][:, :2]))),
         )
         for i, person in enumerate(index)
     ]
