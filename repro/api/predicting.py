@@ -68,7 +68,8 @@ def _detected(run: TrainedRun, given: str) -> Boxes:
         detect: Detector = load_detector(*found, run.device)
         return Boxes(f"boxes of torchvision's {found[0]}", lambda names, images: list(detect(images)))
     if not given:
-        why = "no detector's weights are here (`repro fetch detector-weights`)" if "left_shoulder" in run.skeleton.keypoints else "these are no people"
+        people = "left_shoulder" in run.skeleton.keypoints
+        why = "no detector's weights are here (`repro fetch detector-weights`)" if people else "these are no people"
         return Boxes(
             f"each photograph is one person, because no boxes were given and {why}", lambda names, images: None
         )

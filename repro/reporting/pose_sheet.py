@@ -72,4 +72,4 @@ def _write_score(axis: Axes, place: tuple[float, float] | np.ndarray, score: flo
     """Write a similarity at x, y px of the example; nothing where it is not known."""
     if not np.isnan(score):
         outline = [withStroke(linewidth=2, foreground="black")]
-        axis.text(*place, f"{score:.2f}", color="white", fontsize=9, path_effects=outline, zorder=4)
+        axis.text(float(place[0]), float(place[1]), f"{score:.2f}", color="white", fontsize=9, path_effects=outline, zorder=4)

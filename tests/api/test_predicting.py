@@ -109,7 +109,7 @@ def test_a_video_gives_results_by_frame_and_a_drawn_video(tmp_path, crops, val_p
 def test_a_detector_is_used_where_its_weights_are(tmp_path, crops, val_persons, no_weights, monkeypatch):
     """A stand-in for torchvision's detector says where it was loaded from and finds one person."""
     run = repro.load_run(crops.key, device="cpu")
-    with pytest.raises(ReproError, match="fasterrcnn_resnet50_fpn_coco-258fb6c6.pth.*repro fetch detector-weights.*--boxes whole"):
+    with pytest.raises(ReproError, match="fasterrcnn_resnet50_fpn_coco-258fb6c6.pth.*fetch detector-weights.*--boxes whole"):
         choose_boxes(run, "detector", {})
     no_weights.mkdir(parents=True)
     for _, file in box_sources.known_detectors().values():

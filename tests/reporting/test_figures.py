@@ -12,8 +12,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from repro.approaches.examples import Example
 from repro.reporting.figures import (
-    Example,
     error_bars,
     has_errors,
     has_keypoints,

@@ -109,15 +109,15 @@ def test_a_name_that_many_folders_have_a_part_of_is_told_how_to_choose() -> None
     with pytest.raises(ReproError) as refused:
         find_folder("laptop")
     assert str(refused.value) == (
-        "There is no result folder 'laptop': give one folder of one table, by its name as `repro results list` shows it or by the "
-        "last part of that. Those whose names have 'laptop' in them, the newest first: skeletal/table3/laptop-8, "
+        "There is no result folder 'laptop': give one folder of one table, by its name as `repro results list` shows it or by "
+        "the last part of that. Those whose names have 'laptop' in them, the newest first: skeletal/table3/laptop-8, "
         "skeletal/table3/laptop-7, skeletal/table3/laptop-6, skeletal/table3/laptop-5 and 5 more."
     )
     with pytest.raises(ReproError, match="'smoke': .* Those that there are, the newest first: skeletal/table3/laptop-8, "):
         find_folder("smoke")
     with new_folder("cal", 3, "laptop-8") as folder:
         write_manifest(folder, "2026-01-01", paper="cal")
-    with pytest.raises(ReproError, match="'laptop-8' names 2 result folders: .* of these, .*: skeletal/table3/.*, cal/table3/"):
+    with pytest.raises(ReproError, match="'laptop-8' names 2 result folders: .*of these, .*: skeletal/table3/.*, cal/"):
         find_folder("laptop-8")
 
 
