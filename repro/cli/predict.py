@@ -7,6 +7,7 @@ import click
 from repro import paths
 from repro.errors import ReproError
 from repro.support.options import device_option, optional_path
+from repro.support.wording import counted
 
 
 @click.command()
@@ -51,6 +52,6 @@ def predict(run: str, images: tuple[str, ...], boxes: str, annotations: str, out
     folder = paths.user_path("--out", out)
     loaded = load_run(run, device=device)
     source = choose_boxes(loaded, boxes, ids)
-    click.echo(f"{len(photographs)} images, {len(videos)} videos: {source.about}")
+    click.echo(f"{counted(len(photographs), 'image')}, {counted(len(videos), 'video')}: {source.about}")
     for path in predict_files(loaded, photographs, videos, source, ids, folder, height):
         click.echo(f"Written {path}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from repro.errors import ReproError
+from repro.support.wording import counted
 
 if TYPE_CHECKING:
     from repro.reporting.uses import Uses
@@ -36,7 +38,7 @@ def list_runs() -> None:
         return
     kinds = {kind: sum(run.sizes[kind] for run in found) for kind in found[0].sizes}
     listed = ", ".join(f"{kind} {_written(size)}" for kind, size in kinds.items() if size)
-    click.echo(f"{len(found)} trainings in {paths.runs()}, {_written(sum(kinds.values()))}: {listed}.")
+    click.echo(f"{counted(len(found), 'training')} in {paths.runs()}, {_written(sum(kinds.values()))}: {listed}.")
     if others := other_bytes():
         click.echo(f"Beside them warm starts, reports and locks: {_written(others)}.")
     size = _spare(found, uses).size
@@ -46,16 +48,30 @@ def list_runs() -> None:
 @runs.command()
 @click.argument("key")
 def show(key: str) -> None:
-    """Show what a training holds and which results use it; KEY is its name or the beginning of it."""
+    """Show what a training holds and which results use it; KEY is its name or the beginning of it, or a row.
+
+    A row, as skeletal/3/attention:0 (seed 0 where it is left out), may have several trainings, of several scales: all are shown.
+    """
     from repro.reporting.uses import Uses
     from repro.runs.disk import runs_on_disk
 
-    found = [run for run in runs_on_disk() if run.key.startswith(key)]
-    if len(found) != 1:
+    uses = Uses()
+    if "/" in key:
+        row = key if re.search(r":\d+$", key) else f"{key}:0"
+        found = [run for run in runs_on_disk() if row in uses.rows_of(*run.evaluations)]
+    else:
+        found = [run for run in runs_on_disk() if run.key.startswith(key)]
+    if not found or ("/" not in key and len(found) > 1):
         raise ReproError(
-            f"{key!r:.200} begins the names of {len(found)} trainings, expected one: `repro runs list` names all."
+            f"{key!r:.200} names {len(found) or 'no'} trainings, expected a row as in skeletal/3/attention:0 or the first digits "
+            "of one training: `repro runs list` shows all."
         )
-    (run,), uses = found, Uses()
+    for run in found:
+        _show(run, uses)
+
+
+def _show(run: DiskRun, uses: Uses) -> None:
+    """Print what a training holds."""
     click.echo(f"{run.place}\n  {run.about}\n  {_state(run)}{', a process works on it' if run.locked else ''}")
     if run.seconds is not None:
         click.echo(f"  trained in {run.seconds / 60:.1f} minutes, {len(run.evaluations)} evaluations")
@@ -122,10 +138,10 @@ class Spare:
             click.echo(f"{run.key}  {_written(run.size):>9}  {_state(run):<{STATE}}  {run.about}")
         if self.runs:
             minutes = sum(run.seconds or 0 for run in self.runs) / 60
-            click.echo(f"{len(self.runs)} runs that no result needs; to train them took {minutes:.1f} minutes.")
+            click.echo(f"{counted(len(self.runs), 'run')} that no result needs; training took {minutes:.1f} minutes.")
         if self.thinned:
             size = sum(run.sizes["snapshots"] for run in self.thinned)
-            click.echo(f"Snapshots of {len(self.thinned)} runs that stay: {_written(size)}.")
+            click.echo(f"Snapshots kept of {counted(len(self.thinned), 'run')}: {_written(size)}.")
 
 
 def _spare(

@@ -27,6 +27,7 @@ from repro.runs.speeds import UNMEASURED, Speeds
 from repro.support import processes
 from repro.support.processes import available_cores
 from repro.support.progress import Progress
+from repro.support.wording import counted
 from repro.training.device import Compiled
 from repro.training.distributed import World, choose_device, join_world, share_of_batch
 
@@ -265,7 +266,8 @@ def announce(recipes: list[Recipe], tables: int = 1) -> None:
     trained = [recipe for recipe in recipes if recipe.weights is None]
     trainings = {stage.training_key: stage for recipe in trained for stage in recipe.stages}
     done = sum(is_trained(r) for r in trainings.values())
-    text = f"{len(recipes)} runs{f' of {tables} tables' if tables > 1 else ''} from {len(trainings)} trainings"
+    of = f" of {tables} tables" if tables > 1 else ""
+    text = f"{counted(len(recipes), 'run')}{of} from {counted(len(trainings), 'training')}"
     given = len(recipes) - len(trained)
     text += f", {done} of them complete already" if done else ""
     text += said_begun([share for one in trainings.values() if (share := begun_share(one))])

@@ -26,6 +26,7 @@ from repro.runs.speeds import UNMEASURED, Speeds, training_step
 from repro.scales.lengths import LENGTHS, written
 from repro.scales.scale import Scale
 from repro.support import processes
+from repro.support.wording import counted
 from repro.tables.gpu_hours import GPU, Pending, basis_text, hours_text, memory_text, pending_work
 from repro.tables.measuring import TINY, measured_speeds
 from repro.tables.plan import drawn_sets, lacks_boxes
@@ -222,11 +223,6 @@ def run_bytes(recipe: Recipe, table: PlannedTable) -> int:
     network = shaped_network(recipe.method.network, table.counted.val.skeleton)
     weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     return weights * (1 + len(snapshot_epochs(recipe.epochs)))
-
-
-def counted(number: int, what: str) -> str:
-    """As ``1 run`` or ``1,200 runs``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def said_minutes(seconds: float) -> str:

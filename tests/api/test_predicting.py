@@ -97,7 +97,7 @@ def test_a_video_gives_results_by_frame_and_a_drawn_video(tmp_path, crops, val_p
     for path in val_persons.images.paths[:5]:
         writer.write(cv2.imread(str(path)))
     writer.release()
-    assert "0 images, 1 videos" in predict(crops.key, source, "--out", tmp_path / "out", "--boxes", "whole")
+    assert "0 images, 1 video:" in predict(crops.key, source, "--out", tmp_path / "out", "--boxes", "whole")
     entries = json.loads((tmp_path / "out" / "walk.json").read_text(encoding="utf-8"))
     assert [entry["image_id"] for entry in entries] == [0, 1, 2, 3, 4]
     drawn = cv2.VideoCapture(str(tmp_path / "out" / "walk.mp4"))

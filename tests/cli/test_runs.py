@@ -38,7 +38,10 @@ def test_runs_are_listed_and_shown_with_what_uses_them(recipes):
     assert "2 trainings in" in lines[2] and lines[-1].startswith("`repro runs clean` would free")
     text = run("show", used.training_key[:6]).output
     assert "rows: skeletal/3/hrnet:0" in text and "results: skeletal/table3/one" in text
-    assert "'' begins the names of 2 trainings, expected one" in run("show", "").output
+    for row in ("skeletal/3/hrnet:0", "skeletal/3/hrnet"):
+        assert run("show", row).output == text
+    assert "'' names 2 trainings, expected a row as in skeletal/3/attention:0" in run("show", "").output
+    assert "'skeletal/3/attention:0' names no trainings, expected a row" in run("show", "skeletal/3/attention:0").output
 
 
 def test_without_runs_there_is_nothing_to_list_or_remove(places):
@@ -48,8 +51,8 @@ def test_without_runs_there_is_nothing_to_list_or_remove(places):
 
 def test_clean_asks_and_leaves_all_where_the_answer_is_no(recipes):
     result = run("clean", answer="n\n")
-    assert result.exit_code == 1 and "1 runs that no result needs" in result.output
-    assert "Snapshots of 1 runs that stay" in result.output
+    assert result.exit_code == 1 and "1 run that no result needs" in result.output
+    assert "Snapshots kept of 1 run" in result.output
     assert all(len(list((folder(one) / "snapshots").iterdir())) == 3 for one in recipes)
 
 
