@@ -18,6 +18,7 @@ from repro.grouping.shown import Shown
 from repro.models.backbones.base import Backbone
 from repro.skeletons.outputs import Output
 from repro.skeletons.skeleton import Skeleton
+from repro.support.foreign import kind_of
 
 
 class Part(Protocol):
@@ -120,3 +121,18 @@ class Grouper(Part, Protocol):
 
     def people(self, shown: Shown) -> People:
         """The people of one image, in px of the network's input at scale 1."""
+
+
+def misdescribed(part: Any) -> str:
+    """Why what a network says of its maps, or a grouper of its answers, cannot be used; '' where it can."""
+    if hasattr(part, "build"):
+        if not isinstance(part.outputs, Mapping):
+            return f"its outputs are {kind_of(part.outputs)}: say of each map by name what it is, as in {{'heatmaps': HEATMAPS}}"
+        for name, output in part.outputs.items():
+            if not isinstance(output, Output):
+                return f"its outputs say of {name!r} {output!r:.60}: give an Output, as repro.skeletons.outputs has them"
+    if hasattr(part, "people"):
+        answers = part.answers
+        if not isinstance(answers, tuple) or answers[:1] != ("final",) or not all(isinstance(one, str) for one in answers):
+            return f"its answers are {answers!r:.60}: give a tuple of words that begins with 'final'"
+    return ""

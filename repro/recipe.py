@@ -53,6 +53,7 @@ from repro.models.simple_baseline import DeconvNetwork, IntegralNetwork
 from repro.models.whole_body import AdaptiveFactorNetwork
 from repro.skeletons.skeleton import Skeleton
 from repro.support import serial
+from repro.support.foreign import is_foreign
 from repro.support.protocols import misfit
 from repro.support.serial import Open
 
@@ -157,6 +158,9 @@ class Method:
 
     def __post_init__(self) -> None:
         serial.check_parts(self)
+        for name, part in (("network", self.network), ("decoder", self.decoder)):
+            if is_foreign(part) and (why := parts.misdescribed(part)):
+                raise ReproError(f"{name} of Method is {type(part).__name__}, which does not fit there, because {why}.")
         backbone = self.network.backbone
         if type(self.network) not in NETWORKS and (why := misfit(backbone, Backbone)):
             network, given = type(self.network).__name__, type(backbone).__name__

@@ -295,7 +295,10 @@ def test_a_class_that_no_other_process_finds_has_no_name():
             recipe.to_plain()
 
 
-@pytest.mark.parametrize(("text", "error"), [("raise RuntimeError('no GPU')", "RuntimeError"), ("def (", "SyntaxError")])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("raise RuntimeError('no GPU')", "RuntimeError"), ("def (", "SyntaxError"), ("import sys\nsys.exit(2)", "SystemExit")],
+)
 def test_a_module_that_cannot_run_is_said(text, error, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / f"ends_with_{error.lower()}.py").write_text(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def test_what_is_wrong_with_a_paper_is_said(tmp_path, monkeypatch):
     for name, text in (
         ("needs_more", "import no_such_library\n"),
         ("named_otherwise", f"from {KEY} import PAPER\n"),
+        ("ends_early", "raise SystemExit('no GPU')\n"),
     ):
         (tmp_path / f"{name}.py").write_text(text)
     importlib.invalidate_caches()
@@ -104,3 +106,25 @@ def test_what_is_wrong_with_a_paper_is_said(tmp_path, monkeypatch):
         PAPERS["needs_more"]
     with pytest.raises(ReproError, match="holds a paper with the key 'wide_peaks'"):
         PAPERS["named_otherwise"]
+    with pytest.raises(ReproError, match=r"The module ends_early of a paper ends with SystemExit .* \(no GPU\): mend"):
+        PAPERS["ends_early"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1 / 0\n", r"The module {}.rows of a paper ends with ZeroDivisionError when it is imported \(division by zero\)"),
+        ("import no_such_library\n", "The paper {} needs the module 'no_such_library'"),
+        ("ROWS = {}\n", "The module {}.rows has no TABLES: give it a dict"),
+    ],
+)
+def test_what_is_wrong_with_its_rows_is_said(rows, said, tmp_path, monkeypatch):
+    name = f"rows_{len(rows)}"
+    shutil.copytree(HERE / KEY, tmp_path / name)
+    described = (tmp_path / name / "__init__.py").read_text()
+    (tmp_path / name / "__init__.py").write_text(described.replace(f'key="{KEY}"', f'key="{name}"'))
+    (tmp_path / name / "rows.py").write_text(rows)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    with pytest.raises(ReproError, match=said.format(name)):
+        table_rows(name, 1)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from repro.api.trained import TrainedRun
 from repro.data.crops import MEAN, STD
 from repro.errors import ReproError, choice_error
+from repro.models.base import built
 from repro.models.checkpoints import load_weights
 from repro.support import serial
 from repro.support.sealed import replacing, write_json
@@ -65,7 +66,7 @@ def export_run(run: TrainedRun, path: str | Path) -> list[Path]:
     if target.suffix not in SUFFIXES:
         raise choice_error("suffix of an exported network", target.suffix, SUFFIXES)
     width, height = run.recipe.input.size
-    network = run.recipe.method.network.build(run.skeleton)  # on the CPU, whatever the run computes on
+    network = built(run.recipe.method.network, run.skeleton)  # on the CPU, whatever the run computes on
     load_weights(network, run.weights)
     with torch.inference_mode():
         maps = network.eval()(torch.zeros(1, 3, height, width))

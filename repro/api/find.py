@@ -16,6 +16,7 @@ from repro import paths
 from repro.data.catalogue import DATA_SETS
 from repro.data.drawn.formats import SKELETONS
 from repro.errors import ReproError
+from repro.models.base import built
 from repro.recipe import Recipe
 from repro.reporting.uses import Uses
 from repro.runs.files import EVALUATION, EVALUATION_BEFORE, MODEL
@@ -167,5 +168,5 @@ def _shapes(file: Path) -> Mapping[str, tuple[int, ...]]:
 
 def _built_shapes(recipe: Recipe, skeleton: Skeleton) -> Mapping[str, tuple[int, ...]]:
     with torch.device("meta"):
-        network: Any = recipe.method.network.build(skeleton)
+        network: Any = built(recipe.method.network, skeleton)
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

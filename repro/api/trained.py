@@ -18,6 +18,7 @@ from repro.approaches.found import Found
 from repro.approaches.samples import Samples, Trained
 from repro.data.photographs import Photograph, read_photograph
 from repro.errors import ReproError
+from repro.models.base import built
 from repro.models.checkpoints import load_weights
 from repro.recipe import Recipe
 from repro.scales.scale import get_scale
@@ -64,7 +65,7 @@ class TrainedRun:
     @cached_property
     def network(self) -> nn.Module:
         """Its network with its final weights, in evaluation mode, on its device."""
-        network: Any = self.recipe.method.network.build(self.skeleton)
+        network: Any = built(self.recipe.method.network, self.skeleton)
         load_weights(network, self.weights)
         return network.to(self.device, memory_format=torch.channels_last).eval()
 

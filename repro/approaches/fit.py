@@ -21,9 +21,12 @@ from repro.data.scene_batches import SceneInput
 from repro.errors import ReproError
 from repro.geometry import heatmap_factor
 from repro.grouping.shown import Shown
+from repro.models.base import built, reduced
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
+from repro.support.foreign import code_of
 from repro.training.feed import map_size
+from repro.training.returned import check_alike, check_minimised, decoded, grouped, named, network_maps
 
 PEOPLE, SIDE = 2, 128  # of the batch, and px of the longer side of its images
 _FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AttributeError)
@@ -96,13 +99,12 @@ def check_fit(recipe: Recipe, skeleton: Skeleton) -> Fit:
     small = _small(recipe)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        network = small.method.network.reduced().build(skeleton)
+        network = built(reduced(small.method.network), skeleton)
         batch = _fake_batch(small, skeleton)
-        outputs = {
-            name: maps.float()
-            for name, maps in _tried(small.method.network, network, normalise(batch["images"])).items()
-        }
-        targets = _make_targets(small, batch, outputs, skeleton)
+        given = _tried(small.method.network, network, normalise(batch["images"]))
+        outputs = {name: maps.float() for name, maps in network_maps(given, small.method.network).items()}
+        targets = named(_make_targets(small, batch, outputs, skeleton), small.method.encoder)
+        check_alike(outputs, targets, small.method)
         learned = _learned(small, outputs, targets)
         decoded, missed = _decoded(small, network, batch, outputs, targets, skeleton)
     _check_learned(small, outputs, learned, decoded)
@@ -158,18 +160,16 @@ def _learned(recipe: Recipe, outputs: dict[str, Tensor], targets: dict[str, Tens
     learned: set[str] = set()
     for loss in _losses(recipe):
         asked, wanted = _Watched(outputs), _Watched(targets)
-        try:
-            terms = loss(asked, wanted)
-        except _Lacking as error:
-            _refuse_lacking(recipe, loss, asked, wanted, error)
-        except ReproError as error:
-            raise ReproError(f"{_name(loss)} does not fit {_pair(recipe)}: {error}") from error
-        except _FAILURES as error:
-            _refuse(loss, recipe.method.network, error, recipe.method.encoder)
-        if "loss" not in terms:
-            raise ReproError(
-                f"{_name(loss)} gives {', '.join(terms) or 'nothing'} and no 'loss': name what is minimised so."
-            )
+        with code_of(loss, "when it is computed"):
+            try:
+                terms = named(loss(asked, wanted), loss)
+            except _Lacking as error:
+                _refuse_lacking(recipe, loss, asked, wanted, error)
+            except ReproError as error:
+                raise ReproError(f"{_name(loss)} does not fit {_pair(recipe)}: {error}") from error
+            except _FAILURES as error:
+                _refuse(loss, recipe.method.network, error, recipe.method.encoder)
+        check_minimised(terms, loss)
         free = {name: maps for name, maps in outputs.items() if maps.requires_grad}
         moved = torch.autograd.grad(terms["loss"], list(free.values()), retain_graph=True, allow_unused=True)
         learned |= {name for name, gradient in zip(free, moved, strict=True) if gradient is not None}
@@ -193,16 +193,10 @@ def _decoded(
             own = Shown(
                 scales={1.0: shown}, stride=recipe.input.stride, skeleton=skeleton, described=method.network.outputs
             )
-            _read(recipe, lambda: method.grouper.people(own), shown)
+            _read(recipe, lambda: grouped(method.grouper, own), shown)
             return frozenset(shown.read), None
         asked, decoder = _Watched({name: maps.detach() for name, maps in outputs.items()}), method.person_decoder
-        points, scores = _read(recipe, lambda: decoder(asked), asked)
-        wanted = (PEOPLE, len(skeleton))
-        if tuple(points.shape) != (*wanted, 2) or tuple(scores.shape) != wanted:
-            raise ReproError(
-                f"{_name(decoder)} gives points {tuple(points.shape)} and scores {tuple(scores.shape)} of {PEOPLE} people, "
-                f"expected {(*wanted, 2)} and {wanted}: choose a decoder of the maps that {_name(method.network)} gives."
-            )
+        _read(recipe, lambda: decoded(decoder, asked, (PEOPLE, len(skeleton))), asked)
         return frozenset(asked.read), _missed(recipe, batch, outputs, targets, frozenset(asked.read))
 
 
@@ -228,12 +222,12 @@ def _read(recipe: Recipe, decode: Any, asked: _Watched) -> Any:
     decoder, network = recipe.method.decoder, recipe.method.network
     try:
         return decode()
-    except _Lacking:
-        raise ReproError(
-            f"{_name(decoder)} reads {asked.lacking!r}, which {_name(network)} does not give: it gives {_listed(asked)}; choose "
-            "another decoder or network."
-        ) from None
     except ReproError as error:
+        if asked.lacking:
+            raise ReproError(
+                f"{_name(decoder)} reads {asked.lacking!r}, which {_name(network)} does not give: it gives {_listed(asked)}; "
+                "choose another decoder or network."
+            ) from None
         raise ReproError(f"{_name(decoder)} does not fit {_name(network)}: {error}") from error
     except _FAILURES as error:
         _refuse(decoder, network, error)

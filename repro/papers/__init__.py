@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from repro.errors import ReproError
 from repro.papers import cal, fowkal, hgr, sahg, skeletal
@@ -54,18 +55,39 @@ class Papers(Mapping[str, Paper]):
         return Path(str(importlib.import_module(self.module(key)).__file__)).parent
 
 
+def module_of_paper(name: str) -> Any:
+    """A module of a paper's package, imported.
+
+    Raises:
+        ModuleNotFoundError: where there is no such module.
+        ReproError: where a module that it needs is not there, or its lines end with an error.
+    """
+    try:
+        return importlib.import_module(name)
+    except ReproError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ReproError(
+            f"The paper {name.removesuffix('.rows')} needs the module {error.name!r}, which is not installed: install it."
+        ) from error
+    except (Exception, SystemExit) as error:
+        if name.startswith("repro."):
+            raise
+        raise ReproError(
+            f"The module {name} of a paper ends with {type(error).__name__} when it is imported ({error}): mend it."
+        ) from error
+
+
 def _imported(key: str) -> Paper:
     """The paper of the package ``key``; KeyError where there is no such package, or it holds no paper."""
     if not key or not all(part.isidentifier() for part in key.split(".")):
         raise KeyError(key)
     try:
-        module = importlib.import_module(key)
+        module = module_of_paper(key)
     except ModuleNotFoundError as error:
-        if error.name is not None and f"{key}.".startswith(f"{error.name}."):
-            raise KeyError(key) from error
-        raise ReproError(
-            f"The paper {key} needs the module {error.name!r}, which is not installed: install it."
-        ) from error
+        raise KeyError(key) from error
     paper = getattr(module, "PAPER", None)
     if not isinstance(paper, Paper):
         raise KeyError(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from repro.errors import ReproError, choice_error
-from repro.papers import PAPERS
+from repro.papers import PAPERS, module_of_paper
 from repro.papers.printed import reported
 from repro.papers.studies import RowName, Study
 from repro.recipe import Decoder, Encoder, Loss, Network, Recipe
@@ -136,7 +135,10 @@ def table_rows(paper: str, number: int) -> TableRows | None:
     name = f"{PAPERS.module(paper)}.rows"
     if importlib.util.find_spec(name) is None:
         return None
-    found = importlib.import_module(name).TABLES.get(number)  # brings in torch: only when it is asked for
+    tables = getattr(module_of_paper(name), "TABLES", None)  # brings in torch: only when it is asked for
+    if not isinstance(tables, Mapping):
+        raise ReproError(f"The module {name} has no TABLES: give it a dict from the number of a table to its TableRows.")
+    found = tables.get(number)
     if found is not None:
         printed = reported(paper, number)
         unknown = sorted(set(found.rows) - set(printed["row"]) - set(found.extras))

@@ -34,10 +34,12 @@ from torch.overrides import TorchFunctionMode
 from repro.approaches.base import approach_of
 from repro.data.sample_set import SampleSet
 from repro.metrics.counts import count_gflops
+from repro.models.base import built
 from repro.recipe import Network, Recipe
 from repro.runs.run import Task, evaluated_together
 from repro.runs.speeds import UNMEASURED, Speeds
 from repro.skeletons.skeleton import Skeleton
+from repro.support.foreign import code_of
 
 MULTIPLY_ADDS = {"cpu": 9e10, "cuda": 2e13}  # a second, of a forward pass
 LOOK_UPS = {"cpu": 8e8, "cuda": 1.2e10}  # values a second that deformable convolutions interpolate
@@ -163,8 +165,9 @@ def pass_seconds(recipe: Recipe, skeleton: Skeleton, kind: str) -> float:
 @lru_cache
 def network_work(network: Network, size: tuple[int, int], skeleton: Skeleton) -> tuple[float, int]:
     """Multiply-adds of a forward pass for an input of (width, height), and values that deformable convolutions look up."""
-    with PlainNorm(), _LookUps() as looked:
-        adds = count_gflops(shaped_network(network, skeleton), size, unit=1)
+    shaped = shaped_network(network, skeleton)
+    with PlainNorm(), _LookUps() as looked, code_of(network, "when it is shown images"):
+        adds = count_gflops(shaped, size, unit=1)
     return adds, looked.count
 
 
@@ -172,7 +175,7 @@ def network_work(network: Network, size: tuple[int, int], skeleton: Skeleton) ->
 def shaped_network(network: Network, skeleton: Skeleton) -> nn.Module:
     """A network without values, on the ``meta`` device: its shapes are all that an estimate asks of it."""
     with torch.device("meta"), _NoValues():
-        return network.build(skeleton)
+        return built(network, skeleton)
 
 
 class _NoValues(TorchFunctionMode):

@@ -25,6 +25,7 @@ from repro.approaches.base import approach_of
 from repro.approaches.bottom_up.scoring import SCORING, scorer_name
 from repro.errors import ReproError
 from repro.grouping.scores import ScoringNetwork
+from repro.models.base import built
 from repro.models.checkpoints import KeyDiff, file_sha256, fitting_weights, key_diff, read_metadata, rename_keys
 from repro.models.foreign_weights import named_hash, read_weights
 from repro.models.guided import GuidedHigherNetwork
@@ -231,7 +232,7 @@ def _held(recipe: Recipe) -> Iterator[None]:
 def _same(path: Path, weights: GivenWeights, settings: object, skeleton: Skeleton) -> dict[str, Tensor]:
     """The tensors of a file that was looked at before. Raises ReproError when it is another one now."""
     with torch.device("meta"):
-        network = settings.build(skeleton)  # type: ignore[attr-defined]
+        network = built(settings, skeleton)
     found, tensors = read_given(network, path)
     if found != weights:
         raise ReproError(f"The weights file {path} has changed since it was looked at: start again.")

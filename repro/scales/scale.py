@@ -48,6 +48,7 @@ from repro.data.detection_files import takes_detections
 from repro.data.detections import SIMULATED
 from repro.data.drawn.settings import MILD, WHOLE_BODY, PeopleSettings
 from repro.errors import choice_error
+from repro.models.base import reduced
 from repro.recipe import REVISION, Data, Recipe
 from repro.scales.lengths import limited_samples
 from repro.scales.whole_body import WholeBodyScale
@@ -279,7 +280,7 @@ def apply_scale(
     numbers = approach.numbers(scale, drawn=drawn)
     method, optimisation = recipe.method, recipe.optimisation
     if scale.small_backbone:
-        method = method.but(network=method.network.reduced())
+        method = method.but(network=reduced(method.network))
     if numbers.batch is not None:
         optimisation = replace(optimisation, batch=min(numbers.batch, max(1, data.train_count)))
     epochs: float = recipe.optimisation.epochs

@@ -7,12 +7,25 @@ import inspect
 from functools import lru_cache
 from typing import Any
 
+from repro.support.foreign import told
+
 
 def misfit(part: object, *protocols: type) -> str:
     """Why the settings of a part fit none of several protocols, the end of a sentence; '' when they fit one."""
     kind: Any = type(part)
-    reasons = [_misfit(kind, protocol) for protocol in protocols]
+    reasons = [_misfit(kind, protocol) or _unreadable(part, protocol) for protocol in protocols]
     return "" if "" in reasons else reasons[0]
+
+
+def _unreadable(part: object, protocol: Any) -> str:
+    """Why an attribute that a protocol asks for cannot be read; '' where all can."""
+    for name, member in vars(protocol).items():
+        if isinstance(member, property):
+            try:
+                getattr(part, name)
+            except Exception as error:
+                return f"its {name!r} cannot be read, which ends with {told(error, part)}: mend it"
+    return ""
 
 
 @lru_cache

@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from repro.errors import ReproError, choice_error
+from repro.support.foreign import code_of
 from repro.support.protocols import misfit
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ def _lost(part: Any) -> str:
         if from_plain(type(part), json.loads(json.dumps(to_plain(part))), type(part).__name__) == part:
             return ""
         return "it differs from itself once it is written to JSON and read again: keep fields as they are given"
-    except (ReproError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # of somebody's class, whose own methods may raise anything
         why = str(error).rstrip(".")
     return f"it cannot be written to JSON and read again ({why}): make its fields numbers, strings, tuples or other settings"
 
@@ -66,7 +67,7 @@ def field_types(settings: Any) -> dict[str, Any]:
 def _field_types(settings: Any) -> dict[str, Any]:
     try:
         hints = typing.get_type_hints(settings, include_extras=True)
-    except (NameError, TypeError) as error:
+    except Exception as error:  # annotations are expressions, and raise what these raise
         raise ReproError(
             f"The annotations of {settings.__name__} cannot be read ({error}): import what they name where the module runs, "
             "not for type checking alone."
@@ -220,7 +221,7 @@ def _imported(name: str, where: str) -> type:
             f"The type of {where} is {name!r}, which cannot be imported ({error}): install its package, or put the folder that "
             "holds it into PYTHONPATH."
         ) from error
-    except Exception as error:  # whatever the lines of somebody's module raise
+    except (Exception, SystemExit) as error:  # whatever the lines of somebody's module raise
         raise ReproError(
             f"The type of {where} is {name!r}, whose module ends with {type(error).__name__} when it is imported ({error}): "
             "mend the module."
@@ -281,4 +282,10 @@ def _from_fields(expected: type[T], plain: Any, where: str) -> T:
     ]
     if required:
         raise ReproError(f"{where} ({expected.__name__}) lacks the field {required[0]!r}: add it.")
-    return expected(**values)
+    with code_of(expected, f"when it is built of {_listed(values)}", "give other values, or mend it"):
+        return expected(**values)
+
+
+def _listed(values: dict[str, Any]) -> str:
+    """Values by name, in a few words."""
+    return ", ".join(f"{name}={value!r:.60}" for name, value in values.items()) or "its defaults"

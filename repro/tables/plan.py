@@ -14,6 +14,7 @@ from repro.data.drawn.cache import PictureSet
 from repro.errors import ReproError, choice_error
 from repro.metrics.catalogue import COUNTED, METRICS, NEEDS
 from repro.metrics.counts import GIBI, GIGA, count_gflops, count_parameters
+from repro.models.base import built
 from repro.papers import PAPERS
 from repro.papers.recipes import Row, runnable_rows, shown_rows
 from repro.recipe import Data, Recipe
@@ -113,7 +114,7 @@ def counted_columns(paper: str, number: int, only: Sequence[str] = ()) -> dict[s
     counted = {}
     for name, row in table.rows.items():
         if not only or name in only:
-            network = row.counted_network.build(table.skeleton)
+            network = built(row.counted_network, table.skeleton)
             unit = GIGA if table.decimal else GIBI
             gflops = count_gflops(network, row.recipe.input.size, unit=unit, shared_once=table.decimal)
             counted[name] = {"params_M": count_parameters(network) / 1e6, "gflops": gflops}

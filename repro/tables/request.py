@@ -13,6 +13,7 @@ from repro.approaches.samples import Samples
 from repro.data.detection_files import boxes_name
 from repro.errors import ReproError
 from repro.grouping.scores import pose_features
+from repro.models.base import built
 from repro.recipe import Data, Recipe
 from repro.runs.given_weights import needs_training_samples
 from repro.scales.scale import Scale
@@ -170,7 +171,7 @@ def check_keypoints(recipes: dict[tuple[str, int], Recipe], skeleton: Skeleton) 
         approach = approach_of(recipe)
         try:
             with torch.device("meta"):
-                recipe.method.network.build(skeleton)
+                built(recipe.method.network, skeleton)
             if approach.needs_boxes:
                 approach.targets(recipe, {"points": points, "labelled": labelled}, (16, 16), skeleton)
             if approach.scoring(recipe) is not None:

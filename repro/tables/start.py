@@ -21,6 +21,7 @@ import torch
 
 from repro import paths
 from repro.errors import ReproError, choice_error
+from repro.models.base import built
 from repro.models.checkpoints import ADVICE
 from repro.models.foreign_weights import read_weights
 from repro.recipe import Network
@@ -211,9 +212,9 @@ def _check_rows(
 def _misfit(network: Network, skeleton: Skeleton, tensors: Tensors, path: Path) -> str:
     """Why a network cannot start from weights; '' when it can. It is built without values, which takes a moment only."""
     with torch.device("meta"):
-        built = network.build(skeleton)
+        module = built(network, skeleton)
     try:
-        check_fit(built, tensors, path)
+        check_fit(module, tensors, path)
     except ReproError as error:
         return str(error).removesuffix(f"\n{ADVICE}")
     return ""

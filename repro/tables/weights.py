@@ -22,6 +22,7 @@ from repro import paths
 from repro.approaches.base import approach_of
 from repro.errors import ReproError, choice_error
 from repro.grouping.scores import ScoringNetwork
+from repro.models.base import built
 from repro.recipe import Data, GivenWeights, Recipe
 from repro.runs.given_weights import evaluated_with, keep_given, keep_given_scoring, read_given
 from repro.skeletons.skeleton import Skeleton
@@ -145,7 +146,7 @@ def check_used(files: Mapping[str, Path], taken: Iterable[RowWeights], rows: Seq
 
 def _looked_at(name: str, file: Path, settings: object, skeleton: Skeleton) -> GivenWeights:
     with torch.device("meta"):
-        network = settings.build(skeleton)  # type: ignore[attr-defined]
+        network = built(settings, skeleton)
     try:
         return read_given(network, file)[0]
     except ReproError as error:

@@ -19,6 +19,7 @@ from repro.data.crops import normalise
 from repro.data.resident import Residence
 from repro.data.sample_set import SampleSet
 from repro.errors import ReproError
+from repro.models.base import built
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
 from repro.support.sealed import Damaged
@@ -28,7 +29,7 @@ from repro.training.distributed import World, share_of_batch
 from repro.training.feed import Epochs, Feed, Lessons, Step
 from repro.training.follow import Board, board_of, write_csv
 from repro.training.precision import autocast
-from repro.training.returned import check_minimised, named
+from repro.training.returned import check_alike, check_minimised, compared, maps_of, named
 from repro.training.schedule import learning_rate
 from repro.training.warm_start import load_initialisation
 
@@ -55,7 +56,7 @@ class Job:
 def build_network(recipe: Recipe, samples: SampleSet, device: torch.device) -> nn.Module:
     """The recipe's network: random weights from its seed, then those of its initialisation where it has one."""
     torch.manual_seed(recipe.seed)
-    network = recipe.method.network.build(samples.skeleton)
+    network = built(recipe.method.network, samples.skeleton)
     if recipe.initialisation is not None:
         load_initialisation(network, recipe.initialisation)
     return cast(Any, network).to(device, memory_format=torch.channels_last)  # convolutions are fastest so, in either precision
@@ -186,19 +187,13 @@ def train_step(
     feed: Feed,
 ) -> dict[str, Tensor]:
     """One optimiser step; returns the named loss terms."""
-    images = normalise(step.batch["images"])
+    images, method = normalise(step.batch["images"]), recipe.method
     with autocast(recipe, images.device), network_products(recipe, images.device):
-        outputs = model(images)
-    method = recipe.method
-    outputs = {name: _plain(value) for name, value in named(outputs, method.network).items()}
+        maps = maps_of(model, images, method.network)
+    outputs = {name: _plain(value) for name, value in maps.items()}
     targets = named(feed.targets(step, outputs), method.encoder)
-    try:
-        terms = named(recipe.loss(outputs, targets), recipe.loss)
-    except KeyError as error:
-        raise ReproError(
-            f"{type(recipe.loss).__name__} needs {error}, which {type(method.network).__name__} and "
-            f"{type(method.encoder).__name__} do not both give: choose parts of a method that fit."
-        ) from error
+    check_alike(outputs, targets, method)
+    terms = compared(recipe.loss, outputs, targets, method)
     check_minimised(terms, recipe.loss)
     optimiser.zero_grad(set_to_none=True)
     with network_products(recipe, images.device):

@@ -145,8 +145,8 @@ class Larger:
     ("parts", "says"),
     [
         ({"loss": NoNumber()}, "NoNumber gives error and no 'loss'"),
-        ({"decoder": OnePoint()}, r"OnePoint gives points \(2, 1, 2\) and scores \(2, 1\) of 2 people"),
-        ({"encoder": Larger()}, "HeatmapMSE does not fit Larger and HeatmapNetwork: Predicted heatmaps have shape"),
+        ({"decoder": OnePoint()}, r"OnePoint returns a tensor \(2, 1, 2\), a tensor \(2, 1\), expected points \(2, 17, 2\)"),
+        ({"encoder": Larger()}, r"Larger gives 'heatmaps' of shape \(2, 17, 16, 13\), HeatmapNetwork of shape \(2, 17, 16, 12\)"),
     ],
 )
 def test_parts_of_other_packages_are_tried_too(parts, says):

@@ -17,6 +17,7 @@ from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.training.device import network_products
 from repro.training.precision import autocast
+from repro.training.returned import maps_of
 
 
 def mirrored_images(images: Tensor, shift: int) -> Tensor:
@@ -32,17 +33,17 @@ def scene_outputs(network: nn.Module, images: Tensor, recipe: Recipe, skeleton: 
     not describe, because losses alone read them, are left out then.
     """
 
-    def maps_of(shown: Tensor) -> dict[str, Tensor]:
+    def float_maps(shown: Tensor) -> dict[str, Tensor]:
         with autocast(recipe, shown.device), network_products(recipe, shown.device):
-            maps = network(shown)
+            maps = maps_of(network, shown, recipe.method.network)
         return {name: value.float() for name, value in maps.items()}
 
-    own = maps_of(images)
+    own = float_maps(images)
     if not recipe.evaluation.flip:
         return own
     described = {name: output for name, output in recipe.method.network.outputs.items() if name in own}
     shown = {output.stride for output in described.values() if output.flip != "own"}
-    mirrors = {stride: maps_of(mirrored_images(images, stride - 1)) for stride in sorted(shown, reverse=True)}
+    mirrors = {stride: float_maps(mirrored_images(images, stride - 1)) for stride in sorted(shown, reverse=True)}
     out = {name: own[name] for name, output in described.items() if output.flip == "own"}
     for name, output in described.items():
         if output.flip != "own":

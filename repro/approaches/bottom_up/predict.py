@@ -28,6 +28,7 @@ from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
 from repro.support import processes
 from repro.training.device import prepare_evaluation
+from repro.training.returned import grouped
 
 BATCH = 8  # images a forward pass, where their canvases are equally large
 MOST_THREADS = 8  # that group people beside a GPU
@@ -232,7 +233,7 @@ def group_people(
         cues=cues,
         scorer=scorer,
     )
-    return recipe.method.grouper.people(shown)
+    return grouped(recipe.method.grouper, shown)
 
 
 def true_cues(images: ImageSet, starts: np.ndarray, image: int, matrix: np.ndarray) -> Cues:

@@ -28,6 +28,7 @@ from repro.approaches.bottom_up.scene_scale import REFERENCE, SceneScale
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.data.scene_augment import ROUNDED_TO, SceneAugmentation
 from repro.recipe import Optimisation, Recipe, SceneEvaluation
+from repro.support.foreign import code_of
 
 
 def numbers(scale: ScaleLike, *, drawn: bool) -> Numbers:
@@ -105,9 +106,13 @@ def scaled(recipe: Recipe, scale: SceneScale, *, divisor: int, drawn: bool) -> R
     size = scene_size(recipe.input.size, divisor, scale.most)
     method = recipe.method
     if hasattr(method.decoder, "with_distances"):
-        method = method.but(decoder=method.decoder.with_distances(size[0] / recipe.input.size[0]))
+        with code_of(method.decoder, "when its distances are brought to a scale"):
+            decoder = method.decoder.with_distances(size[0] / recipe.input.size[0])
+        method = method.but(decoder=decoder)
     if drawn and hasattr(method.encoder, "with_areas"):
-        method = method.but(encoder=method.encoder.with_areas((scale.side / REFERENCE) ** 2))
+        with code_of(method.encoder, "when its areas are brought to a scale"):
+            encoder = method.encoder.with_areas((scale.side / REFERENCE) ** 2)
+        method = method.but(encoder=encoder)
     return recipe.but(
         method=method, input=replace(recipe.input, size=size), evaluation=scaled_evaluation(recipe.scene_evaluation, scale)
     )

@@ -15,6 +15,7 @@ from repro.encoders.people_batch import PeopleBatch
 from repro.errors import ReproError
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
+from repro.support.foreign import code_of
 from repro.training.feed import Epochs
 
 
@@ -48,4 +49,6 @@ def make_targets(
             "input the network's stride."
         )
     people = PeopleBatch.from_batch(batch, 1 / recipe.scene_input.stride)
-    return recipe.method.scene_encoder(people, size=size, skeleton=skeleton)
+    encoder = recipe.method.scene_encoder
+    with code_of(encoder, "when it makes targets"):
+        return encoder(people, size=size, skeleton=skeleton)

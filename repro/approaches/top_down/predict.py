@@ -22,7 +22,7 @@ from repro.recipe import PersonDecoder, Recipe
 from repro.training.device import network_products, prepare_evaluation
 from repro.training.feed import map_size
 from repro.training.precision import autocast
-from repro.training.returned import decoded
+from repro.training.returned import decoded, maps_of
 
 BATCH, GPU_BATCH = 64, 256  # persons a forward pass
 PIXELS = 256 * 64 * 48  # of small inputs more persons: up to so many pixels a pass
@@ -71,7 +71,7 @@ def predict_with(
         outputs = network_outputs(network, images, recipe, persons)
         size = map_size(outputs)
         for decoder, (points, scores) in zip(decoders, found, strict=True):
-            places, heights = decoded(decoder(outputs), decoder, (len(images), len(persons.skeleton)))
+            places, heights = decoded(decoder, outputs, (len(images), len(persons.skeleton)))
             points.append(places)
             scores.append(heights)
     if size is None:
@@ -127,9 +127,9 @@ def plain_maps(outputs: dict[str, Tensor]) -> dict[str, Tensor]:
 def network_outputs(network: nn.Module, images: Tensor, recipe: Recipe, persons: PersonSet) -> dict[str, Tensor]:
     """Float32 outputs for images (B, 3, H, W), averaged with the mirror image's where the protocol says so."""
     with autocast(recipe, images.device), network_products(recipe, images.device):
-        outputs = plain_maps(network(images))
+        outputs = plain_maps(maps_of(network, images, recipe.method.network))
         if not recipe.evaluation.flip:
             return outputs
-        mirrored = plain_maps(network(images.flip(-1)))
+        mirrored = plain_maps(maps_of(network, images.flip(-1), recipe.method.network))
     described = recipe.method.network.outputs
     return average_with_mirror(outputs, mirrored, described, persons.skeleton, shift=recipe.crop_evaluation.shift)

@@ -14,6 +14,7 @@ from repro.data.sample_set import SampleSet
 from repro.geometry import heatmap_factor
 from repro.recipe import Recipe
 from repro.skeletons.skeleton import Skeleton
+from repro.support.foreign import code_of
 from repro.training.feed import Epochs
 
 
@@ -33,4 +34,6 @@ def make_targets(
     factor = heatmap_factor(recipe.input.size, size, recipe.crop_input.convention)
     points = batch["points"] * torch.as_tensor(factor, dtype=torch.float32, device=batch["points"].device)
     extra = {"parts": batch["parts"]} if "parts" in batch else {}
-    return recipe.method.person_encoder(points, batch["labelled"], size=size, skeleton=skeleton, **extra)
+    encoder = recipe.method.person_encoder
+    with code_of(encoder, "when it makes targets"):
+        return encoder(points, batch["labelled"], size=size, skeleton=skeleton, **extra)
