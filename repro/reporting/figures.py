@@ -19,9 +19,7 @@ from repro.reporting.labels import shown_label, typeset
 from repro.reporting.outcome import Outcome
 
 MOST_ROWS = 8  # that one picture shows side by side
-GREY = 7  # place of grey among the colours: on poses it is the truth
 LONG_NAME = 40  # letters above which legends have one column
-FINE = 30  # keypoints of a skeleton above which poses are drawn with thin lines, so that faces and hands are not blots
 ERRORS = ("jitter", "miss", "inversion", "swap")
 ANSWERS = {"regression": "regressed poses", "heatmap": "keypoints found by true poses", "final": "final poses"}
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from repro.approaches.examples import Example, similarities
-from repro.reporting.figures import GREY
+from repro.reporting.colours import row_colours
 from repro.skeletons.draw import draw_pose
 from repro.skeletons.skeleton import Skeleton
 
@@ -35,10 +35,10 @@ def pose_grid(examples: list[Example], labels: dict[str, str], skeleton: Skeleto
     rows = list(labels)
     width, height = LABEL + CELL * len(examples), CELL * len(rows) * examples[0].size[1] / examples[0].size[0] + 0.3
     figure, axes = plt.subplots(len(rows), len(examples), figsize=(width, height), squeeze=False)
-    coloured = [color for i, color in enumerate(sns.color_palette(n_colors=len(rows) + 1).as_hex()) if i != GREY]
-    for line, (row, color) in enumerate(zip(rows, coloured[: len(rows)], strict=True)):
+    colours = row_colours(labels.values())
+    for line, row in enumerate(rows):
         for axis, example in zip(axes[line], examples, strict=True):
-            _draw_example(axis, example, row, skeleton, color)
+            _draw_example(axis, example, row, skeleton, to_hex(colours[labels[row]]))
         axes[line][0].set_ylabel(textwrap.fill(labels[row], 20), fontsize=9, rotation=0, ha="right", va="center")
     left, bottom = LABEL / width, 0.25 / height
     figure.subplots_adjust(left=left, right=0.998, bottom=bottom, top=0.998, wspace=0.03, hspace=0.03)
