@@ -61,8 +61,9 @@ def noise_tiles() -> np.ndarray:
     tiles = []
     for slope in SLOPES:
         for _ in range(2):
+            # Photographs have amplitudes that fall as a power of the frequency; the power says how coarse a texture looks.
             spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * radius**-slope
-            spectrum[0, 0] = 0
+            spectrum[0, 0] = 0  # the mean
             tile = np.fft.irfft2(spectrum, (TILE, TILE))
             tiles.append(tile / tile.std())
     return np.tile(np.array(tiles, dtype=np.float32).reshape(len(SLOPES), 2, TILE, TILE), (1, 1, 2, 2))
@@ -122,6 +123,7 @@ def sample_backdrop(
     texture = noise_field(rng, slope, size, max(0.3, unit / 60 * (1 + 2 * rng.random())))
     level = 1 + (0.04 + 0.2 * rng.random()) * texture
     canvas = cv2.merge([level * shade[:, None] for shade in shades.T])
+    # From far to near, each over what is behind it: sky or wall, what stands there, the ground before it.
     _clutter(rng, canvas, horizon, clutter, unit, outdoor)
     if rng.random() < 0.35 * min(clutter, 2.0):
         _heap(rng, canvas, np.array([back, floor]), horizon, clutter, unit)
@@ -155,7 +157,7 @@ def _ground(rng: np.random.Generator, canvas: np.ndarray, color: np.ndarray, hor
         (0, 1, 1, 2)[int(rng.integers(4))],
         (width, depth),
         max(0.3, unit / 130 * (1 + rng.random())),
-        1.5 + 2 * rng.random(),
+        1.5 + 2 * rng.random(),  # wider than tall: the ground is seen at a low angle
     )
     rise = _ramp(0.4, 1.1, depth)[:, None]
     shade = 1 + 0.25 * rng.standard_normal() * _ramp(-0.5, 0.5, depth)[:, None]
@@ -163,10 +165,10 @@ def _ground(rng: np.random.Generator, canvas: np.ndarray, color: np.ndarray, hor
     canvas[top:] = cv2.merge([level * float(c) for c in color])
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
         x, y = rng.random(2) * np.array([width, depth]) + np.array([0, top])
-        reach = np.array([2.0 * width, 0.6 * depth * rng.standard_normal()])
+        reach = np.array([2.0 * width, 0.6 * depth * rng.standard_normal()])  # from rim to rim, as lines of a court
         ends: list[Any] = [tuple(int(v) for v in np.round((np.array([x, y]) + s * reach) * 16)) for s in (-1, 1)]
         tint = tuple(float(v) for v in sample_color(rng, 0.3) * 255)
-        band = canvas[top:]
+        band = canvas[top:]  # a view, which keeps the line off the wall; corners have four fractional bits
         ends = [(e[0], e[1] - 16 * top) for e in ends]
         cv2.line(band, *ends, tint, max(1, int(unit / 60 * (1 + 3 * rng.random()))), cv2.LINE_8, 4)
 
@@ -213,6 +215,7 @@ def _heap(
     width = canvas.shape[1]
     count = int((15 + 40 * rng.random()) * min(clutter, 2.0))
     tall = unit * (0.2 + 1.2 * rng.random())
+    # Sorted from the top down, so that lower things, which are nearer, hide those behind; sizes follow a power law.
     middle = np.stack([rng.random(count) * width, horizon - tall * np.sort(rng.random(count))[::-1]], 1)
     radius = np.minimum(unit * 0.05 / np.maximum(rng.random(count), 0.05) ** 0.7, 0.6 * tall)
     shape = radius[:, None] * (0.4 + 0.8 * rng.random((count, 2)))
@@ -220,7 +223,7 @@ def _heap(
     angle = _CORNERS + 0.1 * rng.standard_normal((count, 1))
     outlines = middle[:, None] + np.stack([np.cos(angle), np.sin(angle)], -1) * shape[:, None]
     corners = np.round(outlines * 16).astype(np.int32)
-    boxes = np.ascontiguousarray(corners[:, ::3])
+    boxes = np.ascontiguousarray(corners[:, ::3])  # every third of twelve corners: a rectangle from the same numbers
     colors = np.array([*palette, *palette, *(sample_color(rng, 0.35) for _ in range(6))])
     tints = colors[rng.integers(0, len(colors), count)] * np.exp(0.25 * rng.standard_normal((count, 1)))
     for i, tint in enumerate((np.minimum(tints, 1) * 255).tolist()):
@@ -237,6 +240,7 @@ def _hedge(rng: np.random.Generator, canvas: np.ndarray, horizon: float, unit: f
     outline = noise_field(rng, 2, size, max(0.4, unit / 50))
     leaves = noise_field(rng, 1, size, max(0.3, unit / 110))
     x, y = _ramp(-1, 1, size[0]), _ramp(1, -1, size[1])
+    # A mound, steep at the sides and round at the top, with a ragged rim where the noise decides.
     inside = (1 - x[None] ** 4 - np.maximum(y[:, None], 0) ** 2 + 0.5 * outline) > 0.35
     green = np.array([52, 76, 36]) * np.exp(0.3 * rng.standard_normal(3) * np.array([1, 0.6, 1]))
     level = 1 + 0.32 * leaves
@@ -258,6 +262,7 @@ def _stand(rng: np.random.Generator, canvas: np.ndarray, horizon: float, unit: f
         * 255
         * (0.4 + 0.6 * rng.random())
     )
+    # Every second row has the colours of faces, the others those of clothes.
     colors[1::2] = colors[1::2] * 0.35 + np.array([150, 110, 85], np.float32) * 0.5 * rng.random(
         (grid[1] // 2, grid[0], 1)
     )
@@ -276,7 +281,7 @@ def _bar(
     ends = np.rint(np.array([middle - reach, middle + reach]) * 16).astype(np.int64).tolist()
     tint = color.tolist()
     cv2.line(canvas, *ends, tint, thick, cv2.LINE_8, 4)
-    if thick > 3:
+    if thick > 3:  # a light stripe in the middle makes it round
         cv2.line(canvas, *ends, [c * 1.25 for c in tint], thick // 3, cv2.LINE_8, 4)
 
 
@@ -295,6 +300,7 @@ def _block(
     if rng.random() < 0.7:
         mix = 0.2 + 0.8 * rng.random() ** 2
         other = (1 - mix) * color + mix * (sample_color(rng, 0.25) * 255).astype(np.float32)
+        # A grid of windows; with narrow steps it is lattice, slats or strokes as well.
         step = np.maximum(2, unit * (0.04 + 0.25 * rng.random(2)))
         share = 0.25 + 0.5 * rng.random(2)
         columns = (np.arange(right - left) % step[0]) < step[0] * share[0]

@@ -22,9 +22,11 @@ def blur_backdrop(rng: np.random.Generator, image: np.ndarray, probability: floa
 
 def expose(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Change saturation, gamma, contrast and colour cast of (H, W, 3) uint8; rarely turn it grey."""
+    # One matrix for saturation, and one table a channel for all that depends on the level alone: two passes over the picture.
     fade = 1.0 if rng.random() < 0.05 else 0.1 + 0.5 * rng.random()
     image = cv2.transform(image, (1 - fade) * _COLOR + fade * _GRAY)
     gamma = np.exp(0.2 * rng.standard_normal())
+    # Gain and lift have a part that all channels share, contrast and brightness, and a smaller one of each, the colour cast.
     gain = 1.2 + 0.2 * rng.standard_normal() + 0.06 * rng.standard_normal(3)
     lift = 8 + 14 * rng.standard_normal() + 5 * rng.standard_normal(3)
     level = _LEVELS**gamma
@@ -40,6 +42,7 @@ def soften(rng: np.random.Generator, image: np.ndarray, probability: float, unit
     if rng.random() < 0.4 * probability:
         length = max(2, int(0.05 * unit * rng.random()))
         angle = np.pi * rng.random()
+        # The path of a point of light while the shutter is open: a line of ``length`` px through the middle of the kernel.
         kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
         reach = 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
         ends = [tuple(int(v) for v in np.round((length + s * reach) * 16)) for s in (-1, 1)]
@@ -57,6 +60,7 @@ def add_noise(rng: np.random.Generator, image: np.ndarray, probability: float) -
     tile = noise_tiles()[0]
     y, x, turn = (int(rng.integers(TILE)) for _ in range(3))
     gray, tint = (_window(tile[i], y, x, height, width) for i in (turn % 2, 1 - turn % 2))
+    # Noise of brightness is stronger than that of colour, which is one field: added to red, taken from blue.
     gray, tint = gray * spread, tint * (0.5 * spread)
     return cv2.add(image, cv2.merge([gray + tint, gray, gray - tint]), dtype=cv2.CV_8U)
 

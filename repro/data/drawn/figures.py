@@ -122,6 +122,8 @@ def capsule_outlines(
     delta = end - start
     length = np.hypot(delta[:, 0], delta[:, 1])
     heading = np.arctan2(delta[:, 1], delta[:, 0])
+    # The sides of the hull touch both circles, at the angle from the axis whose cosine is the difference of the radii over the
+    # distance. Of two circles one of which holds the other there is no such side: held at -1 and 1, the larger is drawn whole.
     half = np.arccos(np.minimum(np.maximum((start_radius - end_radius) / np.maximum(length, 1e-9), -1), 1))
     count = len(_ARC)
     angles = np.empty((len(start), 2 * count))
@@ -134,6 +136,7 @@ def capsule_outlines(
     outlines[:, :count] = end[:, None] + end_radius[:, None, None] * rim[:, :count]
     outlines[:, count + 2 : -2] = start[:, None] + start_radius[:, None, None] * rim[:, count:]
     swell = bulge[:, None, None] * rim[:, count - 1 :: 1 - count]  # outwards at both sides
+    # Both sides at once: each slice takes the corners at the ends of one side and of the other.
     from_corners, to_corners = outlines[:, count - 1 :: count + 2], outlines[:, count + 2 :: -count - 2]
     sides = _REST * from_corners + _ALONG * to_corners + swell * _SWELL
     outlines[:, count :: count + 2], outlines[:, count + 1 :: count + 2] = sides
@@ -175,6 +178,7 @@ class Limbs:
         start_radius, end_radius = start_size * start_factor, end_size * end_factor
         delta = end - start
         length = np.hypot(delta[:, 0], delta[:, 1])
+        # A limb that points at the camera is short in the picture and shows its muscle end on: it stands out less.
         true = np.sqrt(((ends[1] - ends[0]) ** 2).sum(1))
         bulge = bulge * np.minimum(1, length / np.maximum(true, 1e-9)) * start_factor
         outlines = capsule_outlines(start, end, start_radius, end_radius, bulge)
@@ -214,18 +218,19 @@ def torso_shapes(
     sizes, sides = np.array(rings)[:, None], frames[_RING_JOINTS][:, None]
     middle = positions[_RING_JOINTS][:, None] + sides[..., 1] * sizes[..., :1]
     points = middle + sizes[..., 1:2] * _COSINES * sides[..., 0] + sizes[..., 2:] * _SINES * sides[..., 2]
-    depths = middle[1::2, 0, 2].tolist()
+    depths = middle[1::2, 0, 2].tolist()  # of hips, chest and neck: trousers are sorted by the first, the top by the second
     flat, _ = project(np.concatenate([middle, points], axis=1), distance)
     middle, points = flat[:, :1], flat[:, 1:]
     apart = points - middle
     across = (np.sqrt((apart**2).sum(-1).max(1)) * off).tolist()
     steps = middle[1:, 0] - middle[:-1, 0]
     axes = steps / np.maximum(np.hypot(steps[:, 0], steps[:, 1]), 1e-9)[:, None]
+    # A loose top stands off the body in the picture, not in space: its outline grows about the middle of each ring.
     tight = wide = chest = points.astype(np.float32)
     if low or off > 1:
         wide, chest = (middle + apart * off).astype(np.float32), (middle + apart).astype(np.float32)
     spans = [(0, "bottom", tight), (1, "bottom", tight), (2, "top", wide), (3, "top", chest), (4, "top", tight)]
-    if low:
+    if low:  # last of its depth, so that it hangs over the trousers
         spans += [(1, "top", wide)]
     for a, look, outlines in spans:
         hull = cv2.convexHull(outlines[a : a + 2].reshape(-1, 2))[:, 0]
@@ -252,5 +257,5 @@ def skirt_shape(
     axis = flat[2:].mean(0) - flat[:2].mean(0)
     axis = axis / max(np.hypot(*axis), 1e-9)
     across = np.abs((hull - flat.mean(0)) @ np.array([-axis[1], axis[0]])).max()
-    depth = min(positions[hip, 2], np.mean([c[2] for c in centers])) - 0.03
+    depth = min(positions[hip, 2], np.mean([c[2] for c in centers])) - 0.03  # before the thighs that it covers
     shapes.add(hull, PART["torso"], "skirt", float(depth), flat[:2].mean(0), axis, float(across))

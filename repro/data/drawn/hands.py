@@ -35,6 +35,7 @@ def hand_points(curl: float, sign: float) -> np.ndarray:
     """
     bend = curl * np.deg2rad(np.array([70.0, 160.0, 220.0]))
     step = np.stack([-np.sin(bend), -np.cos(bend)], 1)  # towards the palm (-x), down (-y)
+    # Fingers are spread sideways (z) while they are straight; in a fist they lie beside each other.
     steps = _BONES[:, :, None] * np.stack(
         [
             np.broadcast_to(step[:, 0], (4, 3)),
@@ -84,6 +85,7 @@ def hand_shapes(
         for knuckle, tip in ((2, 4), (5, 8), (9, 12), (13, 16), (17, 20)) if fingers else ():
             limbs.add(points[knuckle], points[tip], 0.06 * length, 0.05 * length, 0, part, look, depth)
         return
+    # Two capsules side by side from the wrist to the knuckles make a palm: one would be a bar.
     palm = 0.5 * (points[5] + points[9]), 0.5 * (points[13] + points[17])
     for end in palm:
         limbs.add(points[0] * 0.8 + end * 0.2, end, 0.14 * length, 0.13 * length, 0, part, look, depth)

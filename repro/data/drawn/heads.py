@@ -67,7 +67,7 @@ POINTS = {
 
 _RING = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], 1)
 _EARS = np.array([POINTS["left_ear"], POINTS["right_ear"]])
-_OUTWARD = 1 / np.diag(HEAD) ** 2
+_OUTWARD = 1 / np.diag(HEAD) ** 2  # an ellipsoid's normal is the gradient of its equation: each coordinate over its axis squared
 _MIDDLES = np.stack([SKULL[0], JAW[0], *_EARS])
 _HAIRY, _SKIN = SKULL[1] * 1.07, SKULL[1] * 1.015  # half lengths of the skull with hair and of the face's skin
 _EAR_AXES = np.array([0.03, 0.1, 0.06])
@@ -109,6 +109,7 @@ _FACE_SIDE, _EAR_SIDE = Surface(LANDMARKS), Surface(_EARS)
 
 def _ellipse(center: np.ndarray, axes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """(16, 2) outline of an ellipsoid seen from far away; ``center`` (2,) px, ``axes`` (3,) half lengths."""
+    # Seen along z an ellipsoid is the ellipse whose 2 x 2 spread is that of its projected axes; its root takes a circle there.
     x, y = frame[:2] * axes
     low = math.sqrt(x @ x)  # the root of the 2 x 2 spread, by hand
     slant = float(x @ y) / max(low, 1e-9)
@@ -140,6 +141,7 @@ def _patch(sphere: np.ndarray, axes: np.ndarray, frame: np.ndarray) -> np.ndarra
     lit = sphere @ toward
     if lit.max() <= 0:
         return None
+    # Hidden points go to where the surface just turns away, so that the patch ends at the head's own outline.
     level = sphere - (lit / (toward @ toward))[:, None] * toward
     level /= np.maximum(np.sqrt((level * level).sum(1)), 1e-9)[:, None]
     return np.where(lit[:, None] > 0, sphere, level) * axes
@@ -206,7 +208,7 @@ def head_shapes(head: Head, hair: str, hat: str, detail: bool) -> None:
     jaw = _ellipse(middle[1], JAW[1] * head.size, head.frame), "skin"
     if hair in ("long", "tail", "bun"):
         _long_hair(head, hair, front)
-    for outline, look in (skull, jaw) if front > 0 else (jaw, skull):
+    for outline, look in (skull, jaw) if front > 0 else (jaw, skull):  # from behind the hair hides the jaw
         head.add(outline, look, 1.9)
     patch = _patch(_FACE, _SKIN, head.frame)
     if patch is not None and front > -0.5:
@@ -249,7 +251,7 @@ def _face(head: Head) -> None:
         if seen[eye].min() > 0.08:
             head.add(flat[eye], "eye", 0.2)
             head.add(flat[iris], "iris", 0.2)
-    head.add(flat[_NOSE], "skin_dark", 1.0)
+    head.add(flat[_NOSE], "skin_dark", 1.0)  # the shadow below, then the tip over it
     head.add(flat[_TIP], "skin", 1.5)
     if seen[48:60].min() > 0.02:
         head.add(flat[48:60], "lips", 0.8)

@@ -124,6 +124,7 @@ def keypoint_states(canvas: Canvas, points: np.ndarray, turned_away: np.ndarray,
     pixel = np.floor(points + 0.5).astype(np.int64)
     column, row = pixel[..., 0], pixel[..., 1]
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    # What is in front is asked of the map, finer than the image: thin limbs would get lost between its pixels.
     fine = np.rint(points * SCALE + (SCALE - 1) / 2).astype(np.int64)
     fine = np.minimum(np.maximum(fine, 0), (width * SCALE - 1, height * SCALE - 1))
     front = canvas.numbers[fine[..., 1], fine[..., 0]]
@@ -162,7 +163,7 @@ def _box(mask: np.ndarray, at: tuple[int, int]) -> tuple[float, float, float, fl
 
 def _encode(mask: np.ndarray, at: tuple[int, int], size: tuple[int, int]) -> bytes:
     """COCO's compressed run-length code of a window of an image of ``size``."""
-    full = np.zeros((size[1], size[0]), dtype=np.uint8, order="F")
+    full = np.zeros((size[1], size[0]), dtype=np.uint8, order="F")  # COCO's code runs down the columns
     full[at[1] : at[1] + mask.shape[0], at[0] : at[0] + mask.shape[1]] = mask
     return rle.encode(full)["counts"]
 
@@ -173,7 +174,7 @@ def _head_boxes(points: np.ndarray, people: list[Placed]) -> np.ndarray:
     length = np.array([person.figure.head_size * person.scale for person in people])
     middle = (ends[:, 0] + ends[:, 1]) / 2
     half = np.abs(ends[:, 1] - ends[:, 0]) / 2
-    half = np.maximum(half, 0.375 * length[:, None])
+    half = np.maximum(half, 0.375 * length[:, None])  # the ends of an upright head span no width of their own
     return np.concatenate([middle - half, 2 * half], axis=1).astype(np.float32)
 
 

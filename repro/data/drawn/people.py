@@ -98,6 +98,7 @@ def view_rotation(rng: np.random.Generator, settings: PeopleSettings, camera: np
 
     ``camera`` (2,) fixes elevation and roll in degrees, as all people of one image share them.
     """
+    # Half of all people face the camera more or less, as in photographs, the others any way.
     yaw = 55 * rng.standard_normal() if rng.random() < 0.5 else 360 * rng.random()
     elevation, roll = camera if camera is not None else sample_camera(rng, settings)
     turn, tilt, spin = axis_rotations(np.deg2rad(np.array([yaw, elevation, roll])), (1, 0, 2))
@@ -144,6 +145,7 @@ def compose_figure(
     frame = frames[J["head"]]
     head_center = positions[J["head"]] + frame @ np.array([0, 0.46 * height, 0.08 * height])
     space, feet = [], []
+    # Details below a pixel cost time and are not seen.
     fingers = 2 if pixels > 150 else 1 if pixels > 60 else 0
     arms, legs, wrists, ankles = positions[_ARM_JOINTS], positions[_LEG_JOINTS], frames[_WRISTS], frames[_ANKLES]
     for i, (side, sign) in enumerate(_SIDES):

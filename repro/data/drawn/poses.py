@@ -146,8 +146,9 @@ def sample_pose(rng: np.random.Generator, sport: float, noise: float = 1.0) -> t
     leg_angles = _within(_LEG_ANGLES[name] + wild * LEG_SPREAD * draws[1], LEG_LIMITS)
     trunk = rng.standard_normal((4, 3)) * noise
     bend = _within(_SPINE_ANGLES[name] + wild * SPINE_SPREAD * trunk[0], SPINE_LIMITS)
+    # Who bends forward lifts the head by a quarter of that, to see.
     nod = _within(HEAD_SPREAD * trunk[1] - np.array([0.25 * bend[0], 0, 0]), HEAD_LIMITS)
-    swap = rng.random() < 0.5
+    swap = rng.random() < 0.5  # poses are written for one side; half of them are mirrored
     sides = slice(None, None, -1) if swap else slice(None)
     local = local_rotations(arm_angles[sides], leg_angles[sides], bend, nod, trunk[2:] * 14)
     pitch, roll, spread = root
@@ -179,5 +180,5 @@ def local_rotations(
     vectors.ravel()[_PLACES] = angles[_SOURCES] * _FACTORS + _SUMMANDS
     matrices = rotation_matrices(np.deg2rad(vectors))
     local, turns = matrices[: len(JOINTS)], matrices[len(JOINTS) :]
-    local[_TURNED] = local[_TURNED] @ turns
+    local[_TURNED] = local[_TURNED] @ turns  # the turn acts first: about the limb as it hangs at rest
     return local

@@ -32,13 +32,15 @@ def cast_shadow(rng: np.random.Generator, image: np.ndarray, extent: np.ndarray,
     """Darken the ground under a person: a soft spot that ties it to the ground."""
     height, width = image.shape[:2]
     middle = (extent[0] + extent[2]) / 2
+    # Under someone in the air the spot lies up to half a height lower, and it is paler.
     low = extent[3] - 0.015 * scale + (0 if grounded else 0.5 * rng.random() * scale)
     wide, tall = 0.42 * (extent[2] - extent[0]) + 0.03 * scale, 0.035 * scale * (1 + rng.random())
-    top, bottom = (int(min(max(y, 0), height)) for y in (low - 3 * tall, low + 3 * tall))
+    top, bottom = (int(min(max(y, 0), height)) for y in (low - 3 * tall, low + 3 * tall))  # beyond nothing is darker
     if bottom <= top:
         return
     dy = ((np.arange(top, bottom) - low) / tall)[:, None]
     dx = ((np.arange(width) - middle) / wide)[None]
+    # The fourth power across: even under the body, then a soft end.
     dark = 1 - (0.2 + 0.4 * rng.random()) * (1.0 if grounded else 0.6) * np.exp(-(dx**4) - dy**2)
     dark = dark.astype(np.float32)
     image[top:bottom] = (image[top:bottom] * cv2.merge([dark, dark, dark])).astype(np.uint8)
