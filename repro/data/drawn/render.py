@@ -138,8 +138,8 @@ class Canvas:
         dx, dy = x.astype(np.float32), y.astype(np.float32)
         dx -= left
         dy -= top
-        # v is the place across the axis, -1 and 1 at the rims. There a cylinder's normal lies in the picture, in the middle it points
-        # to the camera: its parts are v across and the root of 1 - v^2 (dome) towards the camera.
+        # v is the place across the axis, -1 and 1 at the rims. There a cylinder's normal lies in the picture, in the middle it
+        # points to the camera: its parts are v across and the root of 1 - v^2 (dome) towards the camera.
         v = dx * sin
         v -= dy * cos
         v *= inverse
