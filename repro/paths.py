@@ -1,7 +1,8 @@
-"""Where things lie. Every path of the package starts here, so that nothing depends on the working directory.
+"""Where things lie. Every path of the package starts here; in a checkout none depends on the working directory.
 
 ``$REPRO_RUNS``, ``$REPRO_RESULTS`` and ``$REPRO_CACHE`` name other folders than those in the checkout: ``~`` is the home folder,
-a relative path is meant from the working directory. New results go to ``local/`` in the checkout's folder of results, which git
+a relative path is meant from the working directory. A package that was installed, without a
+checkout, has them in the working directory. New results go to ``local/`` in the checkout's folder of results, which git
 ignores; ``REPRO_KEEP=1`` puts them beside the committed ones.
 """
 
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from repro.errors import ReproError
 
-ROOT = Path(__file__).resolve().parent.parent
-_INSIDE = Path(__file__).resolve().parent / "notebooks"  # of a package that was installed
-NOTEBOOKS = _INSIDE if _INSIDE.is_dir() else ROOT / "notebooks"
-RESULTS = ROOT / "results"
+_INSIDE = Path(__file__).resolve().parent
+ROOT = _INSIDE.parent
+CHECKOUT = (ROOT / "pyproject.toml").is_file()  # else the package was installed, and brings what lies beside it in a checkout
+NOTEBOOKS = (ROOT if CHECKOUT else _INSIDE) / "notebooks"
+RESULTS = (ROOT if CHECKOUT else _INSIDE) / "results"  # the committed ones; an installed package has those of experiments alone
 LOCAL = "local"  # in the checkout's folder of results: those of this machine
-WEIGHTS = Path(__file__).resolve().parent / "weights"  # that the package brings: of warm starts and of the enlarger
+WEIGHTS = _INSIDE / "weights"  # that the package brings: of warm starts and of the enlarger
 FOLDERS = {
     "REPRO_RUNS": "runs",
     "REPRO_RESULTS": "results",
@@ -28,13 +30,13 @@ FOLDERS = {
 
 
 def runs() -> Path:
-    """The folder of trained runs: ``$REPRO_RUNS``, or ``runs/`` in the checkout. Raises ReproError for what is no folder."""
-    return _named("REPRO_RUNS", ROOT / "runs")
+    """The folder of trained runs: ``$REPRO_RUNS``, or ``runs/``. Raises ReproError for what is no folder."""
+    return _named("REPRO_RUNS", _home() / "runs")
 
 
 def results() -> Path:
-    """The folder of results: ``$REPRO_RESULTS``, or ``results/`` in the checkout. Raises ReproError."""
-    return _named("REPRO_RESULTS", RESULTS)
+    """The folder of results: ``$REPRO_RESULTS``, or ``results/``. Raises ReproError."""
+    return _named("REPRO_RESULTS", RESULTS if CHECKOUT else _home() / "results")
 
 
 def keeps_results() -> bool:
@@ -65,13 +67,18 @@ def is_local(path: Path) -> bool:
 
 
 def cache() -> Path:
-    """The folder of what can be drawn or decoded again: ``$REPRO_CACHE``, or ``cache/`` in the checkout. Raises ReproError."""
-    return _named("REPRO_CACHE", ROOT / "cache")
+    """The folder of what can be drawn or decoded again: ``$REPRO_CACHE``, or ``cache/``. Raises ReproError."""
+    return _named("REPRO_CACHE", _home() / "cache")
 
 
 def folders() -> dict[str, Path]:
     """The three folders, absolute, by the variable that names them: what another process, in another folder, is to be given."""
     return {"REPRO_RUNS": runs(), "REPRO_RESULTS": results(), "REPRO_CACHE": cache()}
+
+
+def _home() -> Path:
+    """Where the three folders lie that no variable names."""
+    return ROOT if CHECKOUT else Path.cwd()
 
 
 def _named(variable: str, default: Path) -> Path:

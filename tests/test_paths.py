@@ -100,3 +100,13 @@ def test_another_word_for_keeping_is_refused(monkeypatch):
     monkeypatch.setenv("REPRO_KEEP", "yes")
     with pytest.raises(ReproError, match="REPRO_KEEP .KEEP of make. is 'yes', expected 1"):
         paths.new_results()
+
+
+def test_an_installed_package_works_in_the_working_directory(monkeypatch, tmp_path):
+    for name in (*READERS, "REPRO_KEEP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(paths, "CHECKOUT", False)
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "site-packages" / "repro" / "results")
+    monkeypatch.chdir(tmp_path)
+    assert set(paths.folders().values()) == {tmp_path / name for name in ("runs", "results", "cache")}
+    assert paths.new_results() == tmp_path / "results" and not paths.is_local(tmp_path / "results")

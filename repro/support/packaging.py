@@ -1,4 +1,7 @@
-"""What building a package adds: the notebooks, which lie beside ``repro`` in a checkout and inside it once installed."""
+"""What building a package adds: notebooks and the outcomes of experiments that they read.
+
+Both lie beside ``repro`` in a checkout, and inside it once it is installed.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,17 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithNotebooks(build_py):
-    """Copies the notebooks into the package; an editable install finds those of its checkout."""
+    """Copies notebooks and experiments into the package; an editable install finds those of its checkout."""
 
     def run(self) -> None:
         """Build the package."""
         super().run()
-        target = Path(self.build_lib) / "repro" / "notebooks"
         if self.editable_mode:
             return
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree("notebooks", target, ignore=shutil.ignore_patterns(".*"))
+        inside = Path(self.build_lib) / "repro"
+        for name in ("notebooks", "results"):
+            shutil.rmtree(inside / name, ignore_errors=True)
+        shutil.copytree("notebooks", inside / "notebooks", ignore=shutil.ignore_patterns(".*"))
+        for file in Path("results").glob("*/*.json"):
+            (inside / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, inside / file)

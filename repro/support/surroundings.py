@@ -24,7 +24,7 @@ def settle() -> None:
     stated_commit()
     paths.keeps_results()
     folders = paths.folders()
-    os.environ.update({name: str(folders[name]) for name in folders if name in os.environ})
+    os.environ.update({name: str(folders[name]) for name in folders if name in os.environ or not paths.CHECKOUT})
     if "MPLBACKEND" in os.environ:
         os.environ["MPLBACKEND"] = "Agg"
     for stream in (sys.stdout, sys.stderr):

@@ -11,7 +11,7 @@ import click
 
 from repro import paths
 from repro.reporting.folders import committed_manifests, name_of
-from repro.tables.last_step import ANY_TABLE, notebook_of
+from repro.tables.last_step import notebook_of
 
 ALIKE = ("paper", "table", "scale", "data")  # fields of manifests whose folders are worth comparing, and their length
 
@@ -28,7 +28,7 @@ def ways_to_open(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Lines that say how a result folder is opened, compared with the committed one, and kept for git."""
     name, notebook = name_of(folder), notebook_of(manifest["paper"], manifest["table"])
     lines = []
-    if notebook != ANY_TABLE and notebook.is_relative_to(paths.NOTEBOOKS):
+    if paths.CHECKOUT and notebook.is_relative_to(paths.NOTEBOOKS):
         shown = (Path("notebooks") / notebook.relative_to(paths.NOTEBOOKS)).as_posix()
         lines.append(f'To look at it: its notebook.ipynb, or {shown} with folder = "{name}".')
     else:
