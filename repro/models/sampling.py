@@ -30,6 +30,7 @@ class Sampled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, offsets: Tensor, mask: Tensor, dilation: int, rounded: bool) -> Tensor:
+        """The samples, in bfloat16 where they are ``rounded``."""
         ctx.save_for_backward(x, offsets, mask)
         ctx.settings = dilation, rounded
         samples = x.new_empty(*mask.shape, x.shape[-1], dtype=torch.bfloat16 if rounded else x.dtype)
@@ -39,6 +40,7 @@ class Sampled(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """The gradients of x, offsets and mask."""
         x, offsets, mask = ctx.saved_tensors
         found = torch.zeros_like(x), torch.zeros_like(offsets), torch.zeros_like(mask)
         _for_images(_pull_back, ctx.settings, x, offsets, mask, gradient.contiguous(), *found)
