@@ -158,6 +158,9 @@ class Method:
 
     def __post_init__(self) -> None:
         serial.check_parts(self)
+        for name in ("encoder", "network", "loss", "decoder"):
+            if getattr(self, name) is None:
+                raise ReproError(f"{name} of Method is None: a method has all four parts.")
         for name, part in (("network", self.network), ("decoder", self.decoder)):
             if is_foreign(part) and (why := parts.misdescribed(part)):
                 raise ReproError(f"{name} of Method is {type(part).__name__}, which does not fit there, because {why}.")

@@ -98,6 +98,13 @@ def test_what_a_part_says_of_itself_is_looked_at(parts, said):
         BASELINE.but(**parts)
 
 
+def test_a_method_has_all_its_parts():
+    """None is what a method returns that was left unfinished, as ``reduced``."""
+    for name in ("encoder", "network", "loss", "decoder"):
+        with pytest.raises(ReproError, match=f"{name} of Method is None: a method has all four parts"):
+            BASELINE.but(**{name: None})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Half(GaussianHeatmap):
     """Targets of half the size."""
@@ -159,6 +166,30 @@ class PlainOfAll(Plain):
         return {"loss": (outputs["heatmaps"] * targets["weights"]).mean()}
 
 
+class NoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, maps):
+        return maps.sum()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise ValueError("not derived")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underived:
+    def __call__(self, outputs, targets):
+        return {"loss": NoGradient.apply(outputs["heatmaps"])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed(FewNetwork):
+    """Maps of the images themselves."""
+
+    def build(self, skeleton):
+        return nn.Upsample(scale_factor=0.25)
+
+
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
@@ -168,6 +199,8 @@ class PlainOfAll(Plain):
         ({"network": Unbuilt()}, "Unbuilt of .*test_broken_parts builds function, expected a module of torch"),
         ({"network": Unbuildable()}, r"Unbuildable of .* AttributeError \(.*no_such_layer.*\) when it is built for 14 keypoints"),
         ({"network": NarrowNetwork()}, r"NarrowNetwork of .* ends with RuntimeError \(.*channel.*\) when it is shown images"),
+        ({"network": Fixed()}, "Fixed of .* builds a network without parameters: there is nothing to train"),
+        ({"loss": Underived()}, r"Underived of .* ends with ValueError \(not derived; .*\) when its gradient is computed"),
         ({"loss": PlainOfAll()}, r"PlainOfAll cannot compare what HeatmapNetwork and GaussianHeatmap give .*weights \(8, 14\)"),
     ],
 )

@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from repro.errors import ReproError
 from repro.models.base import built
 from repro.models.checkpoints import save_weights
 from repro.recipe import Recipe
+from repro.support.foreign import code_of, title
 from repro.support.sealed import Damaged
 from repro.training.checkpoints import Ledger, load_state, open_ledger, replacing, save_state, snapshot_file
 from repro.training.device import compile_network, network_products, prepare
@@ -88,6 +90,8 @@ def train(
     share_of_batch(optimisation.batch, job.world)
     prepare(device)
     network = build_network(recipe, samples, device)
+    if not any(True for _ in network.parameters()):
+        raise ReproError(f"{title(recipe.method.network)} builds a network without parameters: there is nothing to train.")
     optimiser = torch.optim.Adam(
         network.parameters(), lr=optimisation.learning_rate, weight_decay=optimisation.weight_decay, fused=True
     )
@@ -196,10 +200,14 @@ def train_step(
     terms = compared(recipe.loss, outputs, targets, method)
     check_minimised(terms, recipe.loss)
     optimiser.zero_grad(set_to_none=True)
-    with network_products(recipe, images.device):
+    with network_products(recipe, images.device), _gradients_of(method.network), _gradients_of(recipe.loss):
         terms["loss"].backward()
     optimiser.step()
     return terms
+
+
+def _gradients_of(part: object) -> AbstractContextManager[None]:
+    return code_of(part, "when its gradient is computed")
 
 
 def _plain(maps: Tensor) -> Tensor:

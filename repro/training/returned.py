@@ -111,7 +111,8 @@ def decoded(decoder: PersonDecoder, outputs: Maps, expected: tuple[int, int]) ->
         raise ReproError(
             f"{kind} returns {what}, expected points {(*expected, 2)} and scores {expected}: return both, in a tuple."
         )
-    return cast("tuple[Tensor, Tensor]", found)
+    points, scores = (one.float() if one.element_size() < 4 else one for one in found)  # NumPy knows no bfloat16
+    return points, scores
 
 
 def grouped(grouper: Grouper, shown: Shown) -> People:

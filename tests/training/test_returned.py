@@ -47,6 +47,8 @@ def test_tensors_by_name_pass():
     check_minimised({"loss": 2 * weight, "other": torch.ones(3)}, Part())
     points, scores = decoded(returning((torch.zeros(3, 2, 2), torch.zeros(3, 2))), {}, (3, 2))
     assert points.shape == (3, 2, 2) and scores.shape == (3, 2)
+    half = decoded(returning((torch.full((1, 1, 2), 1.5).bfloat16(), torch.ones(1, 1, dtype=torch.float64))), {}, (1, 1))
+    assert [one.dtype for one in half] == [torch.float32, torch.float64] and half[0].tolist() == [[[1.5, 1.5]]]
 
 
 @pytest.mark.parametrize(
