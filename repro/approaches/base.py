@@ -16,7 +16,7 @@ from torch import nn
 from repro.approaches.bottom_up.approach import BOTTOM_UP
 from repro.approaches.examples import Example
 from repro.approaches.found import Finder
-from repro.approaches.samples import Evaluated, Kept, Samples, Trained
+from repro.approaches.samples import Evaluated, Gains, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.approaches.top_down.approach import TOP_DOWN
 from repro.approaches.work import Work
@@ -185,6 +185,10 @@ class Approach(Lessons, Protocol):
 
     def examples(self, samples: Samples, runs: Mapping[str, Kept]) -> list[Example]:
         """A few evaluation samples with what complete runs of one seed, by row, predict for them."""
+
+    def error_gains(self, samples: Samples, run: Kept) -> Gains:
+        """AP with each kind of error corrected in what a complete run found (``metrics.error_gains``) in the first evaluation
+        images, whose number is ``of``; empty where errors are not told apart."""
 
     def protocol(self, recipe: Recipe) -> str:
         """One line with all that explains differences between published numbers."""

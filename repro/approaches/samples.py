@@ -69,6 +69,9 @@ class Evaluated:
     curve: list[dict[str, float]]
 
 
+Gains = dict[str, dict[str, float]]  # of ``metrics.error_gains``, and how many ``images`` they are ``of``
+
+
 class Kept(Protocol):
     """A complete run, as poses are read from it."""
 

@@ -17,16 +17,18 @@ from repro.reporting.folders import check_kept
 from repro.support.sealed import read_json
 
 QUALITY = 88  # of the JPEG files
+NAME = "example"
 
 
-def write_examples(examples: list[Example], folder: Path, *, images: bool) -> None:
-    """Write ``examples.json`` to a result folder, and the crops as JPEG files: to ``private/`` unless ``images``."""
+def write_examples(examples: list[Example], folder: Path, *, images: bool, name: str = NAME) -> None:
+    """Write ``examples.json``, or that of another ``name``, to a result folder, and the crops as JPEG files: to ``private/``
+    unless ``images``."""
     place = folder if images else folder / "private"
     place.mkdir(exist_ok=True)
     plain = []
     for number, example in enumerate(examples):
         picture = cv2.cvtColor(example.image, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(place / f"example{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        cv2.imwrite(str(place / f"{name}{number}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         plain.append(
             {
                 "size": list(example.size),
@@ -36,12 +38,12 @@ def write_examples(examples: list[Example], folder: Path, *, images: bool) -> No
                 **({} if example.areas is None else {"areas": np.round(example.areas, 1).tolist()}),
             }
         )
-    (folder / "examples.json").write_text(json.dumps(plain) + "\n", encoding="utf-8")
+    (folder / f"{name}s.json").write_text(json.dumps(plain) + "\n", encoding="utf-8")
 
 
-def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
-    """The examples of a result folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
-    file = folder / "examples.json"
+def read_examples(folder: Path, *, private: bool = False, name: str = NAME) -> list[Example]:
+    """The examples of that ``name`` in a folder; ``private`` adds the crops that are kept on this machine alone, if they are."""
+    file = folder / f"{name}s.json"
     check_kept(file)
     plain = read_json(file)
     place = folder / "private" if private else folder
@@ -58,7 +60,7 @@ def read_examples(folder: Path, *, private: bool = False) -> list[Example]:
                 truth=np.array(one["truth"]),
                 visibility=visibility,
                 poses={row: np.array(points).reshape(shape) for row, points in one["poses"].items()},
-                image=_read_crop(place / f"example{number}"),
+                image=_read_crop(place / f"{name}{number}"),
                 size=tuple(one["size"]),
                 areas=np.array(one["areas"]) if "areas" in one else None,
             )

@@ -38,7 +38,7 @@ from repro.support.sealed import (
 MOST_NAMED = 4  # folders that a sentence names
 KIND = "result folder"  # of the sealed manifest
 SEAL = ("kind", "version", "files", "seal")  # fields of a manifest that sealing it adds
-CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json")
+CHECKED = ("runs.json", "evidence.npz", "table.csv", "examples.json", "factors.json", "factor_poses.json")
 NEEDED: dict[str, Any] = {"paper": str, "table": int, "seeds": list, "rows": (dict, list), "created": str}  # that all have
 GIVEN: dict[str, Any] = {"commit": (str, type(None)), "length": (int, float), "data": str}  # that some have
 INDEX_COLUMNS = ("folder", "paper", "table", "scale", "data", "seeds", "rows", "created", "commit", "dirty", "minutes")

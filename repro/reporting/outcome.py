@@ -33,6 +33,8 @@ class RunOutcome:
         factors: mean adaptive factor of each part of the body by epoch, with ``persons`` seen (``reporting.factors``); empty
             where the loss learns none.
         precision: the precision that its network computed in; None in folders that do not say it.
+        gains: AP with each kind of error corrected, ``cumulative`` and ``alone`` (``metrics.error_gains``), and how many
+            ``images`` that is ``of``; empty where it was not measured.
     """
 
     row: str
@@ -45,6 +47,7 @@ class RunOutcome:
     seconds: float
     factors: list[dict[str, float]] = field(default_factory=list)
     precision: str | None = None
+    gains: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from repro.papers import PAPERS
 from repro.recipe import Recipe
 from repro.reporting import figures
 from repro.reporting.examples import read_examples
+from repro.reporting.factors import factor_curves
 from repro.reporting.folders import read_manifest
+from repro.reporting.gains import gain_bars, has_gains
+from repro.reporting.keypoint_factors import factor_poses, factor_spread
 from repro.reporting.labels import typeset
 from repro.reporting.outcome import Outcome
 from repro.reporting.pose_sheet import pose_grid, save_photograph
+from repro.site.figure_texts import curves_of_factors_text, factor_poses_text, gains_text, spread_text
 from repro.site.markdown import bullet_list, cell, folded, frame_table, image, pipe_table, toctree
 from repro.site.source import commit_text, parts_of
 from repro.tables.plan import outcome_skeleton
 from repro.tables.view import TableView
 
+PHOTOGRAPHS = ("poses", "factor-poses")  # figures that show images
 KEPT = ("table.csv", "runs.json", "manifest.json")  # of a result folder, that the page lets one download
 
 
@@ -108,29 +114,41 @@ def _figures(view: TableView, pages: Path, name: str) -> list[str]:
     """The figures of a table, drawn anew, each with what it shows."""
     if not view.outcome.runs:
         return []
-    drawn = [("learning-curves", figures.learning_curves(view.outcome), curves_text(view.outcome))]
-    if (view.folder / "examples.json").exists():
-        skeleton = outcome_skeleton(view.outcome)
-        labels = figures.pose_labels(view.outcome)
-        drawn.append(("poses", pose_grid(read_examples(view.folder), labels, skeleton), poses_text(labels)))
-    if figures.has_keypoints(view.outcome):
-        drawn.append(
-            ("keypoints", figures.keypoint_bars(view.outcome), bars_text("Similarity of each kind of keypoint", view))
-        )
-    if figures.has_errors(view.outcome):
-        drawn.append(("errors", figures.error_bars(view.outcome), bars_text("Shares of the kinds of errors", view)))
     place = pages / "figures"
     place.mkdir(exist_ok=True)
     lines = ["## Figures\n"]
-    for kind, figure, alt in drawn:
-        file = place / f"{name}-{kind}.{'jpg' if kind == 'poses' else 'png'}"
-        if kind == "poses":
+    for kind, figure, alt in _drawn(view):
+        file = place / f"{name}-{kind}.{'jpg' if kind in PHOTOGRAPHS else 'png'}"
+        if kind in PHOTOGRAPHS:
             save_photograph(figure, file)
         else:
             figure.savefig(file, dpi=100)
         plt.close(figure)
         lines.append(image(f"/figures/{file.name}", alt))
     return lines
+
+
+def _drawn(view: TableView) -> list[tuple[str, Figure, str]]:
+    """The figures of a table that was run: the kind, the figure and what it shows in words."""
+    outcome, labels = view.outcome, figures.row_labels(view.outcome)
+    drawn = [("learning-curves", figures.learning_curves(outcome), curves_text(outcome))]
+    if (view.folder / "examples.json").exists():
+        shown = figures.pose_labels(outcome)
+        grid = pose_grid(read_examples(view.folder), shown, outcome_skeleton(outcome))
+        drawn.append(("poses", grid, poses_text(shown)))
+    if figures.has_keypoints(outcome):
+        drawn.append(("keypoints", figures.keypoint_bars(outcome), bars_text("Similarity of each kind of keypoint", view)))
+    if figures.has_errors(outcome):
+        drawn.append(("errors", figures.error_bars(outcome), bars_text("Shares of the kinds of errors", view)))
+    if has_gains(outcome):
+        drawn.append(("error-gains", gain_bars(outcome), gains_text(outcome)))
+    if any(run.factors for run in outcome.runs):
+        drawn.append(("factors", factor_curves(outcome), curves_of_factors_text(outcome)))
+    if (kept := view.factors) is not None:
+        skeleton = outcome_skeleton(outcome)
+        drawn.append(("keypoint-factors", factor_spread(kept, labels, skeleton), spread_text(kept, labels, skeleton)))
+        drawn.append(("factor-poses", factor_poses(kept, labels), factor_poses_text(kept, labels)))
+    return drawn
 
 
 def curves_text(outcome: Outcome) -> str:

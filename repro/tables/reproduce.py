@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from repro.reporting import examples, figures
 from repro.reporting.evidence_file import write_evidence
 from repro.reporting.factors import factor_log
 from repro.reporting.folders import folder_name, name_of, new_folder, table_folder
+from repro.reporting.gains import gain_bars, has_gains
+from repro.reporting.keypoint_factors import factor_poses, factor_spread, read_factors
 from repro.reporting.outcome import Outcome, RunOutcome
 from repro.reporting.pictures import with_few_colours
 from repro.reporting.pose_sheet import pose_grid, save_photograph
@@ -34,6 +37,7 @@ from repro.support import processes
 from repro.support.environment import describe
 from repro.support.progress import Progress
 from repro.tables.budget import say_costs
+from repro.tables.factors import keep_factors
 from repro.tables.last_step import check_last_step, keep_without_notebook, notebook_of, shown_by
 from repro.tables.measuring import measured_speeds
 from repro.tables.notebooks import run_notebook
@@ -151,6 +155,17 @@ def collect(request: Request, recipes: dict[tuple[str, int], Recipe]) -> Outcome
     )
 
 
+def with_gains(
+    outcome: Outcome, recipes: dict[tuple[str, int], Recipe], samples: Samples | None
+) -> Outcome:
+    """The outcome with what AP gains where errors are corrected in the poses that its runs keep; without samples as it is."""
+    if samples is None:
+        return outcome
+    own = [(run, recipes[run.row, run.seed]) for run in outcome.runs]
+    gained = [replace(run, gains=approach_of(one).error_gains(samples, load_run(one))) for run, one in own]
+    return replace(outcome, runs=tuple(gained))
+
+
 def write_folder(
     request: Request,
     outcome: Outcome,
@@ -168,12 +183,15 @@ def write_folder(
     with new_folder(request.paper, request.table, version) as folder:
         manifest = make_manifest(request, outcome, about, now, seconds)
         write_json(folder / "manifest.json", manifest | {"computed_with": training_environments(recipes.values())})
-        outcome.write(folder / "runs.json")
+        with_gains(outcome, recipes, samples).write(folder / "runs.json")
         outcome = Outcome.read(folder / "runs.json")  # as the notebook will see it, rounded
         write_evidence(folder, {(row, seed): load_run(recipe).evidence for (row, seed), recipe in recipes.items()})
         write_tables(folder)
         if samples is not None:
             write_examples(folder, outcome, recipes, samples)
+            own = {row: recipe for (row, seed), recipe in recipes.items() if seed == outcome.seeds[0]}
+            passed_on = data_set(outcome.data).redistributable
+            keep_factors(folder, own, samples, choose_device(machine.device), images=passed_on)
             write_figures(folder, outcome)
         final = table_folder(request.paper, request.table) / folder_name(folder)
         notebook, parameters = shown_by(request.paper, request.table, name_of(final))
@@ -250,8 +268,8 @@ def write_examples(folder: Path, outcome: Outcome, recipes: dict[tuple[str, int]
 
 
 def write_figures(folder: Path, outcome: Outcome) -> None:
-    """``figures/``: learning curves and poses, keypoints and errors where they were measured; poses on photographs that may not
-    be passed on: private."""
+    """``figures/``: learning curves and poses; keypoints, errors, what these cost and adaptive factors where they were measured;
+    poses on photographs that may not be passed on: private."""
     (folder / "figures").mkdir()
     labels = figures.pose_labels(outcome)
     skeleton = outcome_skeleton(outcome)
@@ -263,9 +281,17 @@ def write_figures(folder: Path, outcome: Outcome) -> None:
         drawn[folder / "figures" / "keypoints.png"] = figures.keypoint_bars(outcome)
     if figures.has_errors(outcome):
         drawn[folder / "figures" / "errors.png"] = figures.error_bars(outcome)
+    if has_gains(outcome):
+        drawn[folder / "figures" / "error_gains.png"] = gain_bars(outcome)
+    if (kept := read_factors(folder)) is not None:
+        all_labels = figures.row_labels(outcome)
+        drawn[folder / "figures" / "keypoint_factors.png"] = factor_spread(kept, all_labels, skeleton)
+        drawn[folder / "figures" / "factor_poses.jpg"] = factor_poses(kept, all_labels)
     if (folder / "private").exists():
         own = examples.read_examples(folder, private=True)
         drawn[folder / "private" / "poses.jpg"] = pose_grid(own, labels, skeleton)
+        if (kept := read_factors(folder, private=True)) is not None:
+            drawn[folder / "private" / "factor_poses.jpg"] = factor_poses(kept, figures.row_labels(outcome))
     for path, figure in drawn.items():
         if path.suffix == ".jpg":
             save_photograph(figure, path)

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from IPython.display import Image, display
+from matplotlib.figure import Figure
 
 from repro import paths
 from repro.approaches.base import approach_of
@@ -22,10 +23,11 @@ from repro.papers import PAPERS
 from repro.papers.details import said_deviations
 from repro.papers.recipes import runnable_rows
 from repro.recipe import Recipe
-from repro.reporting import figures, table
+from repro.reporting import figures, gains, keypoint_factors, table
 from repro.reporting.evidence_file import read_evidence
 from repro.reporting.examples import read_examples
 from repro.reporting.folders import folder_name, newest_folder
+from repro.reporting.keypoint_factors import KeptFactors
 from repro.reporting.measured import Measured
 from repro.reporting.outcome import Outcome
 from repro.reporting.pose_sheet import pose_grid, save_photograph
@@ -141,14 +143,45 @@ class TableView:
         figures.error_bars(self.outcome)
         plt.show()
 
+    def error_gains(self) -> None:
+        """Draw what AP gains where each kind of error is corrected; say so where it was not measured."""
+        if not gains.has_gains(self.outcome):
+            print(gains.NONE)
+            return
+        gains.gain_bars(self.outcome)
+        plt.show()
+
+    @cached_property
+    def factors(self) -> KeptFactors | None:
+        """The adaptive factors by keypoint that the folder keeps; None for one that keeps none."""
+        return keypoint_factors.read_factors(self.folder)
+
+    def keypoint_factors(self) -> None:
+        """Draw the adaptive factor of each keypoint over the evaluation persons; say so where none are kept."""
+        if self.factors is None:
+            print(keypoint_factors.NONE)
+            return
+        labels = figures.row_labels(self.outcome)
+        keypoint_factors.factor_spread(self.factors, labels, outcome_skeleton(self.outcome))
+        plt.show()
+
+    def pose_factors(self) -> None:
+        """Draw a few persons with their keypoints coloured by the adaptive factors; nothing where none are kept."""
+        if self.factors is not None:
+            _show_photograph(keypoint_factors.factor_poses(self.factors, figures.row_labels(self.outcome)))
+
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""
         skeleton = outcome_skeleton(self.outcome)
-        figure = pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton)
-        photograph = io.BytesIO()
-        save_photograph(figure, photograph)
-        plt.close(figure)
-        display(Image(photograph.getvalue()))
+        _show_photograph(pose_grid(read_examples(self.folder), figures.pose_labels(self.outcome), skeleton))
+
+
+def _show_photograph(figure: Figure) -> None:
+    """Show a figure that holds images as JPEG."""
+    photograph = io.BytesIO()
+    save_photograph(figure, photograph)
+    plt.close(figure)
+    display(Image(photograph.getvalue()))
 
 
 class NoResults:

@@ -13,6 +13,7 @@ from repro.approaches.bottom_up import (
     cost,
     evaluate,
     examples,
+    gains,
     photographs,
     predict,
     protocol,
@@ -23,7 +24,7 @@ from repro.approaches.bottom_up import (
 from repro.approaches.bottom_up import scale as scaling
 from repro.approaches.examples import Example
 from repro.approaches.found import Finder
-from repro.approaches.samples import Evaluated, Kept, Samples, Trained
+from repro.approaches.samples import Evaluated, Gains, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.approaches.work import Work
 from repro.data.catalogue import DRAWN_SCENES, IMAGES
@@ -139,6 +140,9 @@ class BottomUp:
 
     def examples(self, samples: Samples, runs: Mapping[str, Kept]) -> list[Example]:
         return examples.make_examples(samples, runs)
+
+    def error_gains(self, samples: Samples, run: Kept) -> Gains:
+        return gains.gains_of(samples, run)
 
     def protocol(self, recipe: Recipe) -> str:
         return protocol.protocol_of(recipe)

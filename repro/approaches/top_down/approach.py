@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from repro.approaches.examples import Example
 from repro.approaches.found import Finder
-from repro.approaches.samples import Evaluated, Kept, Samples, Trained
+from repro.approaches.samples import Evaluated, Gains, Kept, Samples, Trained
 from repro.approaches.scaling import Numbers, ScaleLike
 from repro.approaches.top_down import (
     cost,
@@ -139,6 +139,9 @@ class TopDown:
 
     def examples(self, samples: Samples, runs: Mapping[str, Kept]) -> list[Example]:
         return examples.make_examples(samples, runs)
+
+    def error_gains(self, samples: Samples, run: Kept) -> Gains:
+        return {}
 
     def protocol(self, recipe: Recipe) -> str:
         return protocol.protocol_of(recipe)

@@ -54,8 +54,14 @@ def draw_examples(persons: PersonSet, poses: dict[str, Poses], aspect: float) ->
         poses: one a person, nan for persons that a detector has missed.
         aspect: width / height of the crops.
     """
+    return draw_persons(
+        persons, choose_persons(persons, ~np.isnan(next(iter(poses.values())).points).any((1, 2))), poses, aspect
+    )
+
+
+def draw_persons(persons: PersonSet, index: np.ndarray, poses: dict[str, Poses], aspect: float) -> list[Example]:
+    """Crops of the persons at positions ``index``, images included; see ``draw_examples``."""
     size = (round(HEIGHT * aspect), HEIGHT)
-    index = choose_persons(persons, ~np.isnan(next(iter(poses.values())).points).any((1, 2)))
     centers, scales = box_to_center_scale(persons.boxes[index], aspect)
     matrices = crop_matrices(centers, scales, np.zeros(len(index)), size, "unbiased")
     truth = transform_points(matrices, persons.keypoints[index])
