@@ -35,7 +35,7 @@ from repro.support.sealed import read_json
 FILE = "factors.json"
 POSES = "factor_pose"  # name of the examples
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-DIGITS = 3  # significant ones that are kept
+DIGITS = 4  # significant ones that are kept
 NONE = "This folder keeps no adaptive factors by keypoint: reproduce the table again to see them."
 WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["white", "#7fb2f0", "#0b3fc4"])
 CELL = 2.2  # inches: width of a pose
@@ -200,4 +200,5 @@ def _draw_factors(axis: Axes, person: Example, factors: np.ndarray) -> None:
     style: dict[str, Any] = {"s": 12, "edgecolors": "black", "linewidths": 0.35, "cmap": WHITE_TO_BLUE}
     x, y = person.truth[shown].T
     axis.scatter(x, y, c=factors[shown], vmin=low, vmax=high, **style)
-    axis.set_xlabel(f"{low:.2g} to {high:.2g}", fontsize=10, labelpad=2)
+    digits = 2 if f"{low:.2g}" != f"{high:.2g}" else DIGITS
+    axis.set_xlabel(f"{low:.{digits}g} to {high:.{digits}g}", fontsize=10, labelpad=2)

@@ -166,9 +166,11 @@ class TableView:
         plt.show()
 
     def pose_factors(self) -> None:
-        """Draw a few persons with their keypoints coloured by the adaptive factors; nothing where none are kept."""
-        if self.factors is not None:
-            _show_photograph(keypoint_factors.factor_poses(self.factors, figures.row_labels(self.outcome)))
+        """Draw a few persons with their keypoints coloured by the adaptive factors; say so where none are kept."""
+        if self.factors is None:
+            print(keypoint_factors.NONE)
+            return
+        _show_photograph(keypoint_factors.factor_poses(self.factors, figures.row_labels(self.outcome)))
 
     def poses(self) -> None:
         """Draw the poses of a few evaluated persons, or of all people of a few images: truth in grey, rows below each other."""

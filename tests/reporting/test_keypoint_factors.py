@@ -57,7 +57,7 @@ def test_a_run_keeps_means_and_quantiles_over_persons(kept) -> None:
     assert one.seen == (4000, 16000) and one.poses.shape == (2, 2, K)
 
 
-def test_what_is_kept_is_read_again_with_three_digits(kept, tmp_path: Path) -> None:
+def test_what_is_kept_is_read_again_with_four_digits(kept, tmp_path: Path) -> None:
     write_factors(kept, tmp_path, images=True)
     again = read_factors(tmp_path)
     assert again.persons == 101 and list(again.rows) == list(LABELS)
@@ -65,13 +65,13 @@ def test_what_is_kept_is_read_again_with_three_digits(kept, tmp_path: Path) -> N
         found = again.rows[row]
         assert (found.seed, found.seen) == (one.seed, one.seen)
         for name in ("mean", "quantiles", "poses"):
-            np.testing.assert_allclose(getattr(found, name), getattr(one, name), rtol=0.005)
+            np.testing.assert_allclose(getattr(found, name), getattr(one, name), rtol=0.0005)
     assert [one.visibility.tolist() for one in again.drawn] == [one.visibility.tolist() for one in kept.drawn]
     assert again.drawn[0].image.shape == (192, 144, 3)
     assert {file.name for file in tmp_path.iterdir()} == {
         *("factors.json", "factor_poses.json", "factor_pose0.jpg", "factor_pose1.jpg")
     }
-    assert (tmp_path / "factors.json").stat().st_size < 25_000 * len(LABELS)
+    assert (tmp_path / "factors.json").stat().st_size < 30_000 * len(LABELS)
 
 
 def test_photographs_that_may_not_be_passed_on_are_kept_apart(kept, tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ def test_factors_are_those_of_the_weights_that_were_kept(whole, data, tmp_path, 
     one = found.rows["kal"]
     assert one.seed == 3 and one.seen == (100, 300)
     first, last = (1 / (1 + np.exp(-(bias + np.arange(133) / 100))) for bias in (0.0, -4.0))
-    np.testing.assert_allclose(one.mean, last, rtol=0.006)
-    np.testing.assert_allclose(one.quantiles, np.tile(last, (5, 1)), rtol=0.006)
-    np.testing.assert_allclose(one.poses, np.stack([np.tile(first, (3, 1)), np.tile(last, (3, 1))]), rtol=0.006)
+    np.testing.assert_allclose(one.mean, last, rtol=0.0006)
+    np.testing.assert_allclose(one.quantiles, np.tile(last, (5, 1)), rtol=0.0006)
+    np.testing.assert_allclose(one.poses, np.stack([np.tile(first, (3, 1)), np.tile(last, (3, 1))]), rtol=0.0006)
 
 
 def test_rows_that_learn_no_factors_keep_none(tiny_samples, data, tmp_path):

@@ -33,7 +33,7 @@ BETWEEN = {
         "view.keypoints()": "## Figure 5: the adaptive factors over training",
     },
     "fowkal/table3": {"view.protocol()": SMALL},
-    "hgr/table4": {"view.errors()": "## Where the adaptive convolutions read (Fig. 3)"},
+    "hgr/table4": {"view.errors()": "### What each kind of error costs"},
 }
 # What cells of the template say in notebooks of some methods, by their first line.
 ERRORS = (
