@@ -55,7 +55,7 @@ def gain_bars(outcome: Outcome) -> Figure:
         return not_measured(NONE)
     rows = list(dict.fromkeys(frame["row"]))
     widths = [len(ERRORS) - 1, len(ERRORS)]
-    figure, axes = plt.subplots(1, 2, figsize=(14, 4.4), sharey=True, width_ratios=widths, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(14, 4.4), width_ratios=widths, layout="constrained")
     for axis, (way, title) in zip(axes, PANELS.items(), strict=True):
         own = frame[frame["way"] == way]
         order = [error for error in ERRORS if error in set(own["error"])]

@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from repro import paths
 from repro.errors import ReproError
+from repro.metrics.error_gains import ERRORS
 from repro.papers import PAPERS
+from repro.reporting.examples import read_examples
+from repro.reporting.keypoint_factors import KeptFactors, row_factors, write_factors
 from repro.site.build import build_site, folders_of, studies_of
 from repro.site.claims import linked
 from repro.site.notebooks import copy_notebook, shown_notebooks
 from repro.site.overview import HEADS, made_with, table_lines, write_index
 from repro.site.table_page import curves_text, page_name, write_table_page
+from repro.tables.view import TableView
 
 
 def test_pages_are_named_by_table_and_what_it_was_made_with():
@@ -41,6 +48,27 @@ def test_a_page_shows_table_steps_figures_protocol_and_provenance(tmp_path):
     shown = re.findall(r"!\[([^\]]*)\]\(/(figures/[^)]*)\)", text)
     assert len(shown) == 3 and all(alt and (tmp_path / file).stat().st_size > 5000 for alt, file in shown)
     assert (tmp_path / "files/skeletal-3/table.csv").read_bytes() == (view.folder / "table.csv").read_bytes()
+
+
+def test_a_page_shows_factors_and_gains_with_words(tmp_path):
+    """A copy of the folder of fowkal 2, with factors of one keypoint each and with gains."""
+    (view, *_) = folders_of("fowkal", 2)
+    folder = shutil.copytree(view.folder, tmp_path / "folder")
+    (tmp_path / "pages").mkdir()
+    first = {"AP": 0.1, **dict.fromkeys(ERRORS, 0.15), "miss": 0.3}
+    gains = {"alone": first, "cumulative": {**first, "missed": 1.0}}
+    outcome = replace(view.outcome, runs=tuple(replace(run, gains=gains) for run in view.outcome.runs))
+    drawn = read_examples(folder)[:2]
+    rows = {"kal": row_factors(0, np.full((3, 133), 0.25), {100: np.linspace(0.1, 0.2, 266).reshape(2, 133)})}
+    write_factors(KeptFactors(3, rows, drawn), folder, images=True)
+    write_table_page(TableView(outcome, folder), tmp_path / "pages", "tables/fowkal-2", "", {}, first=True)
+    text = (tmp_path / "pages/tables/fowkal-2.md").read_text()
+    shown = {file: alt for alt, file in re.findall(r"!\[([^\]]*)\]\(/figures/fowkal-2-([^)]*)\)", text)}
+    assert {"factors.png", "keypoint-factors.png", "factor-poses.jpg", "error-gains.png"} < set(shown)
+    assert "(d) + KAL miss 20.0" in shown["error-gains.png"]
+    assert "3 evaluation persons" in shown["keypoint-factors.png"] and "body 0.25 to 0.25" in shown["keypoint-factors.png"]
+    assert shown["factor-poses.jpg"].startswith("2 persons") and "(d) + KAL body 0.0" in shown["factors.png"]
+    assert all((tmp_path / f"pages/figures/fowkal-2-{file}").stat().st_size > 5000 for file in shown)
 
 
 def test_a_table_of_counts_has_no_figures(tmp_path):

@@ -141,3 +141,11 @@ def test_the_heading_says_where_recipes_differ_from_the_print(outcome, tmp_path,
     )
     TableView(replace(outcome, runs=()), tmp_path / "smoke").heading()
     assert "differs from the print" not in capsys.readouterr().out
+
+
+def test_figures_that_a_folder_keeps_nothing_for_are_a_sentence(outcome, tmp_path, capsys):
+    view = TableView(outcome, folder_of(outcome, tmp_path / "folder"))
+    for draw in (view.error_gains, view.keypoint_factors, view.pose_factors):
+        draw()
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.endswith("reproduce the table again to see them." if "factors" in line else "to see it.")
