@@ -24,7 +24,7 @@ import pytest
 import torch
 
 from repro import paths
-from repro.data.catalogue import DataSet, Wanted
+from repro.data.forms import DataSet, Wanted
 from repro.data.coco_format import own_skeleton
 from repro.errors import ReproError
 from repro.metrics.catalogue import METRICS, Metric
