@@ -24,8 +24,8 @@ import pytest
 import torch
 
 from repro import paths
-from repro.data.forms import DataSet, Wanted
 from repro.data.coco_format import own_skeleton
+from repro.data.forms import DataSet, Wanted
 from repro.errors import ReproError
 from repro.metrics.catalogue import METRICS, Metric
 from repro.papers.studies import read_study
