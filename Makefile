@@ -26,7 +26,7 @@ JOBS ?= 0
 WORKERS ?= 0
 COMPILE ?= off
 REPOSITORY ?=
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
 
 ifeq ($(VENV),active)
 BIN :=

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import pandas as pd
 
 from repro.errors import choice_error
 from repro.papers import ANY, PAPERS
-from repro.papers.spec import read_table
+from repro.papers.spec import TableSpec, read_table
 
 
 def reported(paper_key: str, number: int) -> pd.DataFrame:
@@ -22,4 +25,11 @@ def reported(paper_key: str, number: int) -> pd.DataFrame:
     study = PAPERS.study(paper_key)
     if study is not None:
         return study.frame(table)
-    return read_table(table, PAPERS.folder(paper_key) / "reported" / f"table{number}.csv")
+    path = PAPERS.folder(paper_key) / "reported" / f"table{number}.csv"
+    return _read(table, path, path.stat().st_mtime_ns if path.exists() else 0).copy()
+
+
+@lru_cache(maxsize=64)
+def _read(table: TableSpec, path: Path, changed: int) -> pd.DataFrame:
+    """The table of a file as it was at that time in ns: the steps of a page ask for it hundreds of times."""
+    return read_table(table, path)
