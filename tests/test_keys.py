@@ -14,12 +14,10 @@ GROUPS = groups()
 # Made before the length of trainings on photographs, and what the laptop scale does to bottom-up recipes, were what they are.
 OLDER = {
     "skeletal/table3/laptop-lspet-20261121T055336-3078666",
-    "hgr/table2/laptop-people-20261122T040252-d4b6e4d",
     "hgr/table3/laptop-people-20261121T181757-8ebedca",
     "hgr/table4/laptop-people-20261121T234506-bfeacae",
     "hgr/table5/laptop-people-20261121T232236-bfeacae",
     "sahg/table1/laptop-people-20261121T180914-8ebedca",
-    "sahg/table2/laptop-people-20261122T000935-bfeacae",
     "sahg/table3/laptop-people-20261122T005303-bfeacae",
     "sahg/table4/laptop-people-20261122T002931-bfeacae",
 }
