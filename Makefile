@@ -26,7 +26,7 @@ JOBS ?= 0
 WORKERS ?= 0
 COMPILE ?= off
 REPOSITORY ?=
-TEST_JOBS ?= 3
+TEST_JOBS ?= 2
 
 ifeq ($(VENV),active)
 BIN :=

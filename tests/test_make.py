@@ -43,7 +43,7 @@ def test_reproduce_hands_every_variable_to_the_command() -> None:
 
 
 def test_an_active_environment_can_be_used() -> None:
-    assert "python -m pytest -n 3 --dist loadfile" in make("-n", "test", "VENV=active").splitlines()
+    assert "python -m pytest -n 2 --dist loadfile" in make("-n", "test", "VENV=active").splitlines()
 
 
 @pytest.mark.parametrize(
