@@ -98,8 +98,8 @@ def sampled_convolution(
     from repro.models.sampling import Sampled  # numba takes half a second to import
 
     batch, height, width = x.shape[0], *offsets.shape[-2:]
-    factors = x.new_ones(batch, 9, height, width) if mask is None else mask
-    rows = (t.permute(0, 2, 3, 1).contiguous() for t in (x, offsets, factors))
+    factors = x.new_ones(batch, height, width, 9) if mask is None else mask.permute(0, 2, 3, 1)
+    rows = (t.contiguous() for t in (x.permute(0, 2, 3, 1), offsets.permute(0, 2, 3, 1), factors))
     autocast = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
     samples = Sampled.apply(*rows, dilation, x.dtype == torch.float32 and autocast == torch.bfloat16)
     matrix = weight.permute(0, 2, 3, 1).flatten(1)
