@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.errors import ReproError
+from repro.models.deformable import regular_grid
 from repro.models.heads.adaptive import (
     AdaptiveBlocks,
     AdaptiveWeight,
@@ -50,6 +51,13 @@ def test_a_quarter_turn_and_a_scale_by_hand():
     # (dy, dx) of T g - g: (-2 - -1, 3 - -1) for the first position, (2 - 0, 0 - 1) for the sixth.
     assert offsets[0, 0:2, 0, 0].tolist() == [-1, 4]
     assert offsets[0, 10:12, 0, 0].tolist() == [2, -1]
+
+
+def test_offsets_are_the_transformed_grid_less_the_regular_one():
+    """Other devices compute it in these words, a CPU as one product of matrices."""
+    transform = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0))
+    difference = transformed_grid(transform) - regular_grid(transform).view(1, 9, 2, 1, 1)  # (x, y)
+    torch.testing.assert_close(sampling_offsets(transform), difference.flip(2).flatten(1, 2), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("dilation", "expected"), [(1, (5, 1)), (2, (4, 0)), (3, (3, -1))])
